@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 
-pub use crate::error::{Code, Error};
+pub use crate::error::{Code, Error, Outcome};
 
 /// Keys under this prefix belong to the elections; see [`crate::access`].
 pub const RESERVED_PREFIX: &[u8] = b"\0q/";
