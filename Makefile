@@ -1,0 +1,31 @@
+# A thin face: each target is one command that can also be typed. `make doctor` says what this
+# machine lacks.
+
+DEMO_ARGS ?=
+SEEDS ?= 10000
+
+.PHONY: demo test bench soak doctor fix verify
+
+demo: ## An election on three nodes, end to end
+	cargo run --release --bin quorate -- demo $(DEMO_ARGS)
+
+test: ## Everything; the last line counts passed, failed and skipped
+	@cargo xtask install
+	@cargo xtask test
+
+bench: ## Comparisons, into target/bench/figures.jsonl
+	cargo run --release --package bench
+
+soak: ## SEEDS fresh simulator seeds; the first one is the time, so that each soak is new
+	cargo run --release --package sim -- run --seeds $(SEEDS) --first-seed $$(date +%s)
+
+doctor: ## What this machine has and lacks
+	@cargo xtask doctor
+
+fix: ## Format, take over what clippy can repair, then show what is left
+	cargo fmt --all
+	cargo clippy --fix --allow-dirty --allow-staged --workspace --all-targets
+	@cargo xtask tidy
+
+verify: ## make verify ARCHIVE=election.archive TRUST=election.archive.trust
+	cargo run --release --bin quorate -- verify "$(ARCHIVE)" $(if $(TRUST),--trust "$(TRUST)")
