@@ -1,0 +1,193 @@
+//! What the store knows without reading the log: the index, where each revision lies, the sums.
+
+use bytes::Bytes;
+
+use crate::backing::Position;
+use crate::digest::Fingerprint;
+use crate::index::{Found, Index, Version};
+use crate::record::{PlacedChange, Record};
+use crate::types::{Event, KeyValue, RevisionEvents};
+
+/// Where the record of a revision lies and how the live keys summed up after it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RevisionAt {
+    offset: u64,
+    pub(crate) digest: u64,
+    len: u32,
+}
+
+impl RevisionAt {
+    pub(crate) fn position(&self) -> Position {
+        Position { offset: self.offset, len: self.len }
+    }
+}
+
+/// Sums over the live keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Totals {
+    pub(crate) keys: u64,
+    pub(crate) bytes: u64,
+    pub(crate) digest: u64,
+}
+
+impl Totals {
+    fn add(&mut self, key: &[u8], version: &Version) {
+        self.keys += 1;
+        self.bytes += key.len() as u64 + u64::from(version.value_len);
+        self.digest = self.digest.wrapping_add(version.digest);
+    }
+
+    fn remove(&mut self, key: &[u8], version: &Version) {
+        self.keys -= 1;
+        self.bytes -= key.len() as u64 + u64::from(version.value_len);
+        self.digest = self.digest.wrapping_sub(version.digest);
+    }
+}
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Book {
+    pub(crate) index: Index,
+    /// Place `i` is revision `i + 2`: the first change of a new store has revision 2.
+    revisions: Vec<RevisionAt>,
+    pub(crate) applied_index: u64,
+    pub(crate) totals: Totals,
+}
+
+impl Book {
+    pub(crate) fn revision(&self) -> i64 {
+        self.revisions.len() as i64 + 1
+    }
+
+    pub(crate) fn revision_at(&self, revision: i64) -> Option<&RevisionAt> {
+        self.revisions.get(usize::try_from(revision).ok()?.checked_sub(2)?)
+    }
+
+    /// Whether `record` continues this book; a sentence about what does not fit otherwise.
+    pub(crate) fn check(&self, record: &Record, bytes: &[u8]) -> Result<(), String> {
+        let (applied, newest) = (record.applied_index, self.applied_index);
+        if applied <= newest {
+            return Err(format!("it has log index {applied}, the one before had {newest}"));
+        }
+        let (first, revision) = (record.first_revision, self.revision());
+        if first != revision + 1 {
+            return Err(format!("it starts at revision {first}, the store stands at {revision}"));
+        }
+        if u32::try_from(bytes.len()).is_err() {
+            return Err(format!("it has {} bytes, more than a record may have", bytes.len()));
+        }
+        Ok(())
+    }
+
+    /// Takes a checked record in; a sentence when it deletes a key that is not there, and then
+    /// the book is of no further use.
+    pub(crate) fn absorb(
+        &mut self,
+        position: Position,
+        record: &Record,
+        bytes: &[u8],
+    ) -> Result<(), String> {
+        self.applied_index = record.applied_index;
+        for group in &record.groups {
+            let main = self.revision() + 1;
+            for (sub, change) in group.iter().enumerate() {
+                self.absorb_change(main, sub as u32, change, bytes)?;
+            }
+            self.revisions.push(RevisionAt {
+                offset: position.offset,
+                digest: self.totals.digest,
+                len: position.len,
+            });
+        }
+        Ok(())
+    }
+
+    fn absorb_change(
+        &mut self,
+        main: i64,
+        sub: u32,
+        change: &PlacedChange,
+        bytes: &[u8],
+    ) -> Result<(), String> {
+        let key = &bytes[change.key.clone()];
+        let newest = self.index.history(key).and_then(|history| history.newest());
+        let live = newest.filter(|found| found.version.number > 0);
+        let version = match &change.put {
+            Some((lease, value)) => {
+                let mut version = Version {
+                    main,
+                    lease: *lease,
+                    digest: 0,
+                    sub,
+                    value_at: value.start as u32,
+                    value_len: value.len() as u32,
+                    number: live.map_or(1, |found| found.version.number + 1),
+                };
+                let created = live.map_or(main, |found| found.create_revision);
+                version.digest = fingerprint(key, &bytes[value.clone()], &version, created);
+                version
+            }
+            None if live.is_none() => {
+                return Err(format!("revision {main} deletes a key that is not there"));
+            }
+            None => {
+                Version { main, lease: 0, digest: 0, sub, value_at: 0, value_len: 0, number: 0 }
+            }
+        };
+        if let Some(found) = live {
+            self.totals.remove(key, &found.version);
+        }
+        if version.number > 0 {
+            self.totals.add(key, &version);
+        }
+        self.index.push(key, version);
+        Ok(())
+    }
+
+    /// The events of `revision`, whose changes are `group` in the record `bytes`. `None` when the
+    /// index knows others.
+    pub(crate) fn events(
+        &self,
+        revision: i64,
+        group: &[PlacedChange],
+        bytes: &Bytes,
+    ) -> Option<RevisionEvents> {
+        let events = group.iter().enumerate().map(|(sub, change)| {
+            let key = bytes.slice(change.key.clone());
+            let found = self.index.history(&key)?.exact(revision, sub as u32)?;
+            Some(event(key, &found, change, bytes))
+        });
+        Some(RevisionEvents { revision, events: events.collect::<Option<_>>()? })
+    }
+}
+
+fn event(key: Bytes, found: &Found, change: &PlacedChange, bytes: &Bytes) -> Event {
+    let mod_revision = found.version.main;
+    match &change.put {
+        None => Event { is_delete: true, kv: KeyValue { key, mod_revision, ..Default::default() } },
+        Some((lease, value)) => Event {
+            is_delete: false,
+            kv: KeyValue {
+                key,
+                value: bytes.slice(value.clone()),
+                create_revision: found.create_revision,
+                mod_revision,
+                version: i64::from(found.version.number),
+                lease: *lease,
+            },
+        },
+    }
+}
+
+/// The fingerprint of `version` of `key` with `value`.
+pub(crate) fn fingerprint(key: &[u8], value: &[u8], version: &Version, created: i64) -> u64 {
+    let fingerprint = Fingerprint {
+        key,
+        value,
+        create_revision: created,
+        mod_revision: version.main,
+        version: i64::from(version.number),
+        lease: version.lease,
+    };
+    fingerprint.sum()
+}

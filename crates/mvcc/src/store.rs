@@ -1,0 +1,318 @@
+//! The store: commits in, versions out.
+
+use core::ops::ControlFlow;
+
+use bytes::Bytes;
+
+use crate::backing::Backing;
+use crate::book::{Book, fingerprint};
+use crate::cursor::{Cursor, PAGE_KEYS_MAX, Span};
+use crate::error::{CommitError, OpenError, ReadError};
+use crate::recent::Recent;
+use crate::record::{Record, WriteBatch};
+use crate::types::{Committed, Item, KeyValue, RevisionEvents};
+
+/// The store. See the crate's documentation.
+#[derive(Debug)]
+pub struct Store<B> {
+    backing: B,
+    book: Book,
+    recent: Recent,
+    /// An append or sync failed: what the log holds is unknown.
+    is_poisoned: bool,
+}
+
+impl<B: Backing> Store<B> {
+    /// Reads every record of `backing` and rebuilds the index; `fold_aux` gets each record's
+    /// applied index and aux bytes, oldest first.
+    ///
+    /// # Errors
+    /// [`OpenError`] when a record cannot be read or does not continue the one before.
+    pub fn open(backing: B, fold_aux: &mut dyn FnMut(u64, &[u8])) -> Result<Self, OpenError> {
+        let mut book = Book::default();
+        let mut wrong = None;
+        backing
+            .scan(&mut |position, bytes| {
+                let taken =
+                    Record::decode(bytes).map_err(|error| error.to_string()).and_then(|record| {
+                        book.check(&record, bytes)?;
+                        book.absorb(position, &record, bytes)?;
+                        Ok(record)
+                    });
+                match taken {
+                    Ok(record) => {
+                        fold_aux(record.applied_index, &bytes[record.aux]);
+                        ControlFlow::Continue(())
+                    }
+                    Err(detail) => {
+                        wrong = Some(OpenError::Record { position, detail });
+                        ControlFlow::Break(())
+                    }
+                }
+            })
+            .map_err(OpenError::Backing)?;
+        match wrong {
+            Some(error) => Err(error),
+            None => Ok(Self { backing, book, recent: Recent::default(), is_poisoned: false }),
+        }
+    }
+
+    /// Index of the newest log entry in the store, 0 for none.
+    pub fn applied_index(&self) -> u64 {
+        self.book.applied_index
+    }
+
+    /// The newest revision; 1 when nothing was ever changed.
+    pub fn revision(&self) -> i64 {
+        self.book.revision()
+    }
+
+    /// Highest revision whose history was thrown away. This version keeps everything: 0.
+    pub fn compacted(&self) -> i64 {
+        0
+    }
+
+    /// Live keys.
+    pub fn live_keys(&self) -> u64 {
+        self.book.totals.keys
+    }
+
+    /// Bytes of live keys and values.
+    pub fn live_bytes(&self) -> u64 {
+        self.book.totals.bytes
+    }
+
+    /// Bytes of the value log.
+    pub fn size_bytes(&self) -> u64 {
+        self.backing.size_bytes()
+    }
+
+    /// The backing.
+    pub fn backing(&self) -> &B {
+        &self.backing
+    }
+
+    /// Gives the backing back, as a restart does.
+    pub fn into_backing(self) -> B {
+        self.backing
+    }
+
+    /// Makes every commit so far durable.
+    ///
+    /// # Errors
+    /// [`CommitError`]; what was not durable before may be lost, and no further commit is taken.
+    pub fn sync(&mut self) -> Result<(), CommitError> {
+        self.backing.sync().map_err(|error| {
+            self.is_poisoned = true;
+            CommitError::Backing(error)
+        })
+    }
+
+    /// Sum over the live keys as they were at revision `at`; equal on every member that stands at
+    /// that revision. `None` for a revision that is not there.
+    pub fn digest(&self, at: i64) -> Option<u64> {
+        match at {
+            1 => Some(0),
+            _ => self.book.revision_at(at).map(|place| place.digest),
+        }
+    }
+
+    /// Writes one record and makes its changes visible.
+    ///
+    /// # Errors
+    /// [`CommitError`]; nothing became visible.
+    ///
+    /// # Panics
+    /// When the caller breaks the rules of [`WriteBatch`]: an index not above the last, a group
+    /// without changes, a deletion of a key that is not there.
+    pub fn commit(&mut self, batch: &WriteBatch) -> Result<Committed, CommitError> {
+        if self.is_poisoned {
+            return Err(CommitError::Poisoned);
+        }
+        let before = self.revision();
+        let bytes = Bytes::from(batch.encode(before + 1));
+        let record = Record::decode(&bytes).expect("a batch without empty groups decodes");
+        let checked = self.book.check(&record, &bytes);
+        checked.unwrap_or_else(|detail| panic!("a commit that does not fit: {detail}"));
+        let position = self.backing.append(&bytes).map_err(|error| {
+            self.is_poisoned = true;
+            CommitError::Backing(error)
+        })?;
+        self.recent.push(position, bytes.clone());
+        let absorbed = self.book.absorb(position, &record, &bytes);
+        absorbed.unwrap_or_else(|detail| panic!("a commit that does not fit: {detail}"));
+        let revisions = (before + 1..)
+            .zip(&record.groups)
+            .map(|(revision, group)| {
+                self.book.events(revision, group, &bytes).expect("the index has what it just took")
+            })
+            .collect();
+        Ok(Committed { revision: self.revision(), revisions })
+    }
+
+    /// The newest version of `key` at revision `at` (`None` = now), its value still in the log.
+    ///
+    /// # Errors
+    /// [`ReadError::Future`].
+    pub fn find(&self, key: &[u8], at: Option<i64>) -> Result<Option<Item>, ReadError> {
+        let at = self.resolve(at)?;
+        let found = self.book.index.history(key).and_then(|history| history.live_at(at));
+        Ok(found.map(|found| Item { key: Bytes::copy_from_slice(key), found }))
+    }
+
+    /// The newest version of `key` at revision `at` (`None` = now).
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn get(&self, key: &[u8], at: Option<i64>) -> Result<Option<KeyValue>, ReadError> {
+        match self.find(key, at)? {
+            Some(item) => Ok(Some(item.with_value(self.value(&item)?))),
+            None => Ok(None),
+        }
+    }
+
+    /// The value of `item`, read from the log and compared with its fingerprint.
+    ///
+    /// # Errors
+    /// [`ReadError::Damaged`].
+    pub fn value(&self, item: &Item) -> Result<Bytes, ReadError> {
+        let version = &item.found.version;
+        let record = self.record_of(version.main)?;
+        let range =
+            version.value_at as usize..version.value_at as usize + version.value_len as usize;
+        let fits = record.get(range.clone()).is_some_and(|value| {
+            fingerprint(&item.key, value, version, item.found.create_revision) == version.digest
+        });
+        match fits {
+            true => Ok(record.slice(range)),
+            false => Err(self.damaged(version.main, "the value is not the one that was written")),
+        }
+    }
+
+    /// Starts reading `span` as it is at revision `at` (`None` = now).
+    ///
+    /// # Errors
+    /// [`ReadError::Future`].
+    pub fn cursor(&self, span: Span, at: Option<i64>) -> Result<Cursor, ReadError> {
+        let at = self.resolve(at)?;
+        Ok(Cursor { is_done: span.is_empty(), rest: span, at })
+    }
+
+    /// The next keys of `cursor`, ascending: at most `keys_max`, and [`PAGE_KEYS_MAX`] in any
+    /// case. Looks at no more index entries than four pages hold, so a page over many deleted
+    /// keys may be short; only [`Cursor::is_done`] says that nothing follows.
+    pub fn page(&self, cursor: &mut Cursor, keys_max: usize) -> Vec<Item> {
+        let keys_max = keys_max.clamp(1, PAGE_KEYS_MAX);
+        let mut items = Vec::with_capacity(keys_max.min(64));
+        for (looked, (key, history)) in self.book.index.range(&cursor.rest).enumerate() {
+            if items.len() == keys_max || looked == 4 * PAGE_KEYS_MAX {
+                cursor.rest.start = Bytes::copy_from_slice(key);
+                return items;
+            }
+            if let Some(found) = history.live_at(cursor.at) {
+                items.push(Item { key: Bytes::copy_from_slice(key), found });
+            }
+        }
+        cursor.is_done = true;
+        items
+    }
+
+    /// How many keys `span` holds at revision `at` (`None` = now). Walks the index only.
+    ///
+    /// # Errors
+    /// [`ReadError::Future`].
+    pub fn count(&self, span: &Span, at: Option<i64>) -> Result<u64, ReadError> {
+        let at = self.resolve(at)?;
+        let live = self.book.index.range(span).filter(|(_, history)| history.live_at(at).is_some());
+        Ok(live.count() as u64)
+    }
+
+    /// The changes of revision `from` and later, whole revisions only: as many as hold
+    /// `events_max` events, but at least one revision if there is one.
+    ///
+    /// # Errors
+    /// [`ReadError::Damaged`].
+    pub fn changes(&self, from: i64, events_max: usize) -> Result<Vec<RevisionEvents>, ReadError> {
+        let mut changes: Vec<RevisionEvents> = Vec::new();
+        let mut events = 0;
+        for revision in from.max(2)..=self.revision() {
+            if events >= events_max.max(1) {
+                break;
+            }
+            let bytes = self.record_of(revision)?;
+            let of_revision = Record::decode(&bytes)
+                .ok()
+                .and_then(|record| self.book.events(revision, record.group(revision)?, &bytes))
+                .ok_or_else(|| {
+                    self.damaged(revision, "the record holds other changes than the index")
+                })?;
+            events += of_revision.events.len();
+            changes.push(of_revision);
+        }
+        Ok(changes)
+    }
+
+    /// Every live key with its lease, ascending; for rebuilding what hangs on keys.
+    pub fn live_leases(&self) -> impl Iterator<Item = (&[u8], i64)> {
+        self.book.index.range(&Span::all()).filter_map(|(key, history)| {
+            let lease = history.live_at(i64::MAX)?.version.lease;
+            (lease != 0).then_some((key, lease))
+        })
+    }
+
+    /// Compares every live value with its fingerprint, and the sums with the index.
+    ///
+    /// # Errors
+    /// [`ReadError::Damaged`] for the first value that is not what was written.
+    ///
+    /// # Panics
+    /// When the index contradicts its own sums: that is a bug.
+    pub fn verify(&self) -> Result<(), ReadError> {
+        let (mut keys, mut bytes, mut digest) = (0, 0, 0u64);
+        let mut cursor = self.cursor(Span::all(), None)?;
+        while !cursor.is_done() {
+            for item in self.page(&mut cursor, PAGE_KEYS_MAX) {
+                let value = self.value(&item)?;
+                keys += 1;
+                bytes += (item.key.len() + value.len()) as u64;
+                digest = digest.wrapping_add(item.found.version.digest);
+            }
+        }
+        let totals = &self.book.totals;
+        assert_eq!((keys, bytes, digest), (totals.keys, totals.bytes, totals.digest), "sums");
+        Ok(())
+    }
+
+    /// The revision to read at.
+    fn resolve(&self, at: Option<i64>) -> Result<i64, ReadError> {
+        match at {
+            None => Ok(self.revision()),
+            Some(at) if at <= self.revision() => Ok(at),
+            Some(_) => Err(ReadError::Future),
+        }
+    }
+
+    /// The record that holds `revision`, which must exist.
+    fn record_of(&self, revision: i64) -> Result<Bytes, ReadError> {
+        let place = self.book.revision_at(revision).expect("the index names revisions that exist");
+        match self.recent.get(place.position()) {
+            Some(record) => Ok(record.clone()),
+            None => {
+                let read = self.backing.read(place.position());
+                read.map_err(|error| self.damaged(revision, error.to_string()))
+            }
+        }
+    }
+
+    fn damaged(&self, revision: i64, detail: impl Into<String>) -> ReadError {
+        let position = self.book.revision_at(revision).map(|place| place.position());
+        ReadError::Damaged {
+            revision,
+            position: position.unwrap_or_default(),
+            detail: detail.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
