@@ -1,1 +1,60 @@
-//! ballot
+//! The cryptography of an election, and nothing else: no storage, no network, no election rules.
+//!
+//! A vote is one ElGamal ciphertext over ristretto255 for each option; sums of ciphertexts decrypt
+//! to sums of votes. A ballot proves in zero knowledge that it is a valid vote of one credential
+//! at one place of that credential's chain, and is signed by it (`contest`, `cast`, `parsed`,
+//! `batch`). Trustees make the election key together, so that no one of them can decrypt
+//! (`ceremony`), and decrypt only the sums, each proving its share (`threshold`).
+//!
+//! ```text
+//! Code ── Credential ─┐
+//! Choice ── cast ─────┴─> bytes ─> ParsedBallot ─> batch::verify ─> EncryptedTally
+//! ceremony ─> ElectionKey ──┘                      SecretShare ─> DecryptionShare ─> combine
+//! ```
+//!
+//! Invariants: one canonical encoding for everything; every hash has its own tag and framed
+//! fields; every challenge covers the whole statement and all commitments; secrets are wiped when
+//! dropped, have no `Debug` and steer no branch; randomness comes in as an argument.
+//! `spec/ballot.md` and `spec/ceremony.md` say the same byte by byte for other implementations.
+//!
+//! Left out on purpose: group negotiation (one group, one version byte), hashing to curves, any
+//! notion of who may vote or when.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod base32;
+pub mod batch;
+mod cast;
+mod code;
+mod contest;
+mod credential;
+mod elgamal;
+mod encoding;
+mod hash;
+mod parsed;
+mod proof;
+pub mod signature;
+mod statement;
+mod tracker;
+
+pub use cast::{SealedBallot, cast};
+pub use code::{Code, CodeError};
+pub use contest::{
+    BALLOT_LEN_MAX, BallotContext, Choice, ChoiceError, ContestKind, ContextError, Fingerprint,
+    ballot_len,
+};
+pub use credential::{Credential, CredentialPublicKey};
+pub use elgamal::{Ciphertext, ElectionKey};
+pub use encoding::EncodingError;
+pub use parsed::{BallotError, ParsedBallot, VERSION};
+pub use tracker::{Tracker, TrackerError};
+
+/// Writes bytes as lower-case hex, for `Debug` of public values.
+pub(crate) fn write_hex(f: &mut core::fmt::Formatter<'_>, bytes: &[u8]) -> core::fmt::Result {
+    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+}
+
+#[cfg(test)]
+mod tests;
