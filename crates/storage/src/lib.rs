@@ -1,1 +1,25 @@
-//! storage
+//! Bytes that survive: a write-ahead log and a value log over segment files, on [`Disk`].
+//!
+//! * [`Wal`]: numbered batches, each durable as a whole or not at all. Recovery tells a *torn*
+//!   tail (never acknowledged: cut) from *damage* (once durable: refused by name).
+//! * [`ValueLog`]: append-only records with global offsets, not durable per append; whoever
+//!   writes it can write its tail again from the write-ahead log.
+//!
+//! Every log lives in a folder of its own, whose identity file ([`identity`]) says whose it is.
+//! Nothing here knows Raft, keys, or `std::fs`: positions are plain numbers and the folder comes
+//! in as a [`Disk`]. [`memory::MemoryDisk`] is the one for tests.
+#![forbid(unsafe_code)]
+
+mod codec;
+mod disk;
+mod error;
+pub mod identity;
+pub mod memory;
+mod value_log;
+mod wal;
+
+pub use disk::{Disk, DiskError, DiskErrorKind, DiskOperation};
+pub use error::{Damage, IdentityError, OpenError, ReadError, WriteError};
+pub use identity::Owner;
+pub use value_log::{Cut, Position, Scanned, ValueLog, ValueLogOptions, Visit};
+pub use wal::{Batch, Torn, Wal, WalOptions, WalRecovered};

@@ -1,0 +1,168 @@
+//! The files of the log: one active segment, the next one prepared ahead, spare ones to recycle.
+//!
+//! A segment gets its final name only when it has its full length and that is durable, so that
+//! a commit never changes an extent or a length. A new one is filled with zeros in small steps;
+//! one that was cut away is renamed and used again: its old batches name another segment and
+//! are never read.
+
+use super::format::{segment_file, segment_of};
+use crate::disk::{Disk, DiskError, DiskErrorKind};
+
+const PREPARING_FILE: &str = "preparing";
+/// Zeros are written in pieces of at most this many bytes.
+const FILL_BYTES: u64 = 1 << 20;
+
+#[derive(Debug)]
+pub(super) struct Segments {
+    pub(super) first: u64,
+    pub(super) active: u64,
+    pub(super) active_file: String,
+    segment_bytes: u64,
+    next: Next,
+    spares: Vec<String>,
+    spares_max: usize,
+}
+
+/// How far the segment after the active one is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// Nothing known: the file [`PREPARING_FILE`] may be left from an earlier attempt.
+    Unknown,
+    /// Zeros up to this length.
+    Filling(u64),
+    Ready,
+}
+
+impl Segments {
+    /// The first segment of a new log.
+    pub(super) fn create<D: Disk>(
+        disk: &mut D,
+        segment_bytes: u64,
+        spares_max: usize,
+    ) -> Result<Self, DiskError> {
+        let mut segments = Self::new(1, 0, segment_bytes, spares_max);
+        segments.advance(disk)?;
+        Ok(segments)
+    }
+
+    fn new(first: u64, active: u64, segment_bytes: u64, spares_max: usize) -> Self {
+        let active_file = segment_file(active);
+        let (next, spares) = (Next::Unknown, Vec::new());
+        Self { first, active, active_file, segment_bytes, next, spares, spares_max }
+    }
+
+    /// After recovery: segments `first..=active` hold batches, those up to `last` are prepared.
+    /// Files of segments cut away before, and spare ones, are kept for recycling or removed.
+    pub(super) fn adopt<D: Disk>(
+        disk: &mut D,
+        (first, active, last): (u64, u64, u64),
+        segment_bytes: u64,
+        spares_max: usize,
+    ) -> Result<Self, DiskError> {
+        let mut segments = Self::new(first, active, segment_bytes, spares_max);
+        let names = disk.list()?;
+        for name in &names {
+            let number = segment_of(name);
+            if number.is_some_and(|number| number < first || number > active + 1) {
+                segments.retire(disk, name)?;
+            } else if is_spare(name) {
+                let whole = disk.len(name)? == segment_bytes;
+                if whole && segments.spares.len() < spares_max {
+                    segments.spares.push(name.clone());
+                } else {
+                    disk.remove(name)?;
+                }
+            }
+        }
+        segments.next = if last > active { Next::Ready } else { Next::Unknown };
+        disk.sync_dir()?;
+        Ok(segments)
+    }
+
+    /// Goes one step of at most `budget_bytes` towards having the next segment ready. Returns
+    /// whether it is.
+    pub(super) fn prepare<D: Disk>(
+        &mut self,
+        disk: &mut D,
+        budget_bytes: u64,
+    ) -> Result<bool, DiskError> {
+        let filled = match self.next {
+            Next::Ready => return Ok(true),
+            Next::Filling(filled) => filled,
+            Next::Unknown => match self.spares.pop() {
+                Some(spare) => {
+                    self.name_next(disk, &spare)?;
+                    return Ok(true);
+                }
+                None => self.begin_filling(disk)?,
+            },
+        };
+        let target = self.segment_bytes.min(filled.saturating_add(budget_bytes));
+        let zeros = vec![0; (target - filled).min(FILL_BYTES) as usize];
+        let mut at = filled;
+        while at < target {
+            let step = (target - at).min(FILL_BYTES);
+            disk.write_at(PREPARING_FILE, at, &zeros[..step as usize])?;
+            at += step;
+        }
+        disk.sync(PREPARING_FILE)?;
+        self.next = Next::Filling(target);
+        if target == self.segment_bytes {
+            self.name_next(disk, PREPARING_FILE)?;
+        }
+        Ok(self.next == Next::Ready)
+    }
+
+    /// Makes the next segment the active one, preparing it first if need be. After an error
+    /// without space nothing has changed and the call can be made again.
+    pub(super) fn advance<D: Disk>(&mut self, disk: &mut D) -> Result<(), DiskError> {
+        self.prepare(disk, self.segment_bytes)?;
+        self.active += 1;
+        self.active_file = segment_file(self.active);
+        self.next = Next::Unknown;
+        Ok(())
+    }
+
+    /// Gives up the segments below `first`: they become spare, or are removed.
+    pub(super) fn cut_below<D: Disk>(&mut self, disk: &mut D, first: u64) -> Result<(), DiskError> {
+        for segment in self.first..first {
+            self.retire(disk, &segment_file(segment))?;
+        }
+        self.first = first;
+        disk.sync_dir()
+    }
+
+    fn retire<D: Disk>(&mut self, disk: &mut D, name: &str) -> Result<(), DiskError> {
+        let spare = format!("spare-{name}");
+        if self.spares.len() >= self.spares_max || disk.len(name)? != self.segment_bytes {
+            return disk.remove(name);
+        }
+        disk.rename(name, &spare)?;
+        if !self.spares.contains(&spare) {
+            self.spares.push(spare);
+        }
+        Ok(())
+    }
+
+    fn begin_filling<D: Disk>(&mut self, disk: &mut D) -> Result<u64, DiskError> {
+        match disk.create(PREPARING_FILE) {
+            Err(error) if error.kind == DiskErrorKind::AlreadyExists => {
+                disk.set_len(PREPARING_FILE, 0)?;
+            }
+            other => other?,
+        }
+        self.next = Next::Filling(0);
+        Ok(0)
+    }
+
+    fn name_next<D: Disk>(&mut self, disk: &mut D, from: &str) -> Result<(), DiskError> {
+        disk.rename(from, &segment_file(self.active + 1))?;
+        disk.sync_dir()?;
+        self.next = Next::Ready;
+        Ok(())
+    }
+}
+
+fn is_spare(name: &str) -> bool {
+    name.strip_prefix("spare-").and_then(segment_of).is_some()
+}
