@@ -35,11 +35,11 @@
 //!   (thesis 4.2.3, 9.6), and a leader without contact to a majority steps down.
 //! - Every buffer is bounded: entries in memory, messages in flight, held answers, waiting reads.
 //!
-//! [`invariants`] checks what one member can see of this on leaving each step.
+//! `invariants` checks what one member can see of this on leaving each step.
 //!
 //! # Left out for now
 //! Membership change, snapshots and leadership transfer. Configurations are therefore a fixed set
-//! of voters, kept behind [`quorum`] so that joint ones fit, and the log is known from its first
+//! of voters, kept in `quorum` so that joint ones fit, and the log is known from its first
 //! entry.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -47,10 +47,19 @@
 extern crate alloc;
 
 mod config;
+mod core;
+mod durability;
 mod entry;
 mod interface;
+mod invariants;
+mod log;
 mod message;
 mod mutant;
+mod progress;
+mod quorum;
+mod raft;
+mod read;
+mod role;
 mod status;
 pub mod wire;
 
@@ -60,4 +69,5 @@ pub use interface::{Aborted, Effect, Input, Persist, ReadId, Refused, RoleName, 
 pub use message::{Body, Malformed, Message};
 #[cfg(feature = "mutants")]
 pub use mutant::Mutant;
+pub use raft::Raft;
 pub use status::{PeerProgress, PeerState, Status};

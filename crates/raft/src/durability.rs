@@ -1,0 +1,167 @@
+//! What is on its way to the disk, and the promises that wait for it.
+//!
+//! Writes are numbered by tickets and become durable in their order. Each unfinished one remembers
+//! up to which index the log is durable once it is done; a truncation lowers that memory, so a late
+//! completion can never vouch for entries that replaced the written ones (the "ABA" race of
+//! asynchronous storage).
+//!
+//! A message that promises something waits for a ticket. A change of term drops what waits: the
+//! shell may have merged the writes that covered it with a later truncation, and an answer of an
+//! older term helps nobody.
+
+use crate::{HardState, LogIndex, MemberId, Message, Persist, Ticket};
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+
+/// At most this many messages wait for the disk; a further one is dropped, as a network may.
+const HELD_MESSAGES_MAX: usize = 8192;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Durability {
+    issued: Ticket,
+    done: Ticket,
+    /// With this ticket the present hard state is durable.
+    hard_state_ticket: Ticket,
+    hard_state_changed: bool,
+    truncate_from: Option<LogIndex>,
+    /// The first index that no [`Persist`] has carried yet.
+    unwritten: LogIndex,
+    /// Unfinished writes and the last index of the log that is durable after each.
+    unfinished: VecDeque<(Ticket, LogIndex)>,
+    /// Everything up to here is durable, as the log is now.
+    durable: LogIndex,
+    held: BTreeMap<Ticket, Vec<(MemberId, Message)>>,
+    held_count: usize,
+}
+
+impl Durability {
+    /// Everything up to `last` came from the disk.
+    pub(crate) fn new(last: LogIndex) -> Self {
+        Self {
+            issued: Ticket::new(0),
+            done: Ticket::new(0),
+            hard_state_ticket: Ticket::new(0),
+            hard_state_changed: false,
+            truncate_from: None,
+            unwritten: last.next(),
+            unfinished: VecDeque::new(),
+            durable: last,
+            held: BTreeMap::new(),
+            held_count: 0,
+        }
+    }
+
+    /// The last durable index.
+    pub(crate) fn durable(&self) -> LogIndex {
+        self.durable
+    }
+
+    /// Whether the present term and vote are durable.
+    pub(crate) fn is_hard_state_durable(&self) -> bool {
+        self.hard_state_ticket <= self.done
+    }
+
+    /// With this ticket the present term and vote are durable.
+    pub(crate) fn hard_state_ticket(&self) -> Ticket {
+        self.hard_state_ticket
+    }
+
+    /// With this ticket the log is durable through `index`, and the hard state too.
+    pub(crate) fn ticket_covering(&self, index: LogIndex) -> Ticket {
+        let log_ticket = if index <= self.durable {
+            Ticket::new(0)
+        } else {
+            let covering = self.unfinished.iter().find(|(_, last)| *last >= index);
+            covering.map_or(self.issued.next(), |(ticket, _)| *ticket)
+        };
+        log_ticket.max(self.hard_state_ticket)
+    }
+
+    /// Whether what waits for `ticket` may go.
+    pub(crate) fn is_done(&self, ticket: Ticket) -> bool {
+        ticket <= self.done
+    }
+
+    /// Term or vote changed and must be written.
+    pub(crate) fn on_hard_state_changed(&mut self) {
+        self.hard_state_changed = true;
+        self.hard_state_ticket = self.issued.next();
+    }
+
+    /// The log was cut at `from`.
+    pub(crate) fn on_truncated(&mut self, from: LogIndex) {
+        let kept = from.before();
+        if self.unwritten > from {
+            self.unwritten = from;
+            let lowest = self.truncate_from.map_or(from, |earlier| earlier.min(from));
+            self.truncate_from = Some(lowest);
+        }
+        self.durable = self.durable.min(kept);
+        for (_, last) in &mut self.unfinished {
+            *last = kept.min(*last);
+        }
+    }
+
+    /// Keeps `message` back until `ticket` is done.
+    pub(crate) fn hold(&mut self, ticket: Ticket, to: MemberId, message: Message) {
+        if self.held_count < HELD_MESSAGES_MAX {
+            self.held_count += 1;
+            self.held.entry(ticket).or_default().push((to, message));
+        }
+    }
+
+    /// Drops everything that waits.
+    pub(crate) fn drop_held(&mut self) {
+        self.held.clear();
+        self.held_count = 0;
+    }
+
+    /// The first index to be carried by the next write, if anything is to be written.
+    pub(crate) fn pending(&self, last: LogIndex) -> Option<LogIndex> {
+        let dirty =
+            self.hard_state_changed || self.truncate_from.is_some() || self.unwritten <= last;
+        dirty.then_some(self.unwritten)
+    }
+
+    /// Numbers the next write, which carries `entries` up to `last`.
+    pub(crate) fn issue(
+        &mut self,
+        hard_state: HardState,
+        entries: Vec<crate::Entry>,
+        last: LogIndex,
+    ) -> Persist {
+        self.issued = self.issued.next();
+        self.unfinished.push_back((self.issued, last));
+        self.unwritten = last.next();
+        let changed = core::mem::take(&mut self.hard_state_changed);
+        Persist {
+            ticket: self.issued,
+            hard_state: changed.then_some(hard_state),
+            truncate_from: self.truncate_from.take(),
+            entries,
+        }
+    }
+
+    /// Every write up to `ticket` is durable; returns the messages that may go now.
+    ///
+    /// # Panics
+    /// If that ticket was never issued: a broken shell.
+    pub(crate) fn on_persisted(&mut self, ticket: Ticket) -> Vec<(MemberId, Message)> {
+        assert!(ticket <= self.issued, "write {ticket} is reported durable but was never ordered");
+        if ticket <= self.done {
+            return Vec::new();
+        }
+        self.done = ticket;
+        while let Some((_, last)) = self.unfinished.front().filter(|(issued, _)| *issued <= ticket)
+        {
+            self.durable = self.durable.max(*last);
+            self.unfinished.pop_front();
+        }
+        let waiting = self.held.split_off(&ticket.next());
+        let released: Vec<_> =
+            core::mem::replace(&mut self.held, waiting).into_values().flatten().collect();
+        self.held_count -= released.len();
+        released
+    }
+}

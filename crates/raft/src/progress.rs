@@ -1,0 +1,167 @@
+//! How far a leader knows one other member to be, and what may be sent to it now.
+//!
+//! *Probe*: the place where the logs agree is a guess; one append at a time, no answer, no next.
+//! *Replicate*: it is known; appends follow each other without waiting, within a window counted in
+//! messages and bytes.
+//!
+//! Losses are found by heartbeats: each append remembers the heartbeat round it was sent before. A
+//! member that answers a later round without having received the append has lost it (or will get
+//! it late, which does no harm), and is probed from what it has.
+
+use crate::LogIndex;
+use crate::config::Config;
+use crate::status::{PeerProgress, PeerState};
+use alloc::collections::VecDeque;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    /// Durable and equal up to here.
+    pub(crate) matched: LogIndex,
+    flow: Flow,
+    /// The newest heartbeat round it answered.
+    pub(crate) acked_round: u64,
+    /// The tick at which it last spoke in this term.
+    pub(crate) heard_at: u64,
+    /// It was told that everything up to here is committed.
+    pub(crate) told_commit: LogIndex,
+}
+
+#[derive(Debug)]
+enum Flow {
+    /// `sent_in`: the round in which the unanswered probe was sent.
+    Probe {
+        next: LogIndex,
+        sent_in: Option<u64>,
+    },
+    Replicate {
+        next: LogIndex,
+        window: VecDeque<Sent>,
+        window_bytes: u64,
+    },
+}
+
+/// An unanswered append.
+#[derive(Clone, Copy, Debug)]
+struct Sent {
+    last: LogIndex,
+    bytes: u64,
+    round: u64,
+}
+
+impl Progress {
+    /// A member of which nothing is known, first asked about the entry before `next`.
+    pub(crate) fn new(next: LogIndex, now: u64) -> Self {
+        Self {
+            matched: LogIndex::ZERO,
+            flow: Flow::Probe { next, sent_in: None },
+            acked_round: 0,
+            heard_at: now,
+            told_commit: LogIndex::ZERO,
+        }
+    }
+
+    /// The next index to send.
+    pub(crate) fn next(&self) -> LogIndex {
+        match self.flow {
+            Flow::Probe { next, .. } | Flow::Replicate { next, .. } => next,
+        }
+    }
+
+    /// Whether the place where the logs agree is still a guess.
+    pub(crate) fn is_probing(&self) -> bool {
+        matches!(self.flow, Flow::Probe { .. })
+    }
+
+    /// Whether one more append may be sent now.
+    pub(crate) fn has_room(&self, config: &Config) -> bool {
+        match &self.flow {
+            Flow::Probe { sent_in, .. } => sent_in.is_none(),
+            Flow::Replicate { window, window_bytes, .. } => {
+                window.len() < config.inflight_messages_max
+                    && *window_bytes < config.inflight_bytes_max
+            }
+        }
+    }
+
+    /// An append that ends at `last` and carries `bytes` was sent after heartbeat `round`.
+    pub(crate) fn on_sent(&mut self, last: LogIndex, bytes: u64, round: u64) {
+        match &mut self.flow {
+            Flow::Probe { sent_in, .. } => *sent_in = Some(round),
+            Flow::Replicate { next, window, window_bytes } => {
+                *next = last.next();
+                *window_bytes += bytes;
+                window.push_back(Sent { last, bytes, round });
+            }
+        }
+    }
+
+    /// The member holds everything up to `matched`.
+    pub(crate) fn on_accepted(&mut self, matched: LogIndex) {
+        self.matched = self.matched.max(matched);
+        let lowest_next = self.matched.next();
+        match &mut self.flow {
+            Flow::Probe { .. } => {
+                let window = VecDeque::new();
+                self.flow = Flow::Replicate { next: lowest_next, window, window_bytes: 0 };
+            }
+            Flow::Replicate { next, window, window_bytes } => {
+                *next = lowest_next.max(*next);
+                while let Some(sent) = window.front().filter(|sent| sent.last <= matched) {
+                    *window_bytes -= sent.bytes;
+                    window.pop_front();
+                }
+            }
+        }
+    }
+
+    /// Whether a rejection of an append after `prev` answers something still of interest.
+    pub(crate) fn is_expected_rejection(&self, prev: LogIndex) -> bool {
+        match self.flow {
+            Flow::Probe { next, sent_in } => sent_in.is_some() && prev == next.before(),
+            Flow::Replicate { next, .. } => prev > self.matched && prev < next,
+        }
+    }
+
+    /// Goes back to guessing that the logs agree before `next`.
+    pub(crate) fn probe(&mut self, next: LogIndex) {
+        let next = next.max(self.matched.next());
+        self.flow = Flow::Probe { next, sent_in: None };
+    }
+
+    /// The member answered heartbeat `round` and had received everything up to `received`.
+    pub(crate) fn on_heartbeat_reply(&mut self, round: u64, received: LogIndex) {
+        self.acked_round = self.acked_round.max(round);
+        match &mut self.flow {
+            Flow::Probe { sent_in, .. } => {
+                if sent_in.is_some_and(|sent_in| sent_in < round) {
+                    *sent_in = None;
+                }
+            }
+            Flow::Replicate { window, .. } => {
+                let oldest = window.front();
+                if oldest.is_some_and(|sent| sent.round < round && sent.last > received) {
+                    self.probe(received.next());
+                }
+            }
+        }
+    }
+
+    /// For a look from outside.
+    pub(crate) fn status(&self, now: u64) -> PeerProgress {
+        let (state, inflight_messages, inflight_bytes) = match &self.flow {
+            Flow::Probe { sent_in, .. } => (PeerState::Probe, usize::from(sent_in.is_some()), 0),
+            Flow::Replicate { window, window_bytes, .. } => {
+                (PeerState::Replicate, window.len(), *window_bytes)
+            }
+        };
+        PeerProgress {
+            matched: self.matched,
+            next: self.next(),
+            state,
+            inflight_messages,
+            inflight_bytes,
+            silent_ticks: now - self.heard_at,
+        }
+    }
+}

@@ -1,0 +1,367 @@
+//! One member of the group: takes a fact, finds the role that it concerns, changes roles.
+//!
+//! The rules about terms are here, since they hold in every role (Raft paper 5.1): a newer term in
+//! a message is adopted and makes a follower; a message of an older term has no effect.
+
+use crate::config::{Config, ConfigError, Recovered};
+use crate::core::Core;
+use crate::invariants::Watermarks;
+use crate::message::{Body, Message};
+use crate::mutant::Mutant;
+use crate::read::Reader;
+use crate::role::{Candidate, Follower, Leader, Next, PreCandidate, Role};
+use crate::{
+    Aborted, Effect, Entry, Input, LogId, MemberId, ReadId, Refused, RoleName, Status, Term,
+};
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use base::Machine;
+use bytes::Bytes;
+
+/// One member of the group. See the crate's description.
+#[derive(Debug)]
+pub struct Raft {
+    core: Core,
+    role: Role,
+}
+
+impl Machine for Raft {
+    type Event = Input;
+    type Effect = Effect;
+
+    /// Takes one fact and returns the orders that follow.
+    ///
+    /// # Panics
+    /// When an invariant is broken: the shell reports what was never ordered, or another member
+    /// proves that the group has diverged. Going on would do more harm.
+    fn step(&mut self, event: Input) -> Vec<Effect> {
+        let before = Watermarks::of(&self.core);
+        let outside = self.outside();
+        let mut next = self.dispatch(event);
+        while next != Next::Stay {
+            next = self.become_next(next);
+        }
+        if let Role::Leader(leader) = &mut self.role {
+            leader.settle(&mut self.core);
+        }
+        let after = self.outside();
+        if after != outside {
+            let (role, term, leader) = after;
+            self.core.effects.push(Effect::RoleChanged { role, term, leader });
+        }
+        self.core.flush();
+        before.check(&self.core, &self.role);
+        core::mem::take(&mut self.core.effects)
+    }
+}
+
+impl Raft {
+    /// A member as it was left on the disk: a follower without a leader.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when the configuration makes no sense or what was recovered contradicts
+    /// itself.
+    pub fn new(config: Config, recovered: Recovered) -> Result<Self, ConfigError> {
+        config.check()?;
+        recovered.check()?;
+        let core = Core::new(config, recovered);
+        let role = Role::Follower(Follower::new(&core, None));
+        Ok(Self { core, role })
+    }
+
+    /// A look at this member.
+    pub fn status(&self) -> Status {
+        let (role, term, leader) = self.outside();
+        let core = &self.core;
+        let peers = match &self.role {
+            Role::Leader(leader) => leader.status(core.now),
+            _ => BTreeMap::new(),
+        };
+        Status {
+            id: core.id(),
+            role,
+            term,
+            leader,
+            commit: core.commit,
+            applied: core.applied,
+            last: core.log.last(),
+            persisted: core.durability.durable(),
+            peers,
+        }
+    }
+
+    fn outside(&self) -> (RoleName, Term, Option<MemberId>) {
+        (self.role.name(), self.core.term(), self.role.leader(&self.core))
+    }
+
+    fn dispatch(&mut self, event: Input) -> Next {
+        match event {
+            Input::Ticked { jitter } => return self.on_ticked(jitter),
+            Input::Received { from, message } => return self.on_received(from, message),
+            Input::Proposed { payloads } => self.on_proposed(payloads),
+            Input::ReadRequested { read } => self.on_read_requested(read),
+            Input::Persisted { ticket } => {
+                self.core.on_persisted(ticket);
+                if let Role::Candidate(candidate) = &mut self.role {
+                    return candidate.on_persisted(&self.core);
+                }
+            }
+            Input::Applied { through } => self.core.on_applied(through),
+            Input::Loaded { entries } => self.on_loaded(&entries),
+        }
+        Next::Stay
+    }
+
+    fn on_ticked(&mut self, jitter: u64) -> Next {
+        self.core.now += 1;
+        match &mut self.role {
+            Role::Follower(follower) => follower.on_ticked(&mut self.core, jitter),
+            Role::PreCandidate(pre_candidate) => pre_candidate.on_ticked(&self.core, jitter),
+            Role::Candidate(candidate) => candidate.on_ticked(&self.core, jitter),
+            Role::Leader(leader) => leader.on_ticked(&mut self.core),
+        }
+    }
+
+    fn on_proposed(&mut self, payloads: Vec<Bytes>) {
+        if let Role::Leader(leader) = &mut self.role {
+            return leader.on_proposed(&mut self.core, payloads);
+        }
+        let reason = Refused::NotLeader { leader: self.role.leader(&self.core) };
+        self.core.effects.push(Effect::ProposalRefused { payloads, reason });
+    }
+
+    fn on_read_requested(&mut self, read: ReadId) {
+        match &mut self.role {
+            Role::Leader(leader) => leader.on_read(&mut self.core, Reader::Local(read)),
+            Role::Follower(follower) => follower.on_read_requested(&mut self.core, read),
+            Role::PreCandidate(_) | Role::Candidate(_) => {
+                let reason = Aborted::NoLeader;
+                self.core.effects.push(Effect::ReadAborted { read, reason });
+            }
+        }
+    }
+
+    /// Entries that are no longer in the log, or not of it, are of no use: the answer counts as
+    /// empty.
+    fn on_loaded(&mut self, entries: &[Entry]) {
+        let is_ours = |entry: &Entry| self.core.log.id_at(entry.id.index) == Some(entry.id);
+        let follows = |pair: &[Entry]| pair[1].id.index == pair[0].id.index.next();
+        let is_sound = entries.iter().all(is_ours) && entries.windows(2).all(follows);
+        self.core.on_load_answered(entries.is_empty() || !is_sound);
+        if let (true, Role::Leader(leader)) = (is_sound, &mut self.role) {
+            leader.on_loaded(&mut self.core, entries);
+        }
+    }
+
+    fn on_received(&mut self, from: MemberId, message: Message) -> Next {
+        let is_stranger = from == self.core.id() || !self.core.quorum.contains(from);
+        if is_stranger || message.check().is_err() {
+            return Next::Stay;
+        }
+        let Message { term, body } = message;
+        if let Body::PreVoteRequest { last } = body {
+            self.on_pre_vote_request(from, term.next(), last);
+            return Next::Stay;
+        }
+        if term < self.core.term() {
+            return self.on_older_term(from, body);
+        }
+        if term > self.core.term() && !self.adopt_term(from, term, &body) {
+            return Next::Stay;
+        }
+        self.on_body(from, body)
+    }
+
+    /// Enters the newer term of a message; `false` if the message must be ignored instead.
+    fn adopt_term(&mut self, from: MemberId, term: Term, body: &Body) -> bool {
+        if matches!(body, Body::VoteRequest { .. }) && self.role.is_in_lease(&self.core) {
+            return false;
+        }
+        let leads = matches!(body, Body::Append { .. } | Body::Heartbeat { .. });
+        self.leave_role();
+        self.core.enter_term(term);
+        self.role = Role::Follower(Follower::new(&self.core, leads.then_some(from)));
+        true
+    }
+
+    /// The sender is behind. Whoever wants something learns of the newer term; a former leader
+    /// must, or a member ahead of all others could never rejoin (thesis 4.2.3, 9.6).
+    fn on_older_term(&mut self, from: MemberId, body: Body) -> Next {
+        match body {
+            Body::Append { .. } | Body::Heartbeat { .. } => self.core.send(from, Body::NewerTerm),
+            Body::VoteRequest { .. } => self.core.send(from, Body::VoteReply { granted: false }),
+            Body::PreVoteReply { campaign, granted } => {
+                return self.on_pre_vote_reply(from, campaign, granted);
+            }
+            _ => {}
+        }
+        Next::Stay
+    }
+
+    /// A message of the present term.
+    fn on_body(&mut self, from: MemberId, body: Body) -> Next {
+        match body {
+            Body::PreVoteReply { campaign, granted } => {
+                return self.on_pre_vote_reply(from, campaign, granted);
+            }
+            Body::VoteRequest { last } => self.on_vote_request(from, last),
+            Body::VoteReply { granted } => {
+                if let Role::Candidate(candidate) = &mut self.role {
+                    return candidate.on_reply(&self.core, from, granted);
+                }
+            }
+            Body::Append { prev, entries, commit } => {
+                let (core, follower) = self.follow(from);
+                follower.on_append(core, from, prev, entries, commit);
+            }
+            Body::Heartbeat { commit, round } => {
+                let (core, follower) = self.follow(from);
+                follower.on_heartbeat(core, from, commit, round);
+            }
+            Body::ReadReply { read, incarnation, index } => {
+                let is_mine = incarnation == self.core.config.incarnation;
+                if let (true, Role::Follower(follower)) = (is_mine, &mut self.role) {
+                    follower.on_read_reply(&mut self.core, read, index);
+                }
+            }
+            Body::ReadRequest { read, incarnation } => {
+                self.on_read_forwarded(from, read, incarnation);
+            }
+            Body::AppendAccepted { .. }
+            | Body::AppendRejected { .. }
+            | Body::HeartbeatReply { .. } => self.on_answer(from, body),
+            Body::PreVoteRequest { .. } | Body::NewerTerm => {}
+        }
+        Next::Stay
+    }
+
+    /// What followers answer concerns only a leader.
+    fn on_answer(&mut self, from: MemberId, body: Body) {
+        let Role::Leader(leader) = &mut self.role else { return };
+        let core = &mut self.core;
+        leader.on_peer_heard(core, from);
+        match body {
+            Body::AppendAccepted { matched } => leader.on_accepted(core, from, matched),
+            Body::AppendRejected { prev, have, term_start } => {
+                leader.on_rejected(core, from, prev, have, term_start);
+            }
+            Body::HeartbeatReply { round, received, matched } => {
+                leader.on_heartbeat_reply(core, from, round, received, matched);
+            }
+            _ => {}
+        }
+    }
+
+    fn on_read_forwarded(&mut self, member: MemberId, read: ReadId, incarnation: u64) {
+        match &mut self.role {
+            Role::Leader(leader) => {
+                let reader = Reader::Remote { member, read, incarnation };
+                leader.on_read(&mut self.core, reader);
+            }
+            _ => self.core.send(member, Body::ReadReply { read, incarnation, index: None }),
+        }
+    }
+
+    /// Answers a question that changes nothing: would this member vote for `from` in `campaign`?
+    fn on_pre_vote_request(&mut self, from: MemberId, campaign: Term, last: LogId) {
+        let granted = campaign > self.core.term()
+            && self.core.is_up_to_date(last)
+            && !self.role.is_in_lease(&self.core);
+        self.core.send(from, Body::PreVoteReply { campaign, granted });
+    }
+
+    fn on_pre_vote_reply(&mut self, from: MemberId, campaign: Term, granted: bool) -> Next {
+        match &mut self.role {
+            Role::PreCandidate(pre_candidate) => {
+                pre_candidate.on_reply(&self.core, from, campaign, granted)
+            }
+            _ => Next::Stay,
+        }
+    }
+
+    /// Raft paper 5.2 and 5.4.1: one vote a term, for a log that is at least as up to date, and
+    /// not while the leader of the term is known.
+    fn on_vote_request(&mut self, from: MemberId, last: LogId) {
+        let core = &mut self.core;
+        let is_free = core.vote().is_none_or(|earlier| earlier == from);
+        let is_led = self.role.leader(core).is_some_and(|leader| leader != from);
+        let granted = is_free && !is_led && core.is_up_to_date(last);
+        if granted {
+            core.give_vote(from);
+            match &mut self.role {
+                Role::Follower(follower) => follower.on_vote_given(core),
+                _ => self.become_follower(None),
+            }
+        }
+        let answer = Body::VoteReply { granted };
+        if self.core.has(Mutant::VoteNotPersisted) {
+            self.core.send_now(from, answer);
+        } else {
+            self.core.send(from, answer);
+        }
+    }
+
+    /// Makes this member a follower of `leader`, which spoke as the leader of this term.
+    fn follow(&mut self, leader: MemberId) -> (&mut Core, &mut Follower) {
+        let core_term = self.core.term();
+        match &self.role {
+            Role::Follower(_) => {}
+            Role::Leader(_) => panic!("member {leader} claims term {core_term}, which is mine"),
+            Role::PreCandidate(_) | Role::Candidate(_) => self.become_follower(Some(leader)),
+        }
+        match &mut self.role {
+            Role::Follower(follower) => {
+                follower.on_leader_heard(&self.core, leader);
+                (&mut self.core, follower)
+            }
+            _ => unreachable!("every other role became a follower"),
+        }
+    }
+
+    fn become_next(&mut self, next: Next) -> Next {
+        match next {
+            Next::Stay => Next::Stay,
+            Next::Follow { leader } => {
+                self.become_follower(leader);
+                Next::Stay
+            }
+            Next::PreCampaign => self.become_pre_candidate(),
+            Next::Campaign => self.become_candidate(),
+            Next::Lead => self.become_leader(),
+        }
+    }
+
+    fn become_follower(&mut self, leader: Option<MemberId>) {
+        self.leave_role();
+        self.role = Role::Follower(Follower::new(&self.core, leader));
+    }
+
+    fn become_pre_candidate(&mut self) -> Next {
+        self.leave_role();
+        let (pre_candidate, next) = PreCandidate::begin(&mut self.core);
+        self.role = Role::PreCandidate(pre_candidate);
+        next
+    }
+
+    fn become_candidate(&mut self) -> Next {
+        self.leave_role();
+        self.role = Role::Candidate(Candidate::begin(&mut self.core));
+        Next::Stay
+    }
+
+    fn become_leader(&mut self) -> Next {
+        self.leave_role();
+        self.role = Role::Leader(Leader::begin(&mut self.core));
+        Next::Stay
+    }
+
+    /// Ends what the present role has begun; a role is set right after.
+    fn leave_role(&mut self) {
+        let idle = Role::Follower(Follower::new(&self.core, None));
+        match core::mem::replace(&mut self.role, idle) {
+            Role::Follower(follower) => follower.on_left(&mut self.core),
+            Role::Leader(leader) => leader.on_left(&mut self.core),
+            Role::PreCandidate(_) | Role::Candidate(_) => {}
+        }
+    }
+}

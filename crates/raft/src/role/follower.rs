@@ -1,0 +1,186 @@
+//! Follows a leader, or waits until it hears one or its patience ends.
+//!
+//! It takes entries that follow what it holds, replaces its own where they differ, and answers
+//! once they are durable. Reads go to the leader; they end when the leader is lost.
+
+use super::{Next, Timer};
+use crate::core::Core;
+use crate::message::Body;
+use crate::mutant::Mutant;
+use crate::read::READS_MAX;
+use crate::{Aborted, Effect, Entry, LogId, LogIndex, MemberId, ReadId};
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Follower {
+    leader: Option<MemberId>,
+    timer: Timer,
+    /// The tick at which the leader last spoke.
+    heard_at: u64,
+    /// The log is known to equal the leader's up to here; not all of it need be durable.
+    received: LogIndex,
+    /// Reads sent to the leader, with the tick at which they are given up.
+    forwarded: BTreeMap<ReadId, u64>,
+}
+
+impl Follower {
+    pub(crate) fn new(core: &Core, leader: Option<MemberId>) -> Self {
+        Self {
+            leader,
+            timer: Timer::start(core),
+            heard_at: core.now,
+            received: LogIndex::ZERO,
+            forwarded: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn leader(&self) -> Option<MemberId> {
+        self.leader
+    }
+
+    pub(crate) fn is_in_lease(&self, core: &Core) -> bool {
+        self.leader.is_some() && core.now - self.heard_at < core.config.election_ticks_min
+    }
+
+    pub(crate) fn on_ticked(&mut self, core: &mut Core, jitter: u64) -> Next {
+        if core.quorum.is_sole_voter(core.id()) {
+            return Next::Campaign;
+        }
+        self.give_up_reads(core);
+        if self.timer.is_over(core, jitter) { Next::PreCampaign } else { Next::Stay }
+    }
+
+    /// A vote was given to somebody: wait for the outcome.
+    pub(crate) fn on_vote_given(&mut self, core: &Core) {
+        self.timer.restart(core);
+    }
+
+    /// A message of the leader of this term came in.
+    pub(crate) fn on_leader_heard(&mut self, core: &Core, from: MemberId) {
+        assert!(
+            self.leader.is_none_or(|leader| leader == from),
+            "members {from} and {:?} both lead term {}",
+            self.leader,
+            core.term()
+        );
+        self.leader = Some(from);
+        self.heard_at = core.now;
+        self.timer.restart(core);
+    }
+
+    pub(crate) fn on_append(
+        &mut self,
+        core: &mut Core,
+        from: MemberId,
+        prev: LogId,
+        entries: Vec<Entry>,
+        commit: LogIndex,
+    ) {
+        if core.is_swamped() {
+            return; // As if lost: the leader probes again after its next heartbeat.
+        }
+        if !holds(core, prev) {
+            let at = prev.index.min(core.log.last().index);
+            let have = core.log.id_at(at).expect("an index within the log has an id");
+            let term_start = core.log.term_start(at);
+            core.send(from, Body::AppendRejected { prev: prev.index, have, term_start });
+            return;
+        }
+        let matched = prev.index.plus(entries.len() as u64);
+        take_entries(core, entries);
+        self.received = self.received.max(matched);
+        core.advance_commit(commit.min(matched));
+        let answer = Body::AppendAccepted { matched };
+        if core.has(Mutant::AckBeforeFsync) {
+            core.send(from, answer);
+        } else {
+            core.send_covering(matched, from, answer);
+        }
+    }
+
+    pub(crate) fn on_heartbeat(
+        &mut self,
+        core: &mut Core,
+        from: MemberId,
+        commit: LogIndex,
+        round: Option<u64>,
+    ) {
+        // The leader names only what this member has acknowledged in this term.
+        core.advance_commit(commit);
+        if let Some(round) = round {
+            let received = self.received;
+            let matched = received.min(core.durability.durable());
+            core.send(from, Body::HeartbeatReply { round, received, matched });
+        }
+    }
+
+    pub(crate) fn on_read_requested(&mut self, core: &mut Core, read: ReadId) {
+        let abort = |reason| Effect::ReadAborted { read, reason };
+        match self.leader {
+            None => core.effects.push(abort(Aborted::NoLeader)),
+            Some(_) if self.forwarded.len() >= READS_MAX => {
+                core.effects.push(abort(Aborted::Overloaded));
+            }
+            Some(leader) => {
+                self.forwarded.insert(read, core.now + core.config.election_ticks_max);
+                let incarnation = core.config.incarnation;
+                core.send(leader, Body::ReadRequest { read, incarnation });
+            }
+        }
+    }
+
+    pub(crate) fn on_read_reply(&mut self, core: &mut Core, read: ReadId, index: Option<LogIndex>) {
+        if self.forwarded.remove(&read).is_none() {
+            return;
+        }
+        core.effects.push(match index {
+            Some(index) => Effect::ReadReady { read, index },
+            None => Effect::ReadAborted { read, reason: Aborted::LeadershipLost },
+        });
+    }
+
+    /// This member stops following its leader.
+    pub(crate) fn on_left(self, core: &mut Core) {
+        for read in self.forwarded.into_keys() {
+            core.effects.push(Effect::ReadAborted { read, reason: Aborted::LeadershipLost });
+        }
+    }
+
+    fn give_up_reads(&mut self, core: &mut Core) {
+        let now = core.now;
+        self.forwarded.retain(|read, deadline| {
+            let waits = *deadline > now;
+            if !waits {
+                let reason = Aborted::TimedOut;
+                core.effects.push(Effect::ReadAborted { read: *read, reason });
+            }
+            waits
+        });
+    }
+}
+
+/// Whether the log holds `prev`, so that what follows it in another log may follow it here.
+fn holds(core: &Core, prev: LogId) -> bool {
+    if core.has(Mutant::SkipPrevTermCheck) {
+        return prev.index <= core.log.last().index;
+    }
+    core.log.id_at(prev.index) == Some(prev)
+}
+
+/// Adds what is new; cuts the log only where an entry differs (never on a mere repetition, which
+/// may be late and shorter than what came since).
+fn take_entries(core: &mut Core, entries: Vec<Entry>) {
+    let is_new = |core: &Core, entry: &Entry| core.log.id_at(entry.id.index) != Some(entry.id);
+    let Some(first_new) = entries.iter().position(|entry| is_new(core, entry)) else {
+        return;
+    };
+    let from = entries[first_new].id.index;
+    if from <= core.log.last().index {
+        core.truncate(from);
+    }
+    for entry in entries.into_iter().skip(first_new) {
+        core.log.append(entry);
+    }
+}
