@@ -1,5 +1,28 @@
 //! The key-value store as a state machine: etcd's semantics without gRPC, Raft or disks.
+//!
+//! * [`api`] is what a client says and hears; [`access`] and [`api::Request::check`] refuse what
+//!   can be refused without state.
+//! * [`command`] is what is replicated. [`Kv::apply`] executes commands one by one, the same way
+//!   on every member; [`Kv::read`] answers reads from the state as it is.
+//! * [`watch`] hands changes to watchers.
+//!
+//! Keys and their history live in `mvcc`. Leases, the clock and the table of applied calls live
+//! here and are rebuilt at open from the bytes kept beside each change.
 #![forbid(unsafe_code)]
 
+pub mod access;
 pub mod api;
+mod check;
+pub mod command;
+mod delta;
+mod draft;
 mod error;
+mod lease;
+mod range;
+mod session;
+mod store;
+mod txn;
+
+pub use lease::{LEASE_TTL_MAX_S, LEASE_TTL_MIN_S, LEASES_ENDED_PER_ADVANCE_MAX};
+pub use session::{INCARNATIONS_MAX, RUNS_MAX};
+pub use store::{Applied, Fault, Kv, RevisionEvents};
