@@ -120,6 +120,11 @@ impl Leases {
         alive.filter(|(_, lease)| !lease.is_reserved()).map(|(id, _)| *id).collect()
     }
 
+    /// How many leases there are.
+    pub(crate) fn len(&self) -> usize {
+        self.leases.len()
+    }
+
     /// Every lease by id.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (i64, &Lease)> {
         self.leases.iter().map(|(id, lease)| (*id, lease))

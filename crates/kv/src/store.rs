@@ -136,6 +136,11 @@ impl<B: Backing> Kv<B> {
         self.store.revision()
     }
 
+    /// How many leases there are; while there are none, time need not be told.
+    pub fn lease_count(&self) -> usize {
+        self.leases.len()
+    }
+
     /// The store below, for digests, sizes and checks.
     pub fn store(&self) -> &Store<B> {
         &self.store

@@ -1,1 +1,46 @@
-//! replica
+//! One member of the store as a machine: consensus, log and state machine in one place, without
+//! threads, sockets or clocks.
+//!
+//! Three parts, each run by its own thread in `node` and by one event queue in `sim`:
+//!
+//! * [`Replica`] decides: it takes calls and peers' messages, batches waiting writes into one
+//!   append and waiting reads into one quorum round, and remembers who waits for what;
+//! * [`LogStore`] makes what Raft orders durable: `Persist` in, `Persisted` out;
+//! * [`StateStore`] applies what is committed and answers reads: `Apply` in, `Applied` out.
+//!
+//! # A put
+//!
+//! ```text
+//! Called ─► waiting ─ Drained ─► raft ─┬─ Persist ─► LogStore ─► Persisted ─┐
+//!           (batched)                  └─ Send ────► followers ─► Received ─┤
+//!                        Reply ◄── Applied ◄── StateStore ◄── Apply ◄───────┘
+//! ```
+//!
+//! A follower forwards writes to the leader and answers its caller when it applies the entry
+//! itself; its reads ask the leader only for an index. Every write carries the origin
+//! (member, incarnation, call), and the state machine applies an origin once, so the replica may
+//! send a write again after a lost message or a change of leader: a caller sees one outcome.
+//!
+//! # Invariants
+//!
+//! * a call is answered exactly once, within its deadline;
+//! * a refusal whose outcome is "not applied" is given only before the write left the replica;
+//! * what is applied is durable in this member's own log, so the state never runs ahead of it.
+//!
+//! Left out for now: snapshots, membership change, repair from peers. Their inputs will be
+//! further events; the three parts stay.
+#![forbid(unsafe_code)]
+
+mod log_store;
+mod peer;
+mod pending;
+mod replica;
+mod state_store;
+
+pub use log_store::{LogStore, LogStoreError};
+pub use peer::{PeerMessage, WireError};
+pub use replica::{
+    AppliedReport, Config, ConfigError, Effect, Event, READS_PENDING_MAX, Replica, StateSummary,
+    Timing, WRITE_BYTES_PENDING_MAX, WRITES_PENDING_MAX,
+};
+pub use state_store::{Applied, Halt, StateOpenError, StateStore};

@@ -1,0 +1,577 @@
+//! The deciding part of a member: calls in, orders to log, state and peers out.
+
+use crate::peer::PeerMessage;
+use crate::pending::{PendingReads, PendingWrites, WaitingRead};
+use base::{Machine, Prng};
+use bytes::Bytes;
+use kv::api::{Error, Header, Request, Response, Status};
+use kv::command::{Body, CallOrigin, Envelope};
+use raft::{Entry, Input, LogIndex, MemberId, Raft, ReadId, Refused, RoleName, Term, Ticket};
+
+/// Most writes one member has under way; a further call is refused as one too many. The state
+/// machine remembers more origins than this per member, so a repeated one is always recognised.
+pub const WRITES_PENDING_MAX: usize = 4096;
+
+/// Most bytes of writes under way; a further call is refused as one too many.
+pub const WRITE_BYTES_PENDING_MAX: usize = 64 << 20;
+
+/// Most reads under way; a further call is refused as one too many.
+pub const READS_PENDING_MAX: usize = 16_384;
+
+/// Most bytes of payload in one `Forward`; more go in several messages.
+const FORWARD_BYTES_MAX: usize = 1 << 20;
+
+/// Ticks between two looks at the deadlines.
+const DEADLINE_STEP_TICKS: u64 = 10;
+
+/// Durations, in milliseconds; each is rounded up to whole ticks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// Length of one tick.
+    pub tick_ms: u64,
+    /// Shortest time without a leader before a member campaigns.
+    pub election_min_ms: u64,
+    /// Longest such time.
+    pub election_max_ms: u64,
+    /// Time between two heartbeats.
+    pub heartbeat_ms: u64,
+    /// How long a caller waits before it hears that the outcome is unknown.
+    pub call_ms: u64,
+    /// How often the leader moves the clock of the leases.
+    pub advance_ms: u64,
+    /// How long a follower waits before it hands a write to the leader again.
+    pub patience_ms: u64,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            tick_ms: 10,
+            election_min_ms: 150,
+            election_max_ms: 300,
+            heartbeat_ms: 40,
+            call_ms: 7000,
+            advance_ms: 500,
+            patience_ms: 1000,
+        }
+    }
+}
+
+impl Timing {
+    fn ticks(&self, duration_ms: u64) -> u64 {
+        duration_ms.div_ceil(self.tick_ms).max(1)
+    }
+}
+
+/// What a member is told at start.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Durations; those of consensus replace the ticks in `raft`.
+    pub timing: Timing,
+    /// Seed for lease ids.
+    pub seed: u64,
+    /// Identity, voters and bounds of consensus. Its incarnation counts the starts of this
+    /// member ([`crate::LogStore::open`] counts them).
+    pub raft: raft::Config,
+}
+
+/// A configuration that cannot work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError(pub String);
+
+impl core::fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "this member cannot start: {}", self.0)
+    }
+}
+
+impl core::error::Error for ConfigError {}
+
+/// What was applied, as the state store reports it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AppliedReport {
+    /// Everything up to here is applied.
+    pub through: LogIndex,
+    /// Outcome of each call applied for the first time.
+    pub outcomes: Vec<(CallOrigin, Result<Response, Error>)>,
+    /// State after it.
+    pub state: StateSummary,
+}
+
+/// Figures of the applied state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StateSummary {
+    /// Store revision.
+    pub revision: i64,
+    /// Bytes on disk.
+    pub size_bytes: u64,
+    /// Bytes of live keys and values.
+    pub live_bytes: u64,
+    /// Leases that are alive.
+    pub leases: u64,
+}
+
+/// What may happen to a member.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A tick of the clock passed; `jitter` is a fresh random number.
+    Ticked {
+        /// Randomness for the next campaign timeout.
+        jitter: u64,
+    },
+    /// A peer's message arrived.
+    Received {
+        /// Who sent it.
+        from: MemberId,
+        /// What it says.
+        message: PeerMessage,
+    },
+    /// A caller asks; access was checked already.
+    Called {
+        /// Token for the answer, chosen by the shell, unique among calls under way.
+        call: u64,
+        /// What it asks.
+        request: Request,
+    },
+    /// Every event that was waiting has been given: now batch and send.
+    Drained,
+    /// The log made everything up to `ticket` durable.
+    Persisted {
+        /// The last durable order.
+        ticket: Ticket,
+    },
+    /// The state store applied entries.
+    Applied(AppliedReport),
+    /// Entries asked for by [`Effect::Load`].
+    Loaded {
+        /// In order, without holes, perhaps fewer than asked.
+        entries: Vec<Entry>,
+    },
+}
+
+/// What a member orders.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// To a peer; may be lost.
+    Send {
+        /// Receiver.
+        to: MemberId,
+        /// Content.
+        message: PeerMessage,
+    },
+    /// To the log; answered by [`Event::Persisted`].
+    Persist(raft::Persist),
+    /// To the state store; answered by [`Event::Applied`].
+    Apply {
+        /// In order, without holes.
+        entries: Vec<Entry>,
+    },
+    /// From the log, for a peer that is far behind; answered by [`Event::Loaded`].
+    Load {
+        /// First index wanted.
+        from: LogIndex,
+        /// Most bytes of payload.
+        max_bytes: u64,
+    },
+    /// Answer this read from the applied state as it is now or later.
+    Read {
+        /// Token of the caller.
+        call: u64,
+        /// What it asks.
+        request: Request,
+        /// Term for the header.
+        term: u64,
+    },
+    /// Answer a caller.
+    Reply {
+        /// Its token.
+        call: u64,
+        /// The answer.
+        result: Result<Response, Error>,
+    },
+    /// For logs and metrics: the role or the known leader is another now.
+    RoleChanged {
+        /// Role.
+        role: RoleName,
+        /// Term.
+        term: Term,
+        /// Known leader.
+        leader: Option<MemberId>,
+    },
+}
+
+/// One member of the store.
+#[derive(Debug)]
+pub struct Replica {
+    raft: Raft,
+    member: MemberId,
+    voters: Vec<u64>,
+    incarnation: u64,
+    timing: Timing,
+    random: Prng,
+    tick: u64,
+    next_write: u64,
+    next_read: u64,
+    writes: PendingWrites,
+    reads: PendingReads,
+    /// Reads that no quorum round was started for.
+    fresh_reads: Vec<WaitingRead>,
+    role: RoleName,
+    term: Term,
+    leader: Option<MemberId>,
+    /// Tick at which the lease clock was last moved by this member as leader.
+    advanced_at: u64,
+    applied: LogIndex,
+    state: StateSummary,
+}
+
+impl Replica {
+    /// A member that has opened its log and its state.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when the voters, durations or what was recovered do not fit together.
+    pub fn new(
+        config: Config,
+        recovered: raft::Recovered,
+        state: StateSummary,
+    ) -> Result<Self, ConfigError> {
+        let timing = config.timing;
+        let applied = recovered.applied;
+        let (member, incarnation) = (config.raft.id, config.raft.incarnation);
+        let voters = config.raft.voters.iter().map(|voter| voter.get()).collect();
+        let raft_config = raft::Config {
+            election_ticks_min: timing.ticks(timing.election_min_ms),
+            election_ticks_max: timing.ticks(timing.election_max_ms),
+            heartbeat_ticks: timing.ticks(timing.heartbeat_ms),
+            ..config.raft
+        };
+        let raft = Raft::new(raft_config, recovered).map_err(|e| ConfigError(e.to_string()))?;
+        let status = raft.status();
+        Ok(Self {
+            member,
+            voters,
+            incarnation,
+            timing,
+            random: Prng::named(config.seed, "replica/leases"),
+            tick: 0,
+            next_write: 0,
+            next_read: 0,
+            writes: PendingWrites::default(),
+            reads: PendingReads::default(),
+            fresh_reads: Vec::new(),
+            role: status.role,
+            term: status.term,
+            leader: status.leader,
+            advanced_at: 0,
+            applied,
+            state,
+            raft,
+        })
+    }
+
+    /// Consensus as it stands.
+    pub fn status(&self) -> raft::Status {
+        self.raft.status()
+    }
+
+    /// Last applied index that was reported.
+    pub fn applied(&self) -> LogIndex {
+        self.applied
+    }
+
+    /// Calls under way: writes and reads.
+    pub fn pending(&self) -> (usize, usize) {
+        (self.writes.len(), self.reads.len() + self.fresh_reads.len())
+    }
+
+    fn on_ticked(&mut self, jitter: u64, effects: &mut Vec<Effect>) {
+        self.tick += 1;
+        self.drive(Input::Ticked { jitter }, effects);
+        if self.tick.is_multiple_of(DEADLINE_STEP_TICKS) {
+            self.expire(effects);
+            self.hand_over_stale(effects);
+        }
+        if self.is_leader() {
+            self.advance_leases(effects);
+        }
+    }
+
+    fn expire(&mut self, effects: &mut Vec<Effect>) {
+        for (call, error) in self.writes.expire(self.tick) {
+            effects.push(Effect::Reply { call, result: Err(error) });
+        }
+        for call in self.reads.expire(self.tick) {
+            effects.push(Effect::Reply { call, result: Err(Error::Timeout) });
+        }
+        let tick = self.tick;
+        self.fresh_reads.retain(|read| {
+            let late = read.deadline <= tick;
+            if late {
+                effects.push(Effect::Reply { call: read.call, result: Err(Error::NoLeader) });
+            }
+            !late
+        });
+    }
+
+    /// Moves the clock of the leases while there are any. Time in which nobody led, or in which
+    /// the order got lost, is not counted: leases live longer then, never shorter.
+    fn advance_leases(&mut self, effects: &mut Vec<Effect>) {
+        let elapsed_ticks = self.tick - self.advanced_at;
+        if elapsed_ticks < self.timing.ticks(self.timing.advance_ms) {
+            return;
+        }
+        self.advanced_at = self.tick;
+        if self.state.leases == 0 {
+            return;
+        }
+        let elapsed_ms = (elapsed_ticks * self.timing.tick_ms).min(kv::command::ADVANCE_MS_MAX);
+        let body = Body::Advance { elapsed_ms, term: self.term.get() };
+        let (_, payload) = self.envelope(body);
+        self.drive(Input::Proposed { payloads: vec![payload] }, effects);
+    }
+
+    fn envelope(&mut self, body: Body) -> (u64, Bytes) {
+        self.next_write += 1;
+        let number = self.next_write;
+        let origin =
+            CallOrigin { member: self.member.get(), incarnation: self.incarnation, call: number };
+        (number, kv::command::encode(&Envelope { origin, body }))
+    }
+
+    fn on_called(&mut self, call: u64, request: Request, effects: &mut Vec<Effect>) {
+        let reply =
+            |effects: &mut Vec<Effect>, result| effects.push(Effect::Reply { call, result });
+        if let Err(error) = request.check() {
+            return reply(effects, Err(error));
+        }
+        if request == Request::Status {
+            let status = self.store_status();
+            return reply(effects, Ok(Response::Status(status)));
+        }
+        if request.is_write() {
+            return match self.take_write(call, request) {
+                Ok(()) => {}
+                Err(error) => reply(effects, Err(error)),
+            };
+        }
+        if request.is_serializable() {
+            return effects.push(Effect::Read { call, request, term: self.term.get() });
+        }
+        if self.reads.len() + self.fresh_reads.len() >= READS_PENDING_MAX {
+            return reply(effects, Err(Error::TooManyRequests));
+        }
+        let deadline = self.tick + self.timing.ticks(self.timing.call_ms);
+        self.fresh_reads.push(WaitingRead { call, request, deadline });
+    }
+
+    fn take_write(&mut self, call: u64, request: Request) -> Result<(), Error> {
+        if self.writes.len() >= WRITES_PENDING_MAX || self.writes.bytes() >= WRITE_BYTES_PENDING_MAX
+        {
+            return Err(Error::TooManyRequests);
+        }
+        let request = kv::command::prepare(request, self.random.next_u64());
+        let (number, payload) = self.envelope(Body::Write(request));
+        if payload.len() > kv::api::REQUEST_BYTES_MAX {
+            return Err(Error::RequestTooLarge);
+        }
+        let deadline = self.tick + self.timing.ticks(self.timing.call_ms);
+        self.writes.insert(number, call, payload, deadline);
+        Ok(())
+    }
+
+    fn store_status(&self) -> Status {
+        let raft = self.raft.status();
+        Status {
+            header: Header { revision: self.state.revision, raft_term: raft.term.get() },
+            member_id: self.member.get(),
+            leader: raft.leader.map(MemberId::get),
+            raft_index: raft.last.index.get(),
+            raft_applied_index: self.applied.get(),
+            raft_commit_index: raft.commit.get(),
+            db_size: i64::try_from(self.state.size_bytes).unwrap_or(i64::MAX),
+            db_size_in_use: i64::try_from(self.state.live_bytes).unwrap_or(i64::MAX),
+            voters: self.voters.clone(),
+        }
+    }
+
+    /// Starts one append for all waiting writes and one quorum round for all waiting reads.
+    fn on_drained(&mut self, effects: &mut Vec<Effect>) {
+        let Some(leader) = self.leader else { return };
+        let payloads = self.writes.hand_over_fresh(leader, self.term, self.tick);
+        self.hand_to(leader, payloads, effects);
+        if !self.fresh_reads.is_empty() {
+            self.next_read += 1;
+            let read = ReadId::new(self.next_read);
+            self.reads.asked(read, core::mem::take(&mut self.fresh_reads));
+            self.drive(Input::ReadRequested { read }, effects);
+        }
+    }
+
+    /// Hands writes again that the present leader may not hold; harmless if it does.
+    fn hand_over_stale(&mut self, effects: &mut Vec<Effect>) {
+        let Some(leader) = self.leader else { return };
+        let patience = (leader != self.member).then(|| self.timing.ticks(self.timing.patience_ms));
+        let payloads = self.writes.hand_over_stale(leader, self.term, self.tick, patience);
+        self.hand_to(leader, payloads, effects);
+    }
+
+    fn hand_to(&mut self, leader: MemberId, payloads: Vec<Bytes>, effects: &mut Vec<Effect>) {
+        if payloads.is_empty() {
+            return;
+        }
+        if leader == self.member {
+            return self.drive(Input::Proposed { payloads }, effects);
+        }
+        let mut group = Vec::new();
+        let mut group_bytes = 0;
+        for payload in payloads {
+            if group_bytes > 0 && group_bytes + payload.len() > FORWARD_BYTES_MAX {
+                let payloads = core::mem::take(&mut group);
+                effects
+                    .push(Effect::Send { to: leader, message: PeerMessage::Forward { payloads } });
+                group_bytes = 0;
+            }
+            group_bytes += payload.len();
+            group.push(payload);
+        }
+        effects
+            .push(Effect::Send { to: leader, message: PeerMessage::Forward { payloads: group } });
+    }
+
+    fn on_received(&mut self, from: MemberId, message: PeerMessage, effects: &mut Vec<Effect>) {
+        match message {
+            PeerMessage::Raft(message) => self.drive(Input::Received { from, message }, effects),
+            PeerMessage::Forward { payloads } => {
+                self.drive(Input::Proposed { payloads }, effects);
+            }
+            PeerMessage::Refused { incarnation, calls } => {
+                if incarnation == self.incarnation {
+                    calls.into_iter().for_each(|number| self.writes.refused(number));
+                }
+            }
+        }
+    }
+
+    fn on_applied(&mut self, report: AppliedReport, effects: &mut Vec<Effect>) {
+        assert!(report.through >= self.applied, "the applied index went back");
+        self.applied = report.through;
+        self.state = report.state;
+        for (origin, result) in report.outcomes {
+            if origin.member != self.member.get() || origin.incarnation != self.incarnation {
+                continue;
+            }
+            if let Some(write) = self.writes.remove(origin.call) {
+                effects.push(Effect::Reply { call: write.call, result });
+            }
+        }
+        self.drive(Input::Applied { through: report.through }, effects);
+        self.serve_ready_reads(effects);
+    }
+
+    fn serve_ready_reads(&mut self, effects: &mut Vec<Effect>) {
+        let term = self.term.get();
+        for read in self.reads.ready(self.applied) {
+            effects.push(Effect::Read { call: read.call, request: read.request, term });
+        }
+    }
+
+    /// Gives consensus one input and turns its orders into this member's.
+    fn drive(&mut self, input: Input, effects: &mut Vec<Effect>) {
+        let mut reads_moved = false;
+        let mut leader_moved = false;
+        for effect in self.raft.step(input) {
+            match effect {
+                raft::Effect::Send { to, message } => {
+                    effects.push(Effect::Send { to, message: PeerMessage::Raft(message) });
+                }
+                raft::Effect::Persist(persist) => effects.push(Effect::Persist(persist)),
+                raft::Effect::Apply { entries } => effects.push(Effect::Apply { entries }),
+                raft::Effect::Load { from, max_bytes } => {
+                    effects.push(Effect::Load { from, max_bytes });
+                }
+                raft::Effect::ReadReady { read, index } => {
+                    self.reads.confirmed(read, index);
+                    reads_moved = true;
+                }
+                raft::Effect::ReadAborted { read, .. } => {
+                    let again = self.reads.aborted(read);
+                    self.fresh_reads.extend(again);
+                }
+                raft::Effect::ProposalRefused { payloads, reason } => {
+                    self.on_proposal_refused(&payloads, reason, effects);
+                }
+                raft::Effect::RoleChanged { role, term, leader } => {
+                    self.become_role(role, term, leader);
+                    effects.push(Effect::RoleChanged { role, term, leader });
+                    leader_moved = true;
+                }
+            }
+        }
+        if reads_moved {
+            self.serve_ready_reads(effects);
+        }
+        if leader_moved {
+            self.hand_over_stale(effects);
+        }
+    }
+
+    fn become_role(&mut self, role: RoleName, term: Term, leader: Option<MemberId>) {
+        if role == RoleName::Leader && self.role != RoleName::Leader {
+            self.advanced_at = self.tick;
+        }
+        self.role = role;
+        self.term = term;
+        self.leader = leader;
+    }
+
+    fn is_leader(&self) -> bool {
+        self.role == RoleName::Leader
+    }
+
+    /// Nobody appended these writes: own ones wait for a leader, others' owners are told.
+    fn on_proposal_refused(
+        &mut self,
+        payloads: &[Bytes],
+        _reason: Refused,
+        effects: &mut Vec<Effect>,
+    ) {
+        let mut others: Vec<CallOrigin> = Vec::new();
+        for payload in payloads {
+            match kv::command::origin(payload) {
+                Ok(origin) if origin.member != self.member.get() => others.push(origin),
+                Ok(origin) if origin.incarnation == self.incarnation => {
+                    self.writes.refused(origin.call);
+                }
+                Ok(_) | Err(_) => {}
+            }
+        }
+        others.sort_unstable_by_key(|origin| (origin.member, origin.incarnation));
+        for group in others.chunk_by(|a, b| (a.member, a.incarnation) == (b.member, b.incarnation))
+        {
+            let message = PeerMessage::Refused {
+                incarnation: group[0].incarnation,
+                calls: group.iter().map(|origin| origin.call).collect(),
+            };
+            effects.push(Effect::Send { to: MemberId::new(group[0].member), message });
+        }
+    }
+}
+
+impl Machine for Replica {
+    type Event = Event;
+    type Effect = Effect;
+
+    fn step(&mut self, event: Event) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        match event {
+            Event::Ticked { jitter } => self.on_ticked(jitter, &mut effects),
+            Event::Received { from, message } => self.on_received(from, message, &mut effects),
+            Event::Called { call, request } => self.on_called(call, request, &mut effects),
+            Event::Drained => self.on_drained(&mut effects),
+            Event::Persisted { ticket } => self.drive(Input::Persisted { ticket }, &mut effects),
+            Event::Applied(report) => self.on_applied(report, &mut effects),
+            Event::Loaded { entries } => self.drive(Input::Loaded { entries }, &mut effects),
+        }
+        effects
+    }
+}

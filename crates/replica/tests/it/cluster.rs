@@ -1,0 +1,215 @@
+//! A few members in one thread: every effect is carried out at once, in order.
+
+use base::{Machine, Prng};
+use kv::api::{Error, Request, Response};
+use raft::{LogIndex, MemberId, RoleName};
+use replica::{Config, Effect, Event, LogStore, PeerMessage, Replica, StateStore, Timing};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use storage::memory::MemoryDisk;
+use storage::{Owner, ValueLogOptions, WalOptions};
+
+struct Member {
+    replica: Replica,
+    log: LogStore<MemoryDisk>,
+    state: StateStore<MemoryDisk>,
+}
+
+struct Disks {
+    log: MemoryDisk,
+    state: MemoryDisk,
+}
+
+pub(crate) struct Cluster {
+    members: BTreeMap<u64, Member>,
+    disks: BTreeMap<u64, Disks>,
+    random: Prng,
+    cut: BTreeSet<u64>,
+    duplicate: fn(&PeerMessage) -> bool,
+    wire: VecDeque<(u64, u64, PeerMessage)>,
+    answers: BTreeMap<u64, Result<Response, Error>>,
+    next_call: u64,
+}
+
+impl Cluster {
+    pub(crate) fn new(size: u64) -> Self {
+        let disks = (1..=size)
+            .map(|id| (id, Disks { log: MemoryDisk::new(), state: MemoryDisk::new() }))
+            .collect();
+        let mut cluster = Self {
+            members: BTreeMap::new(),
+            disks,
+            random: Prng::named(size, "cluster"),
+            cut: BTreeSet::new(),
+            duplicate: |_| false,
+            wire: VecDeque::new(),
+            answers: BTreeMap::new(),
+            next_call: 0,
+        };
+        cluster.restart_all();
+        cluster
+    }
+
+    /// Ends every process and starts it again on what its disk shows.
+    pub(crate) fn restart_all(&mut self) {
+        self.members.clear();
+        self.wire.clear();
+        let ids: Vec<u64> = self.disks.keys().copied().collect();
+        for id in ids {
+            self.try_restart(id).expect("the folders fit together");
+        }
+    }
+
+    pub(crate) fn try_restart(&mut self, id: u64) -> Result<(), String> {
+        self.members.remove(&id);
+        let disks = &self.disks[&id];
+        let owner = Owner { cluster: 1, member: id, salt: id };
+        let log = LogStore::open(disks.log.clone(), WalOptions::new(owner))
+            .map_err(|error| error.to_string())?;
+        let state = StateStore::open(disks.state.clone(), ValueLogOptions::new(owner))
+            .map_err(|error| error.to_string())?;
+        let recovered =
+            log.recovered(LogIndex::new(state.applied())).map_err(|error| error.to_string())?;
+        let voters = self.disks.keys().copied().map(MemberId::new).collect();
+        let config = Config {
+            timing: Timing::default(),
+            seed: id,
+            raft: raft::Config::new(MemberId::new(id), voters, log.starts()),
+        };
+        let replica =
+            Replica::new(config, recovered, state.summary()).map_err(|error| error.to_string())?;
+        self.members.insert(id, Member { replica, log, state });
+        Ok(())
+    }
+
+    pub(crate) fn lose_log(&mut self, id: u64) {
+        self.members.remove(&id);
+        self.disks.get_mut(&id).expect("known").log = MemoryDisk::new();
+    }
+
+    pub(crate) fn ticks(&mut self, count: u64) {
+        for _ in 0..count {
+            let ids: Vec<u64> = self.members.keys().copied().collect();
+            for id in ids {
+                let jitter = self.random.next_u64();
+                self.step(id, Event::Ticked { jitter });
+                self.step(id, Event::Drained);
+            }
+            self.deliver();
+        }
+    }
+
+    pub(crate) fn run_until_leader(&mut self) -> u64 {
+        self.run_until_leader_other_than(0)
+    }
+
+    pub(crate) fn run_until_leader_other_than(&mut self, old: u64) -> u64 {
+        for _ in 0..500 {
+            self.ticks(1);
+            let leads = |member: &Member| member.replica.status().role == RoleName::Leader;
+            let leader = self.members.iter().find(|(id, member)| **id != old && leads(member));
+            if let Some((&id, _)) = leader {
+                self.ticks(20);
+                return id;
+            }
+        }
+        panic!("no leader within 500 ticks");
+    }
+
+    pub(crate) fn other_than(&self, id: u64) -> u64 {
+        *self.members.keys().find(|other| **other != id).expect("there are others")
+    }
+
+    pub(crate) fn cut(&mut self, id: u64) {
+        self.cut.insert(id);
+    }
+
+    pub(crate) fn heal(&mut self) {
+        self.cut.clear();
+    }
+
+    pub(crate) fn duplicate(&mut self, which: fn(&PeerMessage) -> bool) {
+        self.duplicate = which;
+    }
+
+    /// Gives the call to the member and lets it be batched.
+    pub(crate) fn start(&mut self, id: u64, request: Request) -> u64 {
+        self.next_call += 1;
+        let call = self.next_call;
+        self.step(id, Event::Called { call, request });
+        self.step(id, Event::Drained);
+        self.deliver();
+        call
+    }
+
+    /// The answer, which must have come.
+    pub(crate) fn finish(&mut self, call: u64) -> Result<Response, Error> {
+        self.answers.remove(&call).expect("the call was answered")
+    }
+
+    pub(crate) fn call(&mut self, id: u64, request: Request) -> Result<Response, Error> {
+        let call = self.start(id, request);
+        for _ in 0..1000 {
+            if self.answers.contains_key(&call) {
+                break;
+            }
+            self.ticks(1);
+        }
+        self.finish(call)
+    }
+
+    fn deliver(&mut self) {
+        while let Some((from, to, message)) = self.wire.pop_front() {
+            if self.cut.contains(&from) || self.cut.contains(&to) || !self.members.contains_key(&to)
+            {
+                continue;
+            }
+            let bytes = message.encode();
+            let message = PeerMessage::decode(bytes).expect("own messages can be read");
+            self.step(to, Event::Received { from: MemberId::new(from), message });
+        }
+    }
+
+    fn step(&mut self, id: u64, event: Event) {
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            let effects = self.members.get_mut(&id).expect("runs").replica.step(event);
+            for effect in effects {
+                events.extend(self.perform(id, effect));
+            }
+        }
+    }
+
+    fn perform(&mut self, id: u64, effect: Effect) -> Option<Event> {
+        let member = self.members.get_mut(&id).expect("runs");
+        match effect {
+            Effect::Send { to, message } => {
+                if (self.duplicate)(&message) {
+                    self.wire.push_back((id, to.get(), message.clone()));
+                }
+                self.wire.push_back((id, to.get(), message));
+                None
+            }
+            Effect::Persist(order) => {
+                let ticket = member.log.write(&[order]).expect("the disk works");
+                member.log.sync().expect("the disk works");
+                ticket.map(|ticket| Event::Persisted { ticket })
+            }
+            Effect::Apply { entries } => {
+                Some(Event::Applied(member.state.apply(&entries).expect("the disk works").report))
+            }
+            Effect::Load { from, max_bytes } => {
+                let entries = member.log.load(from, max_bytes).expect("the disk works");
+                Some(Event::Loaded { entries })
+            }
+            Effect::Read { call, request, term } => {
+                self.answers.insert(call, member.state.read(&request, term));
+                None
+            }
+            Effect::Reply { call, result } => {
+                assert!(self.answers.insert(call, result).is_none(), "call {call} answered twice");
+                None
+            }
+            Effect::RoleChanged { .. } => None,
+        }
+    }
+}
