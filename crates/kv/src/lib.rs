@@ -22,7 +22,9 @@ mod range;
 mod session;
 mod store;
 mod txn;
+pub mod watch;
 
 pub use lease::{LEASE_TTL_MAX_S, LEASE_TTL_MIN_S, LEASES_ENDED_PER_ADVANCE_MAX};
 pub use session::{INCARNATIONS_MAX, RUNS_MAX};
 pub use store::{Applied, Fault, Kv, RevisionEvents};
+pub use watch::{WatchHub, WatchId};
