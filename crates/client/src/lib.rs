@@ -20,10 +20,12 @@ use futures::Stream;
 use futures::future::BoxFuture;
 use kv::api::{Error, Request, Response, WatchRequest, WatchResponse};
 
+pub mod etcd;
 pub mod local;
 pub mod proto;
 
-/// The messages of one watch. The first is `Created`; `Canceled` or an error is the last.
+/// The messages of one watch. The first is `Created` (or `Canceled`, when the store refuses the
+/// watch); `Canceled` or an error is the last.
 pub type WatchStream = Pin<Box<dyn Stream<Item = Result<WatchResponse, Error>> + Send>>;
 
 /// A store that can be called and watched.
