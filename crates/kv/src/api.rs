@@ -95,7 +95,8 @@ pub struct KeyValue {
     pub lease: i64,
 }
 
-/// Which keys: `range_end` empty = the one key; `[0]` = every key from `key` on; else `[key, range_end)`.
+/// Which keys: `range_end` empty = the one key; `[0]` = every key from `key` on; else
+/// `[key, range_end)`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeyRange {
     /// First key.

@@ -87,9 +87,11 @@ errors! {
         "etcdserver: request timed out, possibly due to connection lost";
     Corrupt, DataLoss, NotApplied, "etcdserver: corrupt cluster";
     Unreachable, Unavailable, Unknown,
-        "quorate: no node of the cluster could be reached; check the addresses and that the nodes run";
+        "quorate: no node of the cluster could be reached; \
+         check the addresses and that the nodes run";
     OutcomeUnknown, Unavailable, Unknown,
-        "quorate: the connection was lost while the request was under way; it may or may not have happened";
+        "quorate: the connection was lost while the request was under way; \
+         it may or may not have happened";
 }
 
 impl core::fmt::Display for Error {

@@ -1,0 +1,10 @@
+//! The store from outside: golden scripts, and one store against another.
+
+mod script;
+mod show;
+mod words;
+
+#[test]
+fn scripts() {
+    testkit::run_golden("testdata", script::Script::new);
+}
