@@ -282,8 +282,9 @@ impl Disk for MemoryDisk {
             let file = folder.file(DiskOperation::WriteAt, name)?;
             if file.content.len() < start + written {
                 file.content.resize(start + written, 0);
-                file.length_dirty = true;
             }
+            // Also when a failed sync has lost the length once.
+            file.length_dirty |= file.durable.len() < start + written;
             file.content[start..start + written].copy_from_slice(&bytes[..written]);
             file.dirty.extend(start / SECTOR..(start + written).div_ceil(SECTOR));
         }

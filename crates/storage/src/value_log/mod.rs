@@ -18,6 +18,7 @@
 //! Filling segments with zeros ahead: nobody waits for these writes. Reclaiming segments.
 
 mod format;
+mod synced;
 
 use crate::codec::len32;
 use crate::disk::{Disk, DiskError, DiskErrorKind};
@@ -25,6 +26,7 @@ use crate::error::{Damage, OpenError, ReadError, WriteError};
 use crate::identity::{self, Folder, Geometry, Identity, Owner};
 use bytes::Bytes;
 use format::{Header, RECORD_BYTES, encode, segment_file, segment_of};
+use synced::SyncedMark;
 
 /// Sequential reads fetch pieces of this many bytes (more for a longer record).
 const WINDOW_BYTES: u64 = 256 << 10;
@@ -72,6 +74,8 @@ pub struct Cut {
     pub offset: u64,
     /// How many bytes of files were dropped.
     pub dropped_bytes: u64,
+    /// Whether a sync had covered some of them: then it is not a torn tail but damage.
+    pub damaged: bool,
 }
 
 /// How far a scan got.
@@ -96,6 +100,7 @@ pub struct ValueLog<D> {
     previous: u32,
     /// The first segment that may hold bytes not yet durable.
     first_dirty: usize,
+    synced: SyncedMark,
     poisoned: bool,
     scratch: Vec<u8>,
     cut: Option<Cut>,
@@ -145,6 +150,7 @@ impl<D: Disk> ValueLog<D> {
             Folder::Ready(identity) => identity,
             Folder::New(identity) => {
                 disk.create(&segment_file(0))?;
+                SyncedMark::create(&mut disk, identity.seed())?;
                 disk.sync_dir()?;
                 identity::mark_ready(&mut disk, &identity)?;
                 identity
@@ -152,6 +158,7 @@ impl<D: Disk> ValueLog<D> {
         };
         check_geometry(identity.geometry)?;
         let lengths = check_files(&disk, identity.geometry)?;
+        let synced = SyncedMark::load(&disk, identity.seed())?;
         let mut log = Self {
             disk,
             segment_bytes: identity.geometry.segment_bytes,
@@ -159,13 +166,14 @@ impl<D: Disk> ValueLog<D> {
             segments: Vec::new(),
             size_bytes: 0,
             previous: 0,
-            // What was written before may so far be in a cache only.
-            first_dirty: 0,
+            first_dirty: (synced.through() / identity.geometry.segment_bytes) as usize,
+            synced,
             poisoned: false,
             scratch: Vec::new(),
             cut: None,
         };
         log.recover(&lengths, visit)?;
+        log.write_again()?;
         Ok(log)
     }
 
@@ -268,12 +276,15 @@ impl<D: Disk> ValueLog<D> {
     pub fn sync(&mut self) -> Result<(), WriteError> {
         self.check_usable()?;
         for segment in self.first_dirty..self.segments.len() {
-            if let Err(error) = self.disk.sync(&segment_file(segment as u64)) {
-                self.poisoned = true;
-                return Err(WriteError::from_disk(error));
-            }
+            let result = self.disk.sync(&segment_file(segment as u64));
+            self.poison_on_error(result)?;
         }
         self.first_dirty = self.segments.len() - 1;
+        let end = self.end();
+        if end != self.synced.through() {
+            let result = self.synced.store(&mut self.disk, self.seed, end);
+            self.poison_on_error(result)?;
+        }
         Ok(())
     }
 
@@ -308,9 +319,32 @@ impl<D: Disk> ValueLog<D> {
         let total: u64 = lengths.iter().sum();
         let dropped_bytes = total - self.size_bytes;
         let later = self.segments.len()..lengths.len();
-        if dropped_bytes > 0 || !later.is_empty() {
-            self.cut = Some(Cut { offset: self.end(), dropped_bytes });
+        let offset = self.end();
+        let damaged = offset < self.synced.through();
+        if dropped_bytes > 0 || !later.is_empty() || damaged {
+            self.cut = Some(Cut { offset, dropped_bytes, damaged });
             self.cut_files(later)?;
+        }
+        if damaged {
+            self.first_dirty = self.segments.len() - 1;
+            self.synced.reset(&mut self.disk, self.seed, offset)?;
+        }
+        Ok(())
+    }
+
+    /// Writes again what lies behind the last mark, so that the next sync really covers it.
+    fn write_again(&mut self) -> Result<(), DiskError> {
+        let (first, start) = self.locate(self.synced.through());
+        for segment in first..self.segments.len() {
+            let file = segment_file(segment as u64);
+            let mut at = if segment == first { start } else { 0 };
+            while at < self.segments[segment] {
+                let step = WINDOW_BYTES.min(self.segments[segment] - at);
+                let mut block = vec![0; step as usize];
+                self.disk.read_at(&file, at, &mut block)?;
+                self.disk.write_at(&file, at, &block)?;
+                at += step;
+            }
         }
         Ok(())
     }
@@ -460,6 +494,11 @@ impl<D: Disk> ValueLog<D> {
         segment_file(self.segments.len() as u64 - 1)
     }
 
+    fn poison_on_error<T>(&mut self, result: Result<T, DiskError>) -> Result<T, WriteError> {
+        self.poisoned |= result.is_err();
+        result.map_err(WriteError::from_disk)
+    }
+
     fn check_usable(&self) -> Result<(), WriteError> {
         if self.poisoned { Err(WriteError::Poisoned) } else { Ok(()) }
     }
@@ -513,6 +552,3 @@ fn check_files<D: Disk>(disk: &D, geometry: Geometry) -> Result<Vec<u64>, OpenEr
     }
     Ok(lengths)
 }
-
-#[cfg(test)]
-mod tests;

@@ -22,7 +22,7 @@
 //! boundary; what follows it up to the next boundary means nothing.
 
 use crate::codec::{len32, u32_at, u64_at};
-use base::{crc32c, crc32c_append};
+use base::crc32c_append;
 
 pub(super) const HEADER_BYTES: usize = 64;
 pub(super) const RECORD_BYTES: usize = 24;
@@ -173,9 +173,4 @@ pub(super) fn segment_file(segment: u64) -> String {
 pub(super) fn segment_of(name: &str) -> Option<u64> {
     let digits = name.strip_prefix("wal-").filter(|digits| digits.len() == 16)?;
     u64::from_str_radix(digits, 16).ok()
-}
-
-/// Checksum of a block that is no batch.
-pub(super) fn block_crc(seed: u32, bytes: &[u8]) -> u32 {
-    crc32c_append(crc32c(&seed.to_le_bytes()), bytes)
 }

@@ -7,11 +7,13 @@
 //!  0  "QWLM"            8  sequence            24  last data batch known durable
 //!  4  crc32c over 8..  16  first segment       32  0xffffffff without meta, else its length; meta
 //! ```
+//!
+//! The checksum starts from the folder's salt, as all do.
 
-use super::format::block_crc;
 use crate::codec::{len32, u32_at, u64_at};
 use crate::disk::{Disk, DiskError};
 use crate::error::{Damage, OpenError};
+use base::crc32c_append;
 use bytes::Bytes;
 
 const FILES: [&str; 2] = ["manifest-0", "manifest-1"];
@@ -87,13 +89,13 @@ impl Manifest {
         block.extend_from_slice(&meta_len.to_le_bytes());
         block.extend_from_slice(self.meta.as_deref().unwrap_or_default());
         block.resize(SLOT_BYTES, 0);
-        let crc = block_crc(seed, &block[8..]);
+        let crc = crc32c_append(seed, &block[8..]);
         block[4..8].copy_from_slice(&crc.to_le_bytes());
         block
     }
 
     fn decode(block: &[u8], seed: u32) -> Option<Self> {
-        if &block[..4] != MAGIC || block_crc(seed, &block[8..]) != u32_at(block, 4) {
+        if &block[..4] != MAGIC || crc32c_append(seed, &block[8..]) != u32_at(block, 4) {
             return None;
         }
         let meta = match u32_at(block, 32) {

@@ -613,6 +613,3 @@ fn settle<D: Disk>(
     manifest.save_again(disk, identity.seed())?;
     Ok(())
 }
-
-#[cfg(test)]
-mod tests;

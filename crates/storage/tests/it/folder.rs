@@ -1,0 +1,152 @@
+//! Whose folder it is: identity, first opening, what is refused.
+
+use crate::support::*;
+use base::Prng;
+use storage::memory::MemoryDisk;
+use storage::{Disk, DiskOperation, Owner, ValueLog, ValueLogOptions, Wal, WalOptions};
+
+fn wal_error(disk: &MemoryDisk, owner: Owner) -> String {
+    Wal::open(disk.clone(), WalOptions { owner, ..wal_options() }).unwrap_err().to_string()
+}
+
+#[test]
+fn a_folder_of_someone_else_is_refused_with_a_sentence() {
+    let disk = MemoryDisk::new();
+    open_wal(&disk).unwrap();
+    assert_eq!(
+        wal_error(&disk, Owner { member: 3, ..OWNER }),
+        "the folder belongs to member 2, not to member 3: check the data folder given to this \
+         member"
+    );
+    assert_eq!(
+        wal_error(&disk, Owner { cluster: 8, ..OWNER }),
+        "the folder belongs to cluster 7, not to cluster 8: check the data folder given to this \
+         member"
+    );
+    let error = ValueLog::open(disk.clone(), value_options(), &mut |_, _| Ok(())).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the folder belongs to kind wal, not to kind values: check the data folder given to this \
+         member"
+    );
+    // The salt is chosen once.
+    Wal::open(disk, WalOptions { owner: Owner { salt: 1, ..OWNER }, ..wal_options() }).unwrap();
+}
+
+#[test]
+fn the_identity_is_a_readable_text_and_frozen() {
+    let disk = MemoryDisk::new();
+    open_wal(&disk).unwrap();
+    let text = String::from_utf8(disk.bytes("identity")).unwrap();
+    assert_eq!(
+        text,
+        "quorate storage 1\nkind wal\ncluster 7\nmember 2\nsalt 99\nsegment_bytes 4096\n\
+         sector_bytes 512\nstate ready\ncrc32c 6fb281f8\n"
+    );
+}
+
+#[test]
+fn a_missing_identity_beside_other_files_is_refused() {
+    let mut disk = MemoryDisk::new();
+    open_wal(&disk).unwrap();
+    disk.remove("identity").unwrap();
+    assert_eq!(
+        wal_error(&disk, OWNER),
+        "the folder holds manifest-0 but no identity file: it is not a data folder, or part of \
+         it was deleted; restore the file `identity` or choose an empty folder"
+    );
+    let mut disk = MemoryDisk::new();
+    disk.create("holiday.jpg").unwrap();
+    assert!(wal_error(&disk, OWNER).contains("holds holiday.jpg but no identity file"));
+}
+
+#[test]
+fn a_newer_format_is_refused() {
+    let mut disk = MemoryDisk::new();
+    open_wal(&disk).unwrap();
+    let body = "quorate storage 2\nsomething new\n";
+    let text = format!("{body}crc32c {:08x}\n", base::crc32c(body.as_bytes()));
+    disk.set_len("identity", 0).unwrap();
+    disk.write_at("identity", 0, text.as_bytes()).unwrap();
+    assert_eq!(
+        wal_error(&disk, OWNER),
+        "the folder has format 2, this program knows formats up to 1: start it with the newer \
+         program that wrote it"
+    );
+}
+
+#[test]
+fn every_flipped_byte_of_the_identity_is_noticed() {
+    let disk = MemoryDisk::new();
+    open_wal(&disk).unwrap();
+    for offset in 0..disk.bytes("identity").len() as u64 {
+        for mask in [1, 0x80, 0xff] {
+            let damaged = disk.fork();
+            damaged.flip("identity", offset, mask);
+            let error = wal_error(&damaged, OWNER);
+            assert!(error.starts_with("the file `identity` is damaged"), "{offset}: {error}");
+        }
+    }
+}
+
+/// Opens with the `after`-th call of `operation` failing, crashes, opens again.
+fn check_interrupted(operation: DiskOperation, after: u64, seed: u64) -> bool {
+    let disk = MemoryDisk::new();
+    disk.fail(operation, after);
+    let failed = open_wal(&disk).is_err();
+    disk.crash(&mut Prng::named(seed, "crash"));
+    let (wal, _) = open_wal(&disk).unwrap_or_else(|error| panic!("{operation} {after}: {error}"));
+    assert_eq!(wal.last_index(), None);
+
+    let disk = MemoryDisk::new();
+    disk.fail(operation, after);
+    let values = ValueLog::open(disk.clone(), value_options(), &mut |_, _| Ok(()));
+    disk.crash(&mut Prng::named(seed, "crash"));
+    open_values(&disk).unwrap();
+    failed || values.is_err()
+}
+
+#[test]
+fn a_first_opening_interrupted_anywhere_is_begun_again() {
+    use DiskOperation::{
+        Create, Len, List, ReadAt, Remove, Rename, SetLen, Sync, SyncDir, WriteAt,
+    };
+    let mut interrupted = 0;
+    for operation in [Create, Len, List, ReadAt, Remove, Rename, SetLen, Sync, SyncDir, WriteAt] {
+        for (after, seed) in (0..20).zip(0..) {
+            for more in 0..5 {
+                interrupted += u32::from(check_interrupted(operation, after, seed * 5 + more));
+            }
+        }
+    }
+    assert!(interrupted > 100, "{interrupted} openings were interrupted");
+}
+
+#[test]
+fn a_folder_whose_files_are_gone_is_refused() {
+    let mut disk = MemoryDisk::new();
+    open_wal(&disk).unwrap();
+    disk.remove("wal-0000000000000001").unwrap();
+    let error = wal_error(&disk, OWNER);
+    assert!(error.contains("wal-0000000000000001 is damaged") && error.contains("missing"));
+    assert!(error.contains("keep a copy of the folder, check the disk"), "{error}");
+
+    let mut disk = MemoryDisk::new();
+    open_wal(&disk).unwrap();
+    disk.remove("manifest-1").unwrap();
+    assert!(wal_error(&disk, OWNER).contains("manifest-1: there is no such file"));
+
+    let mut disk = MemoryDisk::new();
+    open_values(&disk).unwrap();
+    disk.remove("values-0000000000000000").unwrap();
+    assert!(open_values(&disk).unwrap_err().to_string().contains("the file is missing"));
+}
+
+#[test]
+fn impossible_value_log_options_are_refused() {
+    for segment_bytes in [0, 511, (1 << 30) + 1] {
+        let options = ValueLogOptions { segment_bytes, ..value_options() };
+        let error = ValueLog::open(MemoryDisk::new(), options, &mut |_, _| Ok(())).unwrap_err();
+        assert!(error.to_string().contains("from 512 bytes to 1 GiB"));
+    }
+}

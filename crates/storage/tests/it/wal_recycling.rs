@@ -1,0 +1,119 @@
+//! Cutting whole segments and using their files again.
+
+use crate::support::*;
+use base::Prng;
+use storage::memory::MemoryDisk;
+use storage::{Batch, Disk, DiskOperation, OpenError};
+
+/// One batch a sector, eight a segment.
+fn filled(disk: &MemoryDisk, records_count: u64) {
+    let (mut wal, _) = open_wal(disk).unwrap();
+    commit(&mut wal, &meta("m1"));
+    for index in 1..=records_count {
+        commit(&mut wal, &records(&[record(index, index / 4, &format!("value {index}"))]));
+    }
+}
+
+fn names(disk: &MemoryDisk) -> Vec<String> {
+    let names = disk.list().unwrap();
+    names.into_iter().filter(|name| name.contains("wal") || name == "preparing").collect()
+}
+
+#[test]
+fn whole_segments_below_the_index_go_and_the_meta_stays() {
+    let disk = MemoryDisk::new();
+    filled(&disk, 30);
+    let (mut wal, _) = open_wal(&disk).unwrap();
+    wal.cut_before(5).unwrap();
+    assert_eq!(wal.first_index(), Some(1), "index 7 is in the same segment");
+    wal.cut_before(20).unwrap();
+    assert_eq!(wal.first_index(), Some(16));
+    assert_eq!(wal.tag_starts()[0], (4, 16));
+    let (mut wal, recovered) = open_wal(&disk).unwrap();
+    assert_eq!((recovered.first_index, recovered.last_index), (Some(16), Some(30)));
+    assert_eq!(recovered.meta.as_deref(), Some(&b"m1"[..]));
+    assert_eq!(contents(&wal).len(), 15);
+    wal.cut_before(1000).unwrap();
+    assert_eq!(wal.first_index(), Some(24), "the last segment stays");
+    assert_eq!(open_wal(&disk).unwrap().1.first_index, Some(24));
+}
+
+#[test]
+fn a_file_cut_away_becomes_the_next_segment() {
+    let disk = MemoryDisk::new();
+    filled(&disk, 30);
+    let (mut wal, _) = open_wal(&disk).unwrap();
+    wal.cut_before(20).unwrap();
+    let expected = ["spare-wal-0000000000000001", "wal-0000000000000003", "wal-0000000000000004"];
+    assert_eq!(names(&disk), expected, "one spare is kept, the other file removed");
+    let old = disk.bytes("spare-wal-0000000000000001");
+    assert_eq!(wal.prepare_ahead(1), Ok(true), "a rename, no zeros");
+    assert_eq!(disk.bytes("wal-0000000000000005"), old);
+}
+
+#[test]
+fn recycled_bytes_are_never_read_as_batches() {
+    for spare_batches in 0..10 {
+        let disk = MemoryDisk::new();
+        filled(&disk, 30);
+        let (mut wal, _) = open_wal(&disk).unwrap();
+        wal.cut_before(20).unwrap();
+        assert_eq!(wal.prepare_ahead(1), Ok(true));
+        for index in 31..31 + spare_batches {
+            commit(&mut wal, &records(&[record(index, 9, "new")]));
+        }
+        let expected = contents(&wal);
+        drop(wal);
+        for _ in 0..2 {
+            let (wal, recovered) = open_wal(&disk).unwrap();
+            assert_eq!((contents(&wal), recovered.torn), (expected.clone(), None));
+        }
+        // Nor when the write that was to replace them is lost in part.
+        for seed in 0..40 {
+            let crashed = disk.fork();
+            let (mut wal, _) = open_wal(&crashed).unwrap();
+            let next = expected.len() as u64 + 16;
+            wal.write(&records(&[record(next, 10, &"n".repeat(1500))])).unwrap();
+            crashed.crash(&mut Prng::named(seed, "crash"));
+            let found = contents(&open_wal(&crashed).unwrap().0);
+            assert!(found == expected || found[..found.len() - 1] == expected);
+        }
+    }
+}
+
+#[test]
+fn the_start_of_a_cut_log_is_known_and_its_loss_is_noticed() {
+    let disk = MemoryDisk::new();
+    filled(&disk, 30);
+    let (mut wal, _) = open_wal(&disk).unwrap();
+    wal.cut_before(20).unwrap();
+    let mut gone = disk.fork();
+    gone.remove("wal-0000000000000003").unwrap();
+    let Err(OpenError::Damaged(damage)) = open_wal(&gone) else { panic!("not refused") };
+    assert_eq!((damage.segment, damage.reason), (Some(3), "the file is missing"));
+    for offset in 0..64 {
+        let damaged = disk.fork();
+        damaged.flip("wal-0000000000000003", offset, 2);
+        assert!(matches!(open_wal(&damaged), Err(OpenError::Damaged(_))), "{offset}");
+    }
+}
+
+#[test]
+fn a_cut_interrupted_anywhere_is_done_or_not_done() {
+    use DiskOperation::{Len, Remove, Rename, Sync, SyncDir, WriteAt};
+    for operation in [Len, Remove, Rename, Sync, SyncDir, WriteAt] {
+        for (after, seed) in (0..3).flat_map(|after| (0..10).map(move |seed| (after, seed))) {
+            let disk = MemoryDisk::new();
+            filled(&disk, 30);
+            let (mut wal, _) = open_wal(&disk).unwrap();
+            disk.fail(operation, after);
+            let _ = wal.cut_before(20);
+            disk.crash(&mut Prng::named(seed, "crash"));
+            let (mut wal, recovered) = open_wal(&disk).unwrap();
+            assert!([Some(1), Some(16)].contains(&recovered.first_index));
+            assert_eq!(wal.last_index(), Some(30));
+            commit(&mut wal, &Batch { truncate_from: Some(29), ..Batch::default() });
+            assert_eq!(open_wal(&disk).unwrap().1.last_index, Some(28));
+        }
+    }
+}
