@@ -27,16 +27,21 @@ extern crate alloc;
 mod base32;
 pub mod batch;
 mod cast;
+pub mod ceremony;
 mod code;
 mod contest;
 mod credential;
+mod discrete_log;
 mod elgamal;
 mod encoding;
 mod hash;
 mod parsed;
 mod proof;
+pub mod seal;
 pub mod signature;
 mod statement;
+mod tally;
+pub mod threshold;
 mod tracker;
 
 pub use cast::{SealedBallot, cast};
@@ -49,6 +54,7 @@ pub use credential::{Credential, CredentialPublicKey};
 pub use elgamal::{Ciphertext, ElectionKey};
 pub use encoding::EncodingError;
 pub use parsed::{BallotError, ParsedBallot, VERSION};
+pub use tally::{EncryptedTally, TallyStatement};
 pub use tracker::{Tracker, TrackerError};
 
 /// Writes bytes as lower-case hex, for `Debug` of public values.

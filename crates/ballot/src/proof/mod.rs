@@ -7,6 +7,8 @@
 //! combinations and values make a contest's vote valid.
 
 pub(crate) mod disjunction;
+pub(crate) mod equality;
+pub(crate) mod knowledge;
 pub(crate) mod one_of_n;
 pub(crate) mod some;
 

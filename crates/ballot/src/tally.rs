@@ -1,0 +1,97 @@
+//! The encrypted sums: what trustees decrypt instead of ballots.
+
+use alloc::vec::Vec;
+
+use curve25519_dalek::ristretto::RistrettoPoint;
+use curve25519_dalek::scalar::Scalar;
+use curve25519_dalek::traits::VartimeMultiscalarMul;
+
+use crate::contest::{BallotContext, Fingerprint};
+use crate::elgamal::Ciphertext;
+use crate::hash::Framed;
+use crate::parsed::ParsedBallot;
+
+/// The sum of the counted ballots: one ciphertext for each option of each contest.
+///
+/// The order of adding does not matter. Counts must stay within 2^40 (total weight times the
+/// highest score of an option), which the election's rules check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncryptedTally {
+    contests: Vec<Vec<Ciphertext>>,
+}
+
+impl EncryptedTally {
+    /// The sum of no ballots.
+    pub fn new(context: &BallotContext) -> Self {
+        let zeros = |options: u16| alloc::vec![Ciphertext::zero(); options.into()];
+        Self { contests: context.contests().iter().map(|kind| zeros(kind.options())).collect() }
+    }
+
+    pub(crate) fn of(contests: Vec<Vec<Ciphertext>>) -> Self {
+        Self { contests }
+    }
+
+    /// Adds `weight` times a ballot. The caller has verified it and counts it once.
+    ///
+    /// # Panics
+    /// When the ballot was read for contests of another shape.
+    pub fn add(&mut self, ballot: &ParsedBallot, weight: u64) {
+        for (contest, sums) in self.contests.iter_mut().enumerate() {
+            let ciphertexts = ballot.ciphertexts(contest);
+            assert_eq!(sums.len(), ciphertexts.len(), "a ballot of this election has this shape");
+            for (sum, ciphertext) in sums.iter_mut().zip(ciphertexts) {
+                *sum += &times(ciphertext, weight);
+            }
+        }
+    }
+
+    /// The sums, by contest and option.
+    pub fn contests(&self) -> &[Vec<Ciphertext>] {
+        &self.contests
+    }
+
+    /// The number of ciphertexts.
+    pub fn option_count(&self) -> usize {
+        self.contests.iter().map(Vec::len).sum()
+    }
+}
+
+/// A public multiple of a ciphertext.
+fn times(ciphertext: &Ciphertext, weight: u64) -> Ciphertext {
+    if weight == 1 {
+        return *ciphertext;
+    }
+    let multiply = |point: &RistrettoPoint| {
+        RistrettoPoint::vartime_multiscalar_mul([Scalar::from(weight)], [point])
+    };
+    Ciphertext { a: multiply(&ciphertext.a), b: multiply(&ciphertext.b) }
+}
+
+/// What exactly is decrypted: these sums of this election at its final checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TallyStatement {
+    /// The election.
+    pub fingerprint: Fingerprint,
+    /// Root hash of the final checkpoint.
+    pub checkpoint_root: [u8; 32],
+    /// Number of leaves below it.
+    pub checkpoint_size: u64,
+    /// The sums every trustee recomputes from those leaves.
+    pub tally: EncryptedTally,
+}
+
+impl TallyStatement {
+    /// A name for the whole statement: a trustee decrypts at most one for each election.
+    pub fn digest(&self) -> [u8; 32] {
+        let head = Framed::new("quorate/tally/v1/statement")
+            .field(&self.fingerprint.0)
+            .field(&self.checkpoint_root)
+            .u64(self.checkpoint_size);
+        let put = |sums: &Vec<Ciphertext>| {
+            let mut bytes = Vec::with_capacity(sums.len() * Ciphertext::LEN);
+            sums.iter().for_each(|sum| sum.put(&mut bytes));
+            bytes
+        };
+        self.tally.contests().iter().map(put).fold(head, |hash, sums| hash.field(&sums)).short()
+    }
+}
