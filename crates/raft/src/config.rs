@@ -38,7 +38,7 @@ pub struct Config {
     /// At most this many bytes are handed out to be applied at a time, or a single larger entry.
     pub apply_bytes_max: u64,
     /// A seeded bug.
-    #[cfg(feature = "mutants")]
+    #[cfg(any(test, feature = "mutants"))]
     pub mutant: Option<Mutant>,
 }
 
@@ -58,16 +58,16 @@ impl Config {
             uncommitted_bytes_max: 64 << 20,
             cache_bytes: 64 << 20,
             apply_bytes_max: 4 << 20,
-            #[cfg(feature = "mutants")]
+            #[cfg(any(test, feature = "mutants"))]
             mutant: None,
         }
     }
 
     /// Whether the seeded bug `mutant` is on; never without the feature `mutants`.
     pub(crate) fn has(&self, mutant: Mutant) -> bool {
-        #[cfg(feature = "mutants")]
+        #[cfg(any(test, feature = "mutants"))]
         return self.mutant == Some(mutant);
-        #[cfg(not(feature = "mutants"))]
+        #[cfg(not(any(test, feature = "mutants")))]
         {
             let _ = mutant;
             false

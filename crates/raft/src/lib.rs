@@ -45,6 +45,8 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 mod config;
 mod core;
@@ -61,13 +63,15 @@ mod raft;
 mod read;
 mod role;
 mod status;
+#[cfg(test)]
+mod tests;
 pub mod wire;
 
 pub use config::{Config, ConfigError, Recovered};
 pub use entry::{Entry, HardState, LogId, LogIndex, MemberId, Payload, Term};
 pub use interface::{Aborted, Effect, Input, Persist, ReadId, Refused, RoleName, Ticket};
 pub use message::{Body, Malformed, Message};
-#[cfg(feature = "mutants")]
+#[cfg(any(test, feature = "mutants"))]
 pub use mutant::Mutant;
 pub use raft::Raft;
 pub use status::{PeerProgress, PeerState, Status};

@@ -2,7 +2,7 @@
 
 /// One seeded bug. With the feature `mutants` it is chosen by `Config::mutant`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(feature = "mutants"), allow(unreachable_pub))]
+#[cfg_attr(not(any(test, feature = "mutants")), allow(unreachable_pub))]
 pub enum Mutant {
     /// A granted vote is sent before it is durable.
     VoteNotPersisted,
@@ -16,7 +16,7 @@ pub enum Mutant {
     MajorityOffByOne,
 }
 
-#[cfg(feature = "mutants")]
+#[cfg(any(test, feature = "mutants"))]
 impl Mutant {
     /// All of them, with the name by which a command line chooses one.
     pub const ALL: [(&'static str, Self); 5] = [

@@ -1,7 +1,6 @@
-//! The core through its public door: golden scripts, and random runs against invariants.
+//! The core through its public door: golden scripts of a small group, and its wire format.
 
 mod cluster;
 mod golden;
-mod random;
 mod show;
 mod wire;

@@ -1,0 +1,568 @@
+//! The members, their disks and the network between them; one random event after another.
+
+use super::truth::{Check, Truth, ensure};
+use crate::{
+    Body, Config, Effect, Entry, HardState, Input, LogId, LogIndex, MemberId, Message, Mutant,
+    Persist, Raft, ReadId, Recovered, RoleName, Status, Ticket,
+};
+use base::{Machine, Prng};
+use bytes::Bytes;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::format;
+use std::string::String;
+use std::vec::Vec;
+
+/// Events in the faulty part of a run.
+const EVENTS: u64 = 2000;
+/// Rounds of ticks in which a healed group must come to rest.
+const HEALING_ROUNDS: u64 = 400;
+/// Messages under way; the oldest is lost above this.
+const NETWORK_MAX: usize = 200;
+
+struct Member {
+    config: Config,
+    raft: Option<Raft>,
+    hard_state: HardState,
+    disk: Vec<Entry>,
+    writing: VecDeque<Persist>,
+    /// Finished, not yet reported.
+    finished: Option<Ticket>,
+    /// The log in memory, as ordered.
+    log: Vec<Entry>,
+    to_apply: VecDeque<Vec<Entry>>,
+    applied: LogIndex,
+    handed: LogIndex,
+    to_load: VecDeque<(LogIndex, u64)>,
+}
+
+/// See the module.
+pub(super) struct World {
+    prng: Prng,
+    members: BTreeMap<MemberId, Member>,
+    network: Vec<(MemberId, MemberId, Message)>,
+    cut: BTreeSet<(MemberId, MemberId)>,
+    truth: Truth,
+    next_read: u64,
+    next_payload: u64,
+    digest: u64,
+    /// Of 100: how often a delivered message is lost, or stays to be delivered again.
+    loss: u64,
+    doubling: u64,
+    crashes: u64,
+    /// Of 100: how often a member falls right after it became leader or committed something.
+    ambush: u64,
+    ambushed: Option<MemberId>,
+    /// Of 6: how often a cut event heals everything.
+    healing: u64,
+}
+
+impl World {
+    pub(super) fn new(seed: u64, mutant: Option<Mutant>) -> Self {
+        let mut prng = Prng::named(seed, "raft world");
+        let count = *prng.pick(&[1, 2, 3, 3, 3, 3, 4, 5]).expect("choices");
+        let voters: BTreeSet<_> = (1..=count).map(MemberId::new).collect();
+        let mut members = BTreeMap::new();
+        let sizes = draw_sizes(&mut prng);
+        for id in &voters {
+            let mut config = Config { id: *id, voters: voters.clone(), ..sizes.clone() };
+            config.mutant = mutant;
+            let raft = Raft::new(config.clone(), Recovered::default()).expect("a sound start");
+            members.insert(*id, Member::new(config, raft));
+        }
+        Self {
+            members,
+            network: Vec::new(),
+            cut: BTreeSet::new(),
+            truth: Truth::default(),
+            next_read: 0,
+            next_payload: 0,
+            digest: 0,
+            loss: if prng.chance(1, 2) { 0 } else { prng.below(30) },
+            doubling: if prng.chance(1, 2) { 0 } else { prng.below(30) },
+            crashes: prng.below(5),
+            ambush: if prng.chance(1, 2) { 0 } else { prng.between(2, 60) },
+            ambushed: None,
+            healing: prng.between(1, 5),
+            prng,
+        }
+    }
+
+    pub(super) fn digest(&self) -> u64 {
+        self.digest
+    }
+
+    /// Plays the run.
+    ///
+    /// # Errors
+    /// The first broken promise.
+    pub(super) fn run(&mut self) -> Check {
+        for _ in 0..EVENTS {
+            self.event()?;
+            if let Some(leader) = self.ambushed.take() {
+                self.fell(leader)?;
+            }
+        }
+        self.heal()
+    }
+
+    fn event(&mut self) -> Check {
+        let ids: Vec<_> = self.members.keys().copied().collect();
+        let id = *self.prng.pick(&ids).expect("members");
+        match self.prng.below(104) {
+            0..20 => self.tick_event(id),
+            20..60 => self.network_event(),
+            60..75 => self.disk_event(id),
+            75..82 => self.shell_event(id),
+            82..90 => self.propose(id),
+            90..95 => self.read(id),
+            95..97 => {
+                let target = self.victim(id);
+                self.cut_event(target);
+                Ok(())
+            }
+            97..100 if self.prng.chance(self.crashes, 4) => {
+                let target = self.victim(id);
+                self.crash(target)
+            }
+            _ => self.restart(id),
+        }
+    }
+
+    /// Faults like to hit a leader: most of what can go wrong goes wrong then.
+    fn victim(&mut self, id: MemberId) -> MemberId {
+        let is_leader =
+            |id: &MemberId| self.status(*id).is_some_and(|status| status.role == RoleName::Leader);
+        let leaders: Vec<_> = self.members.keys().copied().filter(is_leader).collect();
+        let wants_leader = self.prng.chance(1, 2);
+        self.prng.pick(&leaders).copied().filter(|_| wants_leader).unwrap_or(id)
+    }
+
+    /// Mostly one tick; sometimes a member's clock runs ahead of all others.
+    fn tick_event(&mut self, id: MemberId) -> Check {
+        let count = if self.prng.chance(1, 12) { self.prng.between(2, 30) } else { 1 };
+        for _ in 0..count {
+            self.tick(id)?;
+        }
+        Ok(())
+    }
+
+    fn tick(&mut self, id: MemberId) -> Check {
+        let jitter = self.prng.next_u64();
+        self.step(id, Input::Ticked { jitter })
+    }
+
+    fn network_event(&mut self) -> Check {
+        for _ in 0..self.prng.between(1, 8) {
+            self.network_one()?;
+        }
+        Ok(())
+    }
+
+    fn network_one(&mut self) -> Check {
+        if self.network.is_empty() {
+            return Ok(());
+        }
+        // Mostly in order, so that something works; sometimes any message.
+        let in_order = self.prng.chance(7, 8);
+        let at = if in_order { 0 } else { self.prng.below(self.network.len() as u64) as usize };
+        let (from, to, message) = match self.prng.chance(self.doubling, 100) {
+            true => self.network[at].clone(),
+            false => self.network.remove(at),
+        };
+        if self.prng.chance(self.loss, 100) || self.cut.contains(&(from, to)) {
+            return Ok(());
+        }
+        self.deliver(from, to, message)
+    }
+
+    fn deliver(&mut self, from: MemberId, to: MemberId, message: Message) -> Check {
+        let is_question = matches!(message.body, Body::PreVoteRequest { .. });
+        let before = self.status(to).map(|status| status.term);
+        self.step(to, Input::Received { from, message })?;
+        let after = self.status(to).map(|status| status.term);
+        ensure!(!is_question || before == after, "a pre-vote changed the term of {to}");
+        Ok(())
+    }
+
+    /// Writes finish, or their end is reported; often not at the same time.
+    fn disk_event(&mut self, id: MemberId) -> Check {
+        let count = self.prng.between(1, 4);
+        let member = self.members.get_mut(&id).expect("a member");
+        if member.raft.is_some() {
+            member.finish(count);
+        }
+        if self.prng.chance(2, 3) { self.report(id) } else { Ok(()) }
+    }
+
+    fn report(&mut self, id: MemberId) -> Check {
+        let finished = self.members.get_mut(&id).and_then(|member| member.finished.take());
+        match finished {
+            Some(ticket) => self.step(id, Input::Persisted { ticket }),
+            None => Ok(()),
+        }
+    }
+
+    fn shell_event(&mut self, id: MemberId) -> Check {
+        let load_fails = self.prng.chance(1, 4);
+        let member = self.members.get_mut(&id).expect("a member");
+        if let Some(entries) = member.to_apply.pop_front() {
+            let through = entries.last().map_or(member.applied, |entry| entry.id.index);
+            member.applied = through;
+            return self.step(id, Input::Applied { through });
+        }
+        let Some((from, max_bytes)) = member.to_load.pop_front() else { return Ok(()) };
+        let mut entries = member.load(from, max_bytes);
+        if load_fails {
+            entries.clear();
+        }
+        self.step(id, Input::Loaded { entries })
+    }
+
+    fn propose(&mut self, id: MemberId) -> Check {
+        let count = self.prng.between(1, 3);
+        let mut payload = || {
+            self.next_payload += 1;
+            Bytes::from(format!("command {}", self.next_payload))
+        };
+        let payloads = (0..count).map(|_| payload()).collect();
+        self.step(id, Input::Proposed { payloads })
+    }
+
+    fn read(&mut self, id: MemberId) -> Check {
+        let is_up = self.members.get(&id).is_some_and(|member| member.raft.is_some());
+        if !is_up {
+            return Ok(());
+        }
+        self.next_read += 1;
+        let read = ReadId::new(self.next_read);
+        self.truth.on_read_requested(id, read);
+        self.step(id, Input::ReadRequested { read })
+    }
+
+    /// A leader falls silent at the worst moment.
+    fn fell(&mut self, leader: MemberId) -> Check {
+        if self.prng.chance(1, 3) {
+            return self.crash(leader);
+        }
+        let ids: Vec<_> = self.members.keys().copied().collect();
+        self.cut = ids.iter().flat_map(|other| [(leader, *other), (*other, leader)]).collect();
+        Ok(())
+    }
+
+    fn cut_event(&mut self, id: MemberId) {
+        if self.prng.chance(self.healing, 6) {
+            self.cut.clear();
+            return;
+        }
+        let ids: Vec<_> = self.members.keys().copied().collect();
+        for other in ids {
+            if self.prng.chance(2, 3) {
+                self.cut.insert((id, other));
+            }
+            if self.prng.chance(2, 3) {
+                self.cut.insert((other, id));
+            }
+        }
+    }
+
+    /// The process ends; of what was being written, a beginning may be durable.
+    fn crash(&mut self, id: MemberId) -> Check {
+        let kept = self.prng.below(3);
+        let member = self.members.get_mut(&id).expect("a member");
+        if member.raft.take().is_some() {
+            member.finish(kept);
+            member.forget();
+            self.truth.on_crashed(id);
+        }
+        Ok(())
+    }
+
+    fn restart(&mut self, id: MemberId) -> Check {
+        let member = self.members.get_mut(&id).expect("a member");
+        if member.raft.is_none() {
+            member.restart()?;
+            self.truth.on_restarted(id, member.hard_state)?;
+        }
+        Ok(())
+    }
+
+    /// Faults end: there must be one leader, and what it takes must reach everybody.
+    fn heal(&mut self) -> Check {
+        self.cut.clear();
+        let ids: Vec<_> = self.members.keys().copied().collect();
+        for id in &ids {
+            self.restart(*id)?;
+        }
+        let mut is_proposed = false;
+        for _ in 0..HEALING_ROUNDS {
+            for id in &ids {
+                self.tick(*id)?;
+            }
+            self.drain(&ids)?;
+            let Some(leader) = self.settled_leader() else { continue };
+            if !self.is_at_rest() {
+                continue;
+            }
+            if is_proposed {
+                return self.check_end(&ids);
+            }
+            is_proposed = true;
+            self.propose(leader)?;
+        }
+        let states: Vec<_> = ids.iter().map(|id| self.status(*id)).collect();
+        Err(format!("a healed group does not come to rest: {states:#?}"))
+    }
+
+    fn drain(&mut self, ids: &[MemberId]) -> Check {
+        for _ in 0..20 {
+            for id in ids {
+                self.members.get_mut(id).expect("a member").finish(u64::MAX);
+                self.report(*id)?;
+                self.shell_event(*id)?;
+            }
+            for (from, to, message) in core::mem::take(&mut self.network) {
+                self.deliver(from, to, message)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn settled_leader(&self) -> Option<MemberId> {
+        let states: Vec<Status> = self.members.keys().filter_map(|id| self.status(*id)).collect();
+        let leader = states.first()?.leader?;
+        states.iter().all(|status| status.leader == Some(leader)).then_some(leader)
+    }
+
+    fn is_at_rest(&self) -> bool {
+        let mut states = self.members.keys().filter_map(|id| self.status(*id));
+        let Some(first) = states.next() else { return false };
+        let is_done =
+            |status: &Status| status.applied == status.last.index && status.last == first.last;
+        self.truth.open_reads() == 0 && is_done(&first) && states.all(|status| is_done(&status))
+    }
+
+    fn check_end(&self, ids: &[MemberId]) -> Check {
+        let newest = Bytes::from(format!("command {}", self.next_payload));
+        let is_newest = |entry: &Entry| entry.payload == crate::Payload::Data(newest.clone());
+        ensure!(self.truth.committed.iter().any(is_newest), "the last command is not committed");
+        for id in ids {
+            let log = &self.members[id].disk;
+            ensure!(*log == self.truth.committed, "the disk of {id} is not the committed log");
+        }
+        Ok(())
+    }
+
+    fn status(&self, id: MemberId) -> Option<Status> {
+        self.members.get(&id)?.raft.as_ref().map(Raft::status)
+    }
+
+    fn step(&mut self, id: MemberId, input: Input) -> Check {
+        let member = self.members.get_mut(&id).expect("a member");
+        let Some(raft) = member.raft.as_mut() else { return Ok(()) };
+        let before = raft.status();
+        let effects = raft.step(input);
+        let status = raft.status();
+        let leads = status.role == RoleName::Leader;
+        if leads && before.commit < status.commit {
+            let newest = &member.log[status.commit.get() as usize - 1];
+            let is_own = newest.id.term == status.term;
+            ensure!(is_own, "{id} commits {} by counting in term {}", newest.id, status.term);
+        }
+        if leads && (before.commit < status.commit || before.role != status.role) {
+            let falls = self.prng.chance(self.ambush, 100);
+            self.ambushed = self.ambushed.or(falls.then_some(id));
+        }
+        // Orders first, so that the log in memory is the one the messages speak of.
+        for effect in &effects {
+            if let Effect::Persist(persist) = effect {
+                self.on_persist(id, persist, status.role)?;
+            }
+        }
+        for effect in effects {
+            self.mix(&format!("{id} {effect:?}"));
+            self.on_effect(id, effect)?;
+        }
+        self.check_member(id, &status)
+    }
+
+    fn on_persist(&mut self, id: MemberId, persist: &Persist, role: RoleName) -> Check {
+        let member = self.members.get_mut(&id).expect("a member");
+        if let Some(from) = persist.truncate_from {
+            ensure!(role != RoleName::Leader, "leader {id} cuts its own log");
+            member.log.truncate(from.get() as usize - 1);
+        }
+        let prev = member.log.last().map_or(LogId::ZERO, |entry| entry.id);
+        member.log.extend(persist.entries.iter().cloned());
+        member.writing.push_back(persist.clone());
+        self.truth.on_entries(prev, &persist.entries)
+    }
+
+    fn on_effect(&mut self, id: MemberId, effect: Effect) -> Check {
+        let member = self.members.get_mut(&id).expect("a member");
+        match effect {
+            Effect::Send { to, message } => return self.on_send(id, to, message),
+            Effect::Apply { entries } => {
+                for entry in &entries {
+                    member.handed = member.handed.next();
+                    ensure!(entry.id.index == member.handed, "{id} skips or repeats an entry");
+                    let at = entry.id.index.get() as usize - 1;
+                    let is_durable = member.disk.get(at) == Some(entry);
+                    ensure!(is_durable, "{id} applies {}, which its disk lacks", entry.id);
+                }
+                member.to_apply.push_back(entries.clone());
+                return self.truth.on_committed(&entries);
+            }
+            Effect::Load { from, max_bytes } => {
+                ensure!(member.to_load.is_empty(), "{id} orders two loads at a time");
+                member.to_load.push_back((from, max_bytes));
+            }
+            Effect::ReadReady { read, index } => {
+                return self.truth.on_read_ready(id, read, index);
+            }
+            Effect::ReadAborted { read, .. } => return self.truth.on_read_aborted(id, read),
+            Effect::RoleChanged { role: RoleName::Leader, term, .. } => {
+                return self.truth.on_leader(id, term, &member.log);
+            }
+            Effect::Persist(_) | Effect::ProposalRefused { .. } | Effect::RoleChanged { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn on_send(&mut self, id: MemberId, to: MemberId, message: Message) -> Check {
+        let member = &self.members[&id];
+        let durable = member.hard_state;
+        match &message.body {
+            Body::VoteReply { granted: true } => {
+                self.truth.on_vote(id, message.term, to, durable)?;
+            }
+            Body::AppendAccepted { matched } | Body::HeartbeatReply { matched, .. } => {
+                let count = matched.get() as usize;
+                let is_held = member.disk.len() >= count
+                    && member.disk.get(..count) == member.log.get(..count);
+                ensure!(is_held, "{id} acknowledges {matched}, which its disk lacks");
+            }
+            Body::Append { prev, entries, .. } => self.truth.on_entries(*prev, entries)?,
+            _ => {}
+        }
+        self.truth.on_spoken(id, message.term, durable)?;
+        let read_back = crate::wire::decode(crate::wire::encode(&message));
+        ensure!(read_back.as_ref() == Ok(&message), "{message:?} is read as {read_back:?}");
+        if self.network.len() >= NETWORK_MAX {
+            self.network.remove(0);
+        }
+        self.network.push((id, to, message));
+        Ok(())
+    }
+
+    fn check_member(&mut self, id: MemberId, status: &Status) -> Check {
+        let log = &self.members[&id].log;
+        let disks: Vec<&[Entry]> = self.members.values().map(|m| m.disk.as_slice()).collect();
+        ensure!(
+            status.last.index.get() == log.len() as u64,
+            "{id} has not ordered its log written"
+        );
+        let committed = &log[..status.commit.get() as usize];
+        if status.role == RoleName::Leader {
+            self.truth.on_leader_commit(committed, &disks)?;
+            for (peer, progress) in &status.peers {
+                let count = progress.matched.get() as usize;
+                let held = self.members[peer].disk.get(..count);
+                ensure!(held == log.get(..count), "{id} takes {peer} to be at {count}");
+            }
+        } else {
+            self.truth.on_committed(committed)?;
+        }
+        self.truth.check_durable(&disks)
+    }
+
+    fn mix(&mut self, words: &str) {
+        let crc = base::crc32c_append(self.digest as u32, words.as_bytes());
+        self.digest = self.digest.rotate_left(7) ^ u64::from(crc);
+    }
+}
+
+/// Sizes so small that every limit is reached.
+fn draw_sizes(prng: &mut Prng) -> Config {
+    let mut config = Config::new(1.into(), [1.into()].into(), 0);
+    config.election_ticks_min = prng.between(4, 10);
+    config.election_ticks_max = config.election_ticks_min + prng.between(1, 10);
+    config.heartbeat_ticks = prng.between(1, 3);
+    config.append_bytes_max = if prng.chance(1, 2) { 1 } else { prng.between(1, 300) };
+    config.inflight_messages_max = prng.between(1, 8) as usize;
+    config.inflight_bytes_max = prng.between(1, 1000);
+    config.uncommitted_bytes_max = prng.between(100, 5000);
+    config.cache_bytes = prng.below(600);
+    config.apply_bytes_max = prng.between(1, 300);
+    config
+}
+
+impl Member {
+    fn new(config: Config, raft: Raft) -> Self {
+        Self {
+            config,
+            raft: Some(raft),
+            hard_state: HardState::default(),
+            disk: Vec::new(),
+            writing: VecDeque::new(),
+            finished: None,
+            log: Vec::new(),
+            to_apply: VecDeque::new(),
+            applied: LogIndex::ZERO,
+            handed: LogIndex::ZERO,
+            to_load: VecDeque::new(),
+        }
+    }
+
+    /// Up to `count` writes become durable, in order.
+    fn finish(&mut self, count: u64) {
+        for _ in 0..count {
+            let Some(persist) = self.writing.pop_front() else { return };
+            self.hard_state = persist.hard_state.unwrap_or(self.hard_state);
+            if let Some(from) = persist.truncate_from {
+                self.disk.truncate(from.get() as usize - 1);
+            }
+            self.disk.extend(persist.entries);
+            self.finished = Some(persist.ticket);
+        }
+    }
+
+    fn forget(&mut self) {
+        self.writing.clear();
+        self.finished = None;
+        self.to_apply.clear();
+        self.to_load.clear();
+    }
+
+    fn load(&self, from: LogIndex, max_bytes: u64) -> Vec<Entry> {
+        let mut bytes = 0;
+        let rest = self.disk.iter().skip(from.get() as usize - 1);
+        let mut fits = |entry: &Entry| {
+            let is_first = bytes == 0;
+            bytes += entry.size_bytes();
+            is_first || bytes <= max_bytes
+        };
+        rest.take_while(|entry| fits(entry)).cloned().collect()
+    }
+
+    fn restart(&mut self) -> Result<(), String> {
+        let mut term_starts: Vec<LogId> = Vec::new();
+        for entry in &self.disk {
+            if term_starts.last().is_none_or(|start| start.term < entry.id.term) {
+                term_starts.push(entry.id);
+            }
+        }
+        let recovered = Recovered {
+            hard_state: self.hard_state,
+            applied: self.applied,
+            term_starts,
+            last: self.disk.last().map_or(LogId::ZERO, |entry| entry.id),
+            tail: self.disk[self.applied.get() as usize..].to_vec(),
+        };
+        self.log = self.disk.clone();
+        self.handed = self.applied;
+        self.config.incarnation += 1;
+        let raft = Raft::new(self.config.clone(), recovered).map_err(|why| format!("{why}"))?;
+        self.raft = Some(raft);
+        Ok(())
+    }
+}
