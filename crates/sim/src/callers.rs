@@ -1,0 +1,270 @@
+//! Callers: sessions that put, get, compare-and-swap and delete on a few shared keys.
+//!
+//! A session has one call under way. It gives up after its patience and then does something else
+//! elsewhere: what became of the call it does not know, and the history does not either. Every
+//! value begins with the number of the operation that writes it, so that each value has one author.
+
+use std::collections::BTreeMap;
+
+use base::Prng;
+use bytes::{Bytes, BytesMut};
+use kv::api::{
+    Compare, CompareResult, CompareTarget, DeleteRangeRequest, Error, KeyRange, KeyValue,
+    PutRequest, RangeRequest, Request, Response, TxnOperation, TxnRequest, TxnResult,
+};
+
+use crate::swarm::Swarm;
+use crate::truth::{Member, Operation};
+
+/// One session's number.
+pub type Session = usize;
+
+/// A call under way.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Its number.
+    pub operation: Operation,
+    /// What it asks.
+    pub request: Request,
+    /// The member it was sent to.
+    pub member: Member,
+}
+
+/// What callers went through.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CallCounts {
+    /// Calls made.
+    pub called: u64,
+    /// Answered with what was asked for.
+    pub succeeded: u64,
+    /// Answered with a refusal.
+    pub refused: u64,
+    /// Given up.
+    pub abandoned: u64,
+}
+
+/// All sessions.
+#[derive(Debug)]
+pub struct Callers {
+    random: Prng,
+    members: usize,
+    keys: u64,
+    value_bytes_max: u64,
+    next_operation: u64,
+    sessions: Vec<SessionState>,
+    counts: CallCounts,
+}
+
+#[derive(Debug, Default)]
+struct SessionState {
+    home: Member,
+    call: Option<Call>,
+    /// What the session saw last of each key; it swaps on this.
+    seen: BTreeMap<Bytes, Option<KeyValue>>,
+}
+
+impl Callers {
+    /// The sessions that `swarm` asks for.
+    pub fn new(random: Prng, swarm: &Swarm) -> Self {
+        let mut callers = Self {
+            random,
+            members: swarm.members,
+            keys: swarm.keys,
+            value_bytes_max: swarm.value_bytes_max,
+            next_operation: 0,
+            sessions: Vec::new(),
+            counts: CallCounts::default(),
+        };
+        for _ in 0..swarm.sessions {
+            let home = callers.random.below(swarm.members as u64) as usize;
+            callers.sessions.push(SessionState { home, ..SessionState::default() });
+        }
+        callers
+    }
+
+    /// What they went through.
+    pub fn counts(&self) -> CallCounts {
+        self.counts
+    }
+
+    /// Calls under way.
+    pub fn waiting(&self) -> usize {
+        self.sessions.iter().filter(|session| session.call.is_some()).count()
+    }
+
+    /// Begins a call of `session`.
+    pub fn begin(&mut self, session: Session) -> Call {
+        self.counts.called += 1;
+        self.next_operation += 1;
+        let operation = Operation::new(self.next_operation);
+        let request = self.request(session, operation);
+        let call = Call { operation, request, member: self.sessions[session].home };
+        self.sessions[session].call = Some(call.clone());
+        call
+    }
+
+    /// Ends the call `operation` of `session` with an answer; `None` if it is not under way.
+    pub fn end(
+        &mut self,
+        session: Session,
+        operation: Operation,
+        result: &Result<Response, Error>,
+    ) -> Option<Call> {
+        let state = &mut self.sessions[session];
+        let call = state.call.take_if(|call| call.operation == operation)?;
+        match result {
+            Ok(response) => {
+                self.counts.succeeded += 1;
+                state.learn(&call.request, response);
+            }
+            Err(_) => {
+                self.counts.refused += 1;
+                self.move_on(session);
+            }
+        }
+        Some(call)
+    }
+
+    /// Gives up the call `operation` of `session`; false if it is not under way.
+    pub fn abandon(&mut self, session: Session, operation: Operation) -> bool {
+        let call = &mut self.sessions[session].call;
+        let abandoned = call.take_if(|call| call.operation == operation).is_some();
+        if abandoned {
+            self.counts.abandoned += 1;
+            self.move_on(session);
+        }
+        abandoned
+    }
+
+    /// Asks another member from now on.
+    fn move_on(&mut self, session: Session) {
+        self.sessions[session].home = self.random.below(self.members as u64) as usize;
+    }
+
+    fn request(&mut self, session: Session, operation: Operation) -> Request {
+        let key = self.key();
+        match self.random.below(100) {
+            0..35 => Request::Put(self.put(key, operation)),
+            35..60 => self.get(KeyRange::single(key), 0),
+            60..65 => {
+                let limit = self.random.below(10) as i64;
+                self.get(KeyRange::prefix("key/"), limit)
+            }
+            65..90 => self.swap(session, key, operation),
+            _ => self.delete(session, key, operation),
+        }
+    }
+
+    fn key(&mut self) -> Bytes {
+        Bytes::from(format!("key/{:02}", self.random.below(self.keys)))
+    }
+
+    fn put(&mut self, key: Bytes, operation: Operation) -> PutRequest {
+        let prev_kv = self.random.chance(1, 4);
+        PutRequest { key, value: self.value(operation), prev_kv, ..PutRequest::default() }
+    }
+
+    fn value(&mut self, operation: Operation) -> Bytes {
+        let mut value = BytesMut::from(format!("{operation}|").as_bytes());
+        let longest = self.random.below(self.value_bytes_max);
+        let len = self.random.below(longest + 1) as usize;
+        let start = value.len();
+        value.resize(start + len, 0);
+        self.random.fill(&mut value[start..]);
+        value.freeze()
+    }
+
+    fn get(&mut self, range: KeyRange, limit: i64) -> Request {
+        Request::Range(RangeRequest { range, limit, ..RangeRequest::default() })
+    }
+
+    /// Put if the key is still as the session saw it, else read it.
+    fn swap(&mut self, session: Session, key: Bytes, operation: Operation) -> Request {
+        let range = KeyRange::single(key.clone());
+        let seen = self.sessions[session].seen.get(&key).cloned().flatten();
+        let target = match (seen, self.random.below(3)) {
+            (Some(seen), 0) => CompareTarget::Value(seen.value),
+            (Some(seen), 1) => CompareTarget::Version(seen.version),
+            (Some(seen), _) => CompareTarget::Mod(seen.mod_revision),
+            (None, _) => CompareTarget::Create(0),
+        };
+        let compare = vec![Compare { range: range.clone(), result: CompareResult::Equal, target }];
+        let success = vec![TxnOperation::Put(self.put(key, operation))];
+        let read = RangeRequest { range, ..RangeRequest::default() };
+        let failure = vec![TxnOperation::Range(read)];
+        Request::Txn(TxnRequest { compare, success, failure })
+    }
+
+    /// Delete, and leave a mark so that the deletion has an author.
+    fn delete(&mut self, session: Session, key: Bytes, operation: Operation) -> Request {
+        let mark = Bytes::from(format!("mark/{session:02}"));
+        let range = KeyRange::single(key);
+        let delete = DeleteRangeRequest { range, prev_kv: self.random.chance(1, 2) };
+        let success =
+            vec![TxnOperation::DeleteRange(delete), TxnOperation::Put(self.put(mark, operation))];
+        Request::Txn(TxnRequest { success, ..TxnRequest::default() })
+    }
+}
+
+impl SessionState {
+    fn learn(&mut self, request: &Request, response: &Response) {
+        match (request, response) {
+            (Request::Range(range), Response::Range(found)) => {
+                self.saw(&range.range.key, found.kvs.first().cloned());
+            }
+            (Request::Txn(txn), Response::Txn(found)) => {
+                if let (Some(compare), [TxnResult::Range(found)]) =
+                    (txn.compare.first(), &found.responses[..])
+                {
+                    self.saw(&compare.range.key, found.kvs.first().cloned());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn saw(&mut self, key: &Bytes, value: Option<KeyValue>) {
+        self.seen.insert(key.clone(), value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::operation_of;
+
+    fn callers() -> Callers {
+        Callers::new(Prng::named(1, "callers"), &Swarm::of(1))
+    }
+
+    #[test]
+    fn every_write_names_its_operation_and_passes_the_check_of_the_store() {
+        let mut callers = callers();
+        let mut writes = 0;
+        for round in 0..500 {
+            let call = callers.begin(round % 4);
+            assert_eq!(call.request.check(), Ok(()));
+            if call.request.is_write() {
+                writes += 1;
+                assert_eq!(operation_of(&call.request), Some(call.operation));
+            }
+            assert!(callers.abandon(round % 4, call.operation));
+        }
+        assert!((200..450).contains(&writes), "{writes}");
+    }
+
+    #[test]
+    fn an_answer_that_comes_too_late_is_nobodys() {
+        let mut callers = callers();
+        let first = callers.begin(0);
+        assert!(callers.abandon(0, first.operation));
+        assert!(!callers.abandon(0, first.operation));
+        let second = callers.begin(0);
+        let late = Err(Error::Timeout);
+        assert!(callers.end(0, first.operation, &late).is_none());
+        assert!(callers.end(0, second.operation, &late).is_some());
+        assert_eq!(callers.waiting(), 0);
+        let counts = callers.counts();
+        assert_eq!((counts.called, counts.refused, counts.abandoned), (2, 1, 1));
+    }
+}

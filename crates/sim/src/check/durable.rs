@@ -1,0 +1,45 @@
+//! R6: what is committed lies on the platters of a majority, whatever members believe about each
+//! other; and applied <= commit <= last.
+
+use raft::LogIndex;
+
+use super::{Checker, Violation, violated};
+use crate::truth::{Fact, Truth};
+
+#[derive(Debug, Default)]
+pub(super) struct CommittedIsDurable {
+    checked: LogIndex,
+}
+
+impl Checker for CommittedIsDurable {
+    fn see(&mut self, fact: &Fact<'_>, truth: &Truth) -> Result<(), Violation> {
+        let Fact::Observed { member, status } = fact else { return Ok(()) };
+        if !(status.applied <= status.commit && status.commit <= status.last.index) {
+            let text = format!(
+                "member {} has applied {} of committed {} of {} entries",
+                member + 1,
+                status.applied,
+                status.commit,
+                status.last.index
+            );
+            return violated("R6", text);
+        }
+        let committed = truth.ledger.last_index();
+        if committed > self.checked {
+            self.checked = committed;
+            let chain = truth.ledger.chain_at(committed);
+            let holds =
+                |member: &&crate::truth::MemberTruth| member.durable.chain_at(committed) == chain;
+            let holders = truth.members.iter().filter(holds).count();
+            if holders < truth.quorum() {
+                let text = format!(
+                    "member {} commits {committed}, which {holders} of {} members hold durably",
+                    member + 1,
+                    truth.members.len()
+                );
+                return violated("R6", text);
+            }
+        }
+        Ok(())
+    }
+}

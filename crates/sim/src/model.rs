@@ -1,0 +1,277 @@
+//! The reference: what the store must answer, by the plainest possible code.
+//!
+//! A map from key to all its versions, fed with the committed entries in order. It knows the
+//! requests that the workload makes and no others.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use kv::api::{
+    Compare, CompareResult, CompareTarget, DeleteRangeRequest, DeleteRangeResponse, Header,
+    KeyValue, PutRequest, PutResponse, RangeRequest, RangeResponse, Request, Response,
+    TxnOperation, TxnRequest, TxnResponse, TxnResult,
+};
+use kv::command::{Body, CallOrigin};
+use raft::{LogIndex, Payload};
+
+use crate::truth::Operation;
+
+/// Versions of one key: from which index on, and what it held then.
+type Versions = Vec<(LogIndex, Option<KeyValue>)>;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Model {
+    keys: BTreeMap<Bytes, Versions>,
+    /// Store revision after each index, from index 1.
+    revisions: Vec<i64>,
+    origins: BTreeSet<(u64, u64, u64)>,
+    /// Where each operation took effect, and its answer.
+    outcomes: BTreeMap<Operation, Outcome>,
+    /// Calls found more than once in the ledger, and therefore to be ignored.
+    repeated: u64,
+}
+
+/// A write that was committed.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Its place in the order of everything.
+    pub index: LogIndex,
+    /// What its caller must hear; terms are left at 0.
+    pub response: Response,
+}
+
+/// State that one command sees and changes.
+struct Step<'a> {
+    model: &'a mut Model,
+    index: LogIndex,
+    revision: i64,
+    changed: bool,
+}
+
+impl Model {
+    /// Takes the committed entry at `index`, the one after the last.
+    ///
+    /// # Errors
+    /// An entry that is not a command of the workload.
+    pub fn apply(&mut self, index: LogIndex, payload: &Payload) -> Result<(), String> {
+        let before = self.revision_at(index.before());
+        let mut revision = before;
+        if let Payload::Data(data) = payload {
+            let envelope = kv::command::decode(data)
+                .map_err(|why| format!("entry {index} is committed but no command: {why}"))?;
+            let CallOrigin { member, incarnation, call } = envelope.origin;
+            if !self.origins.insert((member, incarnation, call)) {
+                self.repeated += 1;
+            } else if let Body::Write(request) = &envelope.body {
+                let mut step = Step { model: self, index, revision: before, changed: false };
+                let response = step.write(request)?;
+                revision += i64::from(step.changed);
+                if let Some(operation) = operation_of(request) {
+                    self.outcomes.insert(operation, Outcome { index, response });
+                }
+            }
+        }
+        self.revisions.push(revision);
+        Ok(())
+    }
+
+    /// Store revision once everything up to `index` is applied.
+    pub fn revision_at(&self, index: LogIndex) -> i64 {
+        match (index.get() as usize).checked_sub(1) {
+            Some(at) => self.revisions[at.min(self.revisions.len() - 1)],
+            None => 1,
+        }
+    }
+
+    /// How far the model is.
+    pub fn last_index(&self) -> LogIndex {
+        LogIndex::new(self.revisions.len() as u64)
+    }
+
+    /// Where and how `operation` took effect.
+    pub fn outcome(&self, operation: Operation) -> Option<&Outcome> {
+        self.outcomes.get(&operation)
+    }
+
+    /// Orders that came more than once and must have had one effect.
+    pub fn repeated(&self) -> u64 {
+        self.repeated
+    }
+
+    /// The answer to a read of everything up to `index`.
+    ///
+    /// # Errors
+    /// A request that is no read of the workload.
+    pub fn read(&self, index: LogIndex, request: &Request) -> Result<Response, String> {
+        let header = Header { revision: self.revision_at(index), raft_term: 0 };
+        match request {
+            Request::Range(range) => Ok(Response::Range(self.range(index, header, range))),
+            other => Err(format!("the model cannot read {other:?}")),
+        }
+    }
+
+    /// Every key and what it holds now.
+    pub fn content(&self) -> Vec<KeyValue> {
+        let newest = |versions: &Versions| versions.last().and_then(|(_, value)| value.clone());
+        self.keys.values().filter_map(newest).collect()
+    }
+
+    fn get(&self, index: LogIndex, key: &[u8]) -> Option<&KeyValue> {
+        let versions = self.keys.get(key)?;
+        let after = versions.partition_point(|(from, _)| *from <= index);
+        versions.get(after.checked_sub(1)?)?.1.as_ref()
+    }
+
+    fn range(&self, index: LogIndex, header: Header, request: &RangeRequest) -> RangeResponse {
+        let inside = self.keys.keys().filter(|key| request.range.contains(key));
+        let mut kvs: Vec<KeyValue> =
+            inside.filter_map(|key| self.get(index, key)).cloned().collect();
+        let count = kvs.len();
+        let limit = usize::try_from(request.limit).unwrap_or(0);
+        if limit > 0 {
+            kvs.truncate(limit);
+        }
+        RangeResponse { header, more: kvs.len() < count, count: count as i64, kvs }
+    }
+}
+
+impl Step<'_> {
+    fn write(&mut self, request: &Request) -> Result<Response, String> {
+        let response = match request {
+            Request::Put(put) => Response::Put(self.put(put)),
+            Request::DeleteRange(delete) => Response::DeleteRange(self.delete(delete)),
+            Request::Txn(txn) => Response::Txn(self.txn(txn)?),
+            other => return Err(format!("the model cannot apply {other:?}")),
+        };
+        Ok(with_revision(response, self.revision + i64::from(self.changed)))
+    }
+
+    fn set(&mut self, key: &Bytes, value: Option<KeyValue>) {
+        self.changed = true;
+        let versions = self.model.keys.entry(key.clone()).or_default();
+        versions.push((self.index, value));
+    }
+
+    fn put(&mut self, put: &PutRequest) -> PutResponse {
+        let before = self.model.get(self.index, &put.key).cloned();
+        let revision = self.revision + 1;
+        let value = KeyValue {
+            key: put.key.clone(),
+            value: put.value.clone(),
+            create_revision: before.as_ref().map_or(revision, |kv| kv.create_revision),
+            mod_revision: revision,
+            version: before.as_ref().map_or(1, |kv| kv.version + 1),
+            lease: 0,
+        };
+        self.set(&put.key, Some(value));
+        PutResponse { header: Header::default(), prev_kv: before.filter(|_| put.prev_kv) }
+    }
+
+    fn delete(&mut self, delete: &DeleteRangeRequest) -> DeleteRangeResponse {
+        let inside = self.model.keys.keys().filter(|key| delete.range.contains(key));
+        let gone: Vec<KeyValue> =
+            inside.filter_map(|key| self.model.get(self.index, key)).cloned().collect();
+        gone.iter().for_each(|kv| self.set(&kv.key, None));
+        let (header, deleted) = (Header::default(), gone.len() as i64);
+        DeleteRangeResponse {
+            header,
+            deleted,
+            prev_kvs: if delete.prev_kv { gone } else { vec![] },
+        }
+    }
+
+    fn txn(&mut self, txn: &TxnRequest) -> Result<TxnResponse, String> {
+        let succeeded = txn.compare.iter().all(|compare| self.holds(compare));
+        let operations = if succeeded { &txn.success } else { &txn.failure };
+        let mut responses = Vec::new();
+        for operation in operations {
+            responses.push(match operation {
+                TxnOperation::Range(range) => {
+                    TxnResult::Range(self.model.range(self.index, Header::default(), range))
+                }
+                TxnOperation::Put(put) => TxnResult::Put(self.put(put)),
+                TxnOperation::DeleteRange(delete) => TxnResult::DeleteRange(self.delete(delete)),
+                TxnOperation::Txn(_) => return Err("the model knows no nested txn".to_owned()),
+            });
+        }
+        Ok(TxnResponse { header: Header::default(), succeeded, responses })
+    }
+
+    fn holds(&self, compare: &Compare) -> bool {
+        let found = self.model.get(self.index, &compare.range.key);
+        let order = match &compare.target {
+            CompareTarget::Version(wanted) => found.map_or(0, |kv| kv.version).cmp(wanted),
+            CompareTarget::Create(wanted) => found.map_or(0, |kv| kv.create_revision).cmp(wanted),
+            CompareTarget::Mod(wanted) => found.map_or(0, |kv| kv.mod_revision).cmp(wanted),
+            CompareTarget::Lease(wanted) => found.map_or(0, |kv| kv.lease).cmp(wanted),
+            CompareTarget::Value(wanted) => match found {
+                Some(kv) => kv.value.cmp(wanted),
+                None => return false,
+            },
+        };
+        match compare.result {
+            CompareResult::Equal => order.is_eq(),
+            CompareResult::Greater => order.is_gt(),
+            CompareResult::Less => order.is_lt(),
+            CompareResult::NotEqual => order.is_ne(),
+        }
+    }
+}
+
+fn with_revision(mut response: Response, revision: i64) -> Response {
+    let header = Header { revision, raft_term: 0 };
+    match &mut response {
+        Response::Put(put) => put.header = header,
+        Response::DeleteRange(delete) => delete.header = header,
+        Response::Txn(txn) => txn.header = header,
+        _ => {}
+    }
+    response
+}
+
+/// The response without what the model does not say: terms, and headers inside a transaction.
+pub fn comparable(mut response: Response) -> Response {
+    match &mut response {
+        Response::Range(range) => range.header.raft_term = 0,
+        Response::Put(put) => put.header.raft_term = 0,
+        Response::DeleteRange(delete) => delete.header.raft_term = 0,
+        Response::Txn(txn) => {
+            txn.header.raft_term = 0;
+            for result in &mut txn.responses {
+                match result {
+                    TxnResult::Range(range) => range.header = Header::default(),
+                    TxnResult::Put(put) => put.header = Header::default(),
+                    TxnResult::DeleteRange(delete) => delete.header = Header::default(),
+                    TxnResult::Txn(_) => {}
+                }
+            }
+        }
+        _ => {}
+    }
+    response
+}
+
+/// The operation that made `request`: the beginning of the value it puts.
+pub fn operation_of(request: &Request) -> Option<Operation> {
+    let put_in = |operations: &[TxnOperation]| {
+        operations.iter().find_map(|operation| match operation {
+            TxnOperation::Put(put) => operation_in(&put.value),
+            _ => None,
+        })
+    };
+    match request {
+        Request::Put(put) => operation_in(&put.value),
+        Request::Txn(txn) => put_in(&txn.success).or_else(|| put_in(&txn.failure)),
+        _ => None,
+    }
+}
+
+/// The operation at the beginning of a value.
+pub fn operation_in(value: &[u8]) -> Option<Operation> {
+    let digits = value.split(|byte| *byte == b'|').next()?;
+    core::str::from_utf8(digits).ok()?.parse().ok().map(Operation::new)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,40 @@
+//! One seed from beginning to end.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::check::Violation;
+use crate::world::{Figures, Options, World};
+
+/// What became of a seed.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The seed.
+    pub seed: u64,
+    /// Hash over everything that happened; equal for two runs of a seed, or something is random.
+    pub trace: u64,
+    /// What was counted.
+    pub figures: Figures,
+    /// The first invariant that did not hold.
+    pub violation: Option<Violation>,
+}
+
+/// Runs `seed`. A panic of a member is a violation too.
+pub fn run(seed: u64, options: Options) -> Outcome {
+    let mut world = World::new(seed, options);
+    let ended = catch_unwind(AssertUnwindSafe(|| world.run()));
+    let violation = match ended {
+        Ok(result) => result.err(),
+        Err(panic) => Some(Violation { rule: "panic", text: panic_text(&*panic) }),
+    };
+    Outcome { seed, trace: world.trace_hash(), figures: world.figures(), violation }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    if let Some(text) = panic.downcast_ref::<&str>() {
+        (*text).to_owned()
+    } else if let Some(text) = panic.downcast_ref::<String>() {
+        text.clone()
+    } else {
+        "a panic without a text".to_owned()
+    }
+}

@@ -1,0 +1,72 @@
+//! Simulated time: one queue of everything that is going to happen, keyed by (time, number).
+//!
+//! Two events at the same nanosecond happen in the order in which they were announced, so a run
+//! depends on nothing but its seed.
+
+use std::collections::BTreeMap;
+
+/// Nanoseconds since the world began.
+pub type Nanos = u64;
+
+/// One millisecond.
+pub const MILLI: Nanos = 1_000_000;
+
+/// One second.
+pub const SECOND: Nanos = 1_000 * MILLI;
+
+/// What will happen, and when.
+#[derive(Debug)]
+pub struct Queue<E> {
+    now: Nanos,
+    next_number: u64,
+    events: BTreeMap<(Nanos, u64), E>,
+}
+
+impl<E> Default for Queue<E> {
+    fn default() -> Self {
+        Self { now: 0, next_number: 0, events: BTreeMap::new() }
+    }
+}
+
+impl<E> Queue<E> {
+    /// The present: the time of the event taken last.
+    pub fn now(&self) -> Nanos {
+        self.now
+    }
+
+    /// Lets `event` happen at `time`, or now if that has passed.
+    pub fn at(&mut self, time: Nanos, event: E) {
+        self.next_number += 1;
+        self.events.insert((time.max(self.now), self.next_number), event);
+    }
+
+    /// Lets `event` happen after `delay`.
+    pub fn after(&mut self, delay: Nanos, event: E) {
+        self.at(self.now.saturating_add(delay), event);
+    }
+
+    /// Takes the next event and moves the present to it.
+    pub fn pop(&mut self) -> Option<E> {
+        let ((time, _), event) = self.events.pop_first()?;
+        self.now = time;
+        Some(event)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_come_by_time_then_by_announcement() {
+        let mut queue = Queue::default();
+        queue.at(5, 'b');
+        queue.at(5, 'c');
+        queue.at(1, 'a');
+        assert_eq!((queue.pop(), queue.now()), (Some('a'), 1));
+        assert_eq!((queue.pop(), queue.now()), (Some('b'), 5));
+        queue.at(2, 'd'); // the past is now
+        assert_eq!((queue.pop(), queue.pop()), (Some('c'), Some('d')));
+        assert_eq!((queue.pop(), queue.now()), (None, 5));
+    }
+}

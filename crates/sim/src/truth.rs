@@ -1,0 +1,426 @@
+//! What is really so, as only somebody outside all members can know it.
+//!
+//! The world reports [`Fact`]s; `Truth` keeps from them, for each member, the log it believes in
+//! and the log that its platter holds, and for the whole group the *ledger of commits*: the
+//! entries that some member ever treated as committed. Nothing in here is used by a member, and
+//! nothing is taken on trust from one that can be derived from its orders and its disk.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use kv::api::{Error, KeyValue, Request, Response};
+use raft::{
+    Entry, HardState, LogId, LogIndex, MemberId, Message, Payload, Persist, Recovered, RoleName,
+    Status, Term, Ticket,
+};
+
+use crate::hash::mix_bytes;
+use crate::model::Model;
+use crate::time::Nanos;
+
+/// A member by its number from 0; its [`MemberId`] is one higher.
+pub type Member = usize;
+
+/// The number under which raft knows `member`.
+pub fn id_of(member: Member) -> MemberId {
+    MemberId::new(member as u64 + 1)
+}
+
+/// The member raft calls `id`.
+pub fn member_of(id: MemberId) -> Member {
+    id.get() as usize - 1
+}
+
+base::typed_u64! {
+    /// One attempt of one caller, unique in a run; every value it writes begins with it.
+    pub struct Operation;
+}
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Fact<'a> {
+    /// The member's process has opened its folders and is about to take part.
+    Opened {
+        /// Who.
+        member: Member,
+        /// What it found.
+        recovered: &'a Recovered,
+    },
+    /// The member's process is gone.
+    Died {
+        /// Who.
+        member: Member,
+    },
+    /// Role or term changed.
+    Became {
+        /// Who.
+        member: Member,
+        /// What it is now.
+        role: RoleName,
+        /// In which term.
+        term: Term,
+    },
+    /// Consensus ordered a write.
+    Ordered {
+        /// Whose.
+        member: Member,
+        /// What.
+        persist: &'a Persist,
+    },
+    /// A sync returned: every order through `ticket` is on the platter.
+    Persisted {
+        /// Whose.
+        member: Member,
+        /// The newest durable order.
+        ticket: Ticket,
+    },
+    /// A message left.
+    Sent {
+        /// Whose.
+        member: Member,
+        /// To whom.
+        to: Member,
+        /// What.
+        message: &'a Message,
+    },
+    /// The member's own view after a step.
+    Observed {
+        /// Whose.
+        member: Member,
+        /// The view.
+        status: &'a Status,
+    },
+    /// Entries were handed to the state machine.
+    Applying {
+        /// Whose.
+        member: Member,
+        /// Which.
+        entries: &'a [Entry],
+    },
+    /// The state machine applied entries.
+    Applied {
+        /// Whose.
+        member: Member,
+        /// Everything up to here.
+        through: LogIndex,
+        /// Store revision afterwards.
+        revision: i64,
+        /// Digest of its content afterwards.
+        digest: u64,
+    },
+    /// A caller asked.
+    Called {
+        /// Which attempt.
+        operation: Operation,
+        /// What.
+        request: &'a Request,
+    },
+    /// A caller got an answer before it gave up.
+    Answered {
+        /// Which attempt.
+        operation: Operation,
+        /// What it had asked.
+        request: &'a Request,
+        /// The answer.
+        result: &'a Result<Response, Error>,
+        /// For a read: everything up to here was applied where it was served.
+        served_at: Option<LogIndex>,
+    },
+    /// After the end of all faults: what a member's store holds.
+    Final {
+        /// Whose.
+        member: Member,
+        /// Every key.
+        content: &'a [KeyValue],
+        /// Store revision.
+        revision: i64,
+    },
+}
+
+/// One entry and the hash of the whole log up to it.
+#[derive(Clone, Debug)]
+pub struct Link {
+    /// Term and index.
+    pub id: LogId,
+    /// Equal for two logs only if they are equal up to here.
+    pub chain: u64,
+    /// What the entry carries.
+    pub payload: Payload,
+}
+
+/// A log with a hash over every prefix.
+#[derive(Clone, Debug, Default)]
+pub struct Chain(Vec<Link>);
+
+impl Chain {
+    /// Index of the last entry.
+    pub fn last_index(&self) -> LogIndex {
+        LogIndex::new(self.0.len() as u64)
+    }
+
+    /// Id of the last entry.
+    pub fn last_id(&self) -> LogId {
+        self.0.last().map_or(LogId::ZERO, |link| link.id)
+    }
+
+    /// The entry at `index`.
+    pub fn at(&self, index: LogIndex) -> Option<&Link> {
+        self.0.get((index.get() as usize).checked_sub(1)?)
+    }
+
+    /// Hash of the log up to `index`; 0 before the first entry.
+    pub fn chain_at(&self, index: LogIndex) -> Option<u64> {
+        if index == LogIndex::ZERO { Some(0) } else { self.at(index).map(|link| link.chain) }
+    }
+
+    /// Cuts everything from `index` on.
+    pub fn truncate_from(&mut self, index: LogIndex) {
+        self.0.truncate((index.get() as usize).saturating_sub(1));
+    }
+
+    /// Appends `entry` wherever the log ends.
+    pub fn push(&mut self, entry: &Entry) {
+        let chain = chain_of(self.0.last().map_or(0, |link| link.chain), entry);
+        self.0.push(Link { id: entry.id, chain, payload: entry.payload.clone() });
+    }
+
+    fn carry_out(&mut self, persist: &Persist) {
+        if let Some(from) = persist.truncate_from {
+            self.truncate_from(from);
+        }
+        persist.entries.iter().for_each(|entry| self.push(entry));
+    }
+}
+
+/// Hash of a log that ends with `entry` and hashes to `before` without it.
+pub fn chain_of(before: u64, entry: &Entry) -> u64 {
+    let seed = before ^ entry.id.term.get().wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    match &entry.payload {
+        Payload::Empty => mix_bytes(seed, b"empty"),
+        Payload::Data(data) => mix_bytes(seed.wrapping_add(1), data),
+    }
+}
+
+/// One member, seen from outside.
+#[derive(Clone, Debug)]
+pub struct MemberTruth {
+    /// Whether its process runs.
+    pub up: bool,
+    /// Its role.
+    pub role: RoleName,
+    /// Its term.
+    pub term: Term,
+    /// Highest index it called committed in this process life.
+    pub commit: LogIndex,
+    /// The log as its consensus believes it to be.
+    pub ordered: Chain,
+    /// The log on its platter.
+    pub durable: Chain,
+    /// Term and vote on its platter.
+    pub hard_state: HardState,
+    /// Every vote that was ever on its platter.
+    pub votes: BTreeMap<Term, MemberId>,
+    /// Orders whose sync has not returned.
+    pub pending: VecDeque<Persist>,
+}
+
+impl MemberTruth {
+    fn new() -> Self {
+        Self {
+            up: false,
+            role: RoleName::Follower,
+            term: Term::new(0),
+            commit: LogIndex::ZERO,
+            ordered: Chain::default(),
+            durable: Chain::default(),
+            hard_state: HardState::default(),
+            votes: BTreeMap::new(),
+            pending: VecDeque::new(),
+        }
+    }
+
+    fn take_hard_state(&mut self, hard_state: HardState) {
+        self.hard_state = hard_state;
+        if let Some(vote) = hard_state.vote {
+            self.votes.entry(hard_state.term).or_insert(vote);
+        }
+    }
+
+    fn on_persisted(&mut self, ticket: Ticket) {
+        while let Some(order) = self.pending.pop_front_if(|order| order.ticket <= ticket) {
+            self.durable.carry_out(&order);
+            if let Some(hard_state) = order.hard_state {
+                self.take_hard_state(hard_state);
+            }
+        }
+    }
+
+    /// The platter may hold more than was synced: as many whole orders as survived.
+    fn on_opened(&mut self, recovered: &Recovered) {
+        self.durable = self.survived(recovered).unwrap_or_else(|| self.durable.clone());
+        self.take_hard_state(recovered.hard_state);
+        self.pending.clear();
+        self.ordered = self.durable.clone();
+        (self.up, self.role, self.commit) = (true, RoleName::Follower, LogIndex::ZERO);
+        self.term = recovered.hard_state.term;
+    }
+
+    /// The durable log with some first ones of the unfinished orders carried out, if one of
+    /// these is what was recovered; `None` when the platter holds something else.
+    pub fn survived(&self, recovered: &Recovered) -> Option<Chain> {
+        let mut log = self.durable.clone();
+        let mut orders = self.pending.iter();
+        loop {
+            if is_recovered(&log, recovered) {
+                return Some(log);
+            }
+            log.carry_out(orders.next()?);
+        }
+    }
+}
+
+fn is_recovered(log: &Chain, recovered: &Recovered) -> bool {
+    if log.last_id() != recovered.last {
+        return false;
+    }
+    let first = recovered.tail.first().map_or(recovered.last.index.next(), |e| e.id.index);
+    let Some(mut chain) = log.chain_at(first.before()) else { return false };
+    for entry in &recovered.tail {
+        chain = chain_of(chain, entry);
+        if log.chain_at(entry.id.index) != Some(chain) {
+            return false;
+        }
+    }
+    true
+}
+
+/// Everything that is so.
+#[derive(Debug)]
+pub struct Truth {
+    /// The present.
+    pub now: Nanos,
+    /// Each member.
+    pub members: Vec<MemberTruth>,
+    /// Every entry that was ever treated as committed, in order.
+    pub ledger: Chain,
+    /// For each entry of the ledger the term in which it was first treated so.
+    pub committed_in: Vec<Term>,
+    /// The reference state after the whole ledger.
+    pub model: Model,
+}
+
+impl Truth {
+    /// `members` members whose folders are empty.
+    pub fn new(members: usize) -> Self {
+        Self {
+            now: 0,
+            members: (0..members).map(|_| MemberTruth::new()).collect(),
+            ledger: Chain::default(),
+            committed_in: Vec::new(),
+            model: Model::default(),
+        }
+    }
+
+    /// Members that make a majority.
+    pub fn quorum(&self) -> usize {
+        self.members.len() / 2 + 1
+    }
+
+    /// Takes `fact` in. Checkers see the fact afterwards.
+    ///
+    /// # Errors
+    /// A committed entry that cannot be read as a command.
+    pub fn see(&mut self, fact: &Fact<'_>) -> Result<(), String> {
+        match fact {
+            Fact::Opened { member, recovered } => self.members[*member].on_opened(recovered),
+            Fact::Died { member } => self.members[*member].up = false,
+            Fact::Became { member, role, term } => {
+                let member = &mut self.members[*member];
+                (member.role, member.term) = (*role, *term);
+            }
+            Fact::Ordered { member, persist } => {
+                let member = &mut self.members[*member];
+                member.ordered.carry_out(persist);
+                member.pending.push_back((*persist).clone());
+            }
+            Fact::Persisted { member, ticket } => self.members[*member].on_persisted(*ticket),
+            Fact::Observed { member, status } => {
+                self.extend_ledger(*member, status.commit, status.term)?;
+                let member = &mut self.members[*member];
+                member.commit = member.commit.max(status.commit);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn extend_ledger(
+        &mut self,
+        member: Member,
+        commit: LogIndex,
+        term: Term,
+    ) -> Result<(), String> {
+        while self.ledger.last_index() < commit {
+            let index = self.ledger.last_index().next();
+            let Some(link) = self.members[member].ordered.at(index) else {
+                return Err(format!("member {} commits {index} beyond its log", member + 1));
+            };
+            self.ledger.0.push(link.clone());
+            self.committed_in.push(term);
+            self.model.apply(index, &link.payload)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    fn entry(term: u64, index: u64) -> Entry {
+        let id = LogId::new(Term::new(term), LogIndex::new(index));
+        Entry { id, payload: Payload::Data(Bytes::from(format!("{term}.{index}"))) }
+    }
+
+    fn order(ticket: u64, truncate_from: Option<u64>, entries: Vec<Entry>) -> Persist {
+        let truncate_from = truncate_from.map(LogIndex::new);
+        Persist { ticket: Ticket::new(ticket), hard_state: None, truncate_from, entries }
+    }
+
+    fn log_of(entries: &[Entry]) -> Recovered {
+        let last = entries.last().map_or(LogId::ZERO, |entry| entry.id);
+        Recovered { last, tail: entries.to_vec(), ..Recovered::default() }
+    }
+
+    #[test]
+    fn logs_with_equal_hashes_are_equal_up_to_there() {
+        let (mut a, mut b) = (Chain::default(), Chain::default());
+        for index in 1..=3 {
+            a.push(&entry(1, index));
+            b.push(&entry(1 + u64::from(index == 2), index));
+        }
+        let equal = |index| a.chain_at(LogIndex::new(index)) == b.chain_at(LogIndex::new(index));
+        assert_eq!([equal(0), equal(1), equal(2), equal(3)], [true, true, false, false]);
+    }
+
+    #[test]
+    fn only_whole_orders_may_survive_a_crash() {
+        let mut truth = Truth::new(1);
+        let orders = [
+            order(1, None, vec![entry(1, 1), entry(1, 2)]),
+            order(2, Some(2), vec![entry(2, 2), entry(2, 3)]),
+        ];
+        for persist in &orders {
+            truth.see(&Fact::Ordered { member: 0, persist }).expect("orders are taken");
+        }
+        truth
+            .see(&Fact::Persisted { member: 0, ticket: Ticket::new(1) })
+            .expect("completions are taken");
+        let survives = |entries: &[Entry]| truth.members[0].survived(&log_of(entries)).is_some();
+        assert!(survives(&[entry(1, 1), entry(1, 2)]));
+        assert!(survives(&[entry(1, 1), entry(2, 2), entry(2, 3)]));
+        assert!(!survives(&[entry(1, 1)]), "a durable entry is gone");
+        assert!(!survives(&[entry(1, 1), entry(2, 2)]), "half an order survived");
+        assert!(!survives(&[entry(1, 1), entry(3, 2)]), "nobody wrote that");
+    }
+}
