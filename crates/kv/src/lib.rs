@@ -5,6 +5,7 @@
 //! * [`command`] is what is replicated. [`Kv::apply`] executes commands one by one, the same way
 //!   on every member; [`Kv::read`] answers reads from the state as it is.
 //! * [`watch`] hands changes to watchers.
+//! * [`caller`] is the other end: how a client asks one node after another.
 //!
 //! Keys and their history live in `mvcc`. Leases, the clock and the table of applied calls live
 //! here and are rebuilt at open from the bytes kept beside each change.
@@ -12,6 +13,7 @@
 
 pub mod access;
 pub mod api;
+pub mod caller;
 mod check;
 pub mod command;
 mod delta;

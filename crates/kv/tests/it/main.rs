@@ -1,5 +1,7 @@
 //! The store from outside: golden scripts, and one store against another.
 
+mod model;
+mod random;
 mod script;
 mod show;
 mod words;
