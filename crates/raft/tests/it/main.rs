@@ -3,4 +3,5 @@
 mod cluster;
 mod golden;
 mod show;
+mod start;
 mod wire;

@@ -1,0 +1,74 @@
+//! What a member refuses to start with, and the sentence a person reads.
+
+use raft::{Config, ConfigError, Entry, HardState, LogId, Payload, Raft, Recovered};
+
+fn config() -> Config {
+    Config::new(1.into(), [1.into(), 2.into(), 3.into()].into(), 1)
+}
+
+fn id(term: u64, index: u64) -> LogId {
+    LogId::new(term.into(), index.into())
+}
+
+/// Entries 1.1, 1.2, 3.3 with two of them applied.
+fn recovered() -> Recovered {
+    let entry = |id| Entry { id, payload: Payload::Empty };
+    Recovered {
+        hard_state: HardState { term: 3.into(), vote: Some(2.into()) },
+        applied: 2.into(),
+        term_starts: vec![id(1, 1), id(3, 3)],
+        last: id(3, 3),
+        tail: vec![entry(id(1, 2)), entry(id(3, 3))],
+    }
+}
+
+#[test]
+fn starts_where_it_ended() {
+    let raft = Raft::new(config(), recovered()).expect("a sound start");
+    let status = raft.status();
+    assert_eq!((status.term.get(), status.last), (3, id(3, 3)));
+    assert_eq!((status.commit.get(), status.applied.get(), status.persisted.get()), (2, 2, 3));
+}
+
+#[test]
+fn refuses_a_configuration_that_makes_no_sense() {
+    let check = |adjust: &dyn Fn(&mut Config), expect: &str| {
+        let mut config = config();
+        adjust(&mut config);
+        let error = Raft::new(config, Recovered::default()).expect_err(expect);
+        assert_eq!(error.to_string(), expect);
+    };
+    check(&|c| c.apply_bytes_max = 0, "raft: apply_bytes_max must be at least 1");
+    check(&|c| c.inflight_messages_max = 0, "raft: inflight_messages_max must be at least 1");
+    check(&|c| c.id = 9.into(), "raft: member 9 is not in its own list of voters; add it there");
+    check(
+        &|c| c.election_ticks_max = 9,
+        "raft: election_ticks_min 10 is above election_ticks_max 9",
+    );
+    check(
+        &|c| c.heartbeat_ticks = 10,
+        "raft: heartbeat_ticks 10 must be below election_ticks_min 10",
+    );
+}
+
+#[test]
+fn refuses_a_log_that_contradicts_itself() {
+    let check = |adjust: &dyn Fn(&mut Recovered), expect: &str| {
+        let mut recovered = recovered();
+        adjust(&mut recovered);
+        let error = Raft::new(config(), recovered).expect_err(expect);
+        assert!(matches!(error, ConfigError::Inconsistent { .. }), "{error:?}");
+        let text = error.to_string();
+        assert_eq!(text, format!("raft: the recovered state is damaged: {expect}"));
+    };
+    check(&|r| r.hard_state.term = 2.into(), "the log is of a newer term than the hard state");
+    check(&|r| r.applied = 4.into(), "more is applied than the log holds");
+    check(&|r| r.applied = 0.into(), "the tail does not reach down to the applied index");
+    check(&|r| r.tail.clear(), "entries above the applied index are missing");
+    check(&|r| drop(r.tail.pop()), "the tail does not end at the log's last entry");
+    check(&|r| r.tail[0].id = id(3, 2), "the tail's entries do not fit the terms' first entries");
+    check(&|r| r.term_starts.reverse(), "the terms' first entries do not ascend");
+    check(&|r| r.term_starts[0] = id(1, 2), "the log does not begin at index 1");
+    check(&|r| r.term_starts.clear(), "the log's last entry and its terms do not agree");
+    check(&|r| r.last = id(1, 3), "the last term's first entry does not fit the log's last entry");
+}
