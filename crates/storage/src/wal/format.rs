@@ -80,10 +80,10 @@ impl Header {
         crc
     }
 
-    /// The header at the start of `bytes` and its crc, if there is one of `segment`.
-    pub(super) fn decode(bytes: &[u8], segment: u64, seed: u32) -> Option<(Self, u32)> {
+    /// The header at the start of `bytes` and its crc, if there is an intact one.
+    pub(super) fn decode(bytes: &[u8], seed: u32) -> Option<(Self, u32)> {
         let bytes = bytes.get(..HEADER_BYTES)?;
-        if &bytes[..4] != MAGIC || u64_at(bytes, 8) != segment {
+        if &bytes[..4] != MAGIC {
             return None;
         }
         let crc = crc32c_append(seed, &bytes[8..]);
@@ -97,7 +97,7 @@ impl Header {
         };
         let flags = bytes[61];
         let header = Self {
-            segment,
+            segment: u64_at(bytes, 8),
             number: u64_at(bytes, 16),
             previous: u32_at(bytes, 48),
             kind,

@@ -301,6 +301,20 @@ impl<D: Disk> Wal<D> {
         self.poison_unless_full(result)
     }
 
+    /// [`Wal::prepare_ahead`] with this budget if the next segment is less prepared than it
+    /// should be by now, which is twice as far as the active one is used. To be called after
+    /// each sync was reported, so that under steady load no write waits for a whole segment.
+    ///
+    /// # Errors
+    /// As [`Wal::prepare_ahead`].
+    pub fn prepare_if_due(&mut self, budget_bytes: u64) -> Result<(), WriteError> {
+        let due = self.geometry.segment_bytes.min(2 * self.offset);
+        if self.segments.prepared_bytes() < due {
+            self.prepare_ahead(budget_bytes)?;
+        }
+        Ok(())
+    }
+
     /// Gives up whole segments whose records all lie below `index`, for recycling. Records below
     /// `index` in the segment that holds it stay. The owner must no longer need what is cut.
     ///

@@ -186,9 +186,10 @@ impl<D: Disk> Scan<'_, D> {
     }
 
     fn expected_header(&self, bytes: &[u8], segment: u64) -> Option<(Header, u32)> {
-        let (header, crc) = Header::decode(bytes, segment, self.seed)?;
+        let (header, crc) = Header::decode(bytes, self.seed)?;
         let continues = |(number, previous)| header.number == number && header.previous == previous;
-        self.expected.is_none_or(continues).then_some((header, crc))
+        let here = header.segment == segment && self.expected.is_none_or(continues);
+        here.then_some((header, crc))
     }
 
     /// Moves to the start of the next segment if the expected batch is there.
@@ -277,7 +278,9 @@ impl<D: Disk> Scan<'_, D> {
         }
     }
 
-    /// Damage if a header of the expected batch or a later one stands at or behind `from`.
+    /// Damage if a header of the expected batch or a later one stands at or behind `from`, even
+    /// one that belongs elsewhere (a write gone astray). A former life of a recycled segment has
+    /// lower numbers.
     fn refuse_what_stands_behind(&mut self, from: u64) -> Result<(), OpenError> {
         let lowest = self.expected.map_or(0, |(number, _)| number);
         let sector = self.geometry.sector_bytes as usize;
@@ -287,7 +290,7 @@ impl<D: Disk> Scan<'_, D> {
                 self.block = self.load(segment)?;
             }
             for at in (start..self.block.len()).step_by(sector) {
-                let header = Header::decode(&self.block[at..], segment, self.seed);
+                let header = Header::decode(&self.block[at..], self.seed);
                 if header.is_some_and(|(header, _)| header.number >= lowest) {
                     let intact = self.found.torn.map_or(0, |torn| torn.intact_records);
                     let index = self.found.index.next().map(|next| next + intact);

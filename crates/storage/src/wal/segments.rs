@@ -113,6 +113,15 @@ impl Segments {
         Ok(self.next == Next::Ready)
     }
 
+    /// Bytes of the next segment that are there already.
+    pub(super) fn prepared_bytes(&self) -> u64 {
+        match self.next {
+            Next::Unknown => 0,
+            Next::Filling(filled) => filled,
+            Next::Ready => self.segment_bytes,
+        }
+    }
+
     /// Makes the next segment the active one, preparing it first if need be. After an error
     /// without space nothing has changed and the call can be made again.
     pub(super) fn advance<D: Disk>(&mut self, disk: &mut D) -> Result<(), DiskError> {

@@ -1,4 +1,5 @@
 //! What the logs promise, through their public doors.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on is to stop")]
 
 mod folder;
 mod support;

@@ -58,7 +58,8 @@ impl World {
         let mut end = log.end();
         let planned = slices.iter().map(|payload| {
             let extent = 12 + payload.len() as u64;
-            if end % 512 + extent > 512 || (end % 512 == 0 && end == log.end() && end > 0) {
+            if end % 512 + extent > 512 || (end.is_multiple_of(512) && end == log.end() && end > 0)
+            {
                 end = end.next_multiple_of(512);
             }
             let position = storage::Position { offset: end, len: payload.len() as u32 };
@@ -79,13 +80,13 @@ impl World {
 #[test]
 fn synced_records_survive_and_the_rest_is_a_first_part() {
     let mut shortened = 0;
-    for seed in 0..500 {
+    for seed in 0..300 {
         let (disk, prng) = (MemoryDisk::new(), Prng::named(seed, "values"));
         let mut world = World { disk, prng, values: Values::new(), synced: 0, shortened: 0 };
-        for _ in 0..12 {
+        for _ in 0..8 {
             world.live();
         }
         shortened += world.shortened;
     }
-    assert!(shortened > 500, "{shortened} lives began with less than the one before wrote");
+    assert!(shortened > 200, "{shortened} lives began with less than the one before wrote");
 }

@@ -222,6 +222,19 @@ fn the_next_segment_is_prepared_in_small_steps_and_then_costs_no_write() {
 }
 
 #[test]
+fn under_load_the_next_segment_is_ready_before_it_is_needed() {
+    let disk = MemoryDisk::new();
+    let (mut wal, _) = open_wal(&disk).unwrap();
+    for index in 1..=50 {
+        let before = disk.operations();
+        commit(&mut wal, &records(&[record(index, 1, "y")]));
+        assert!(disk.operations() - before <= 2, "write and sync, nothing else");
+        wal.prepare_if_due(1024).unwrap();
+        assert!(disk.operations() - before <= 2 + 5, "one step at most");
+    }
+}
+
+#[test]
 fn the_geometry_is_that_of_the_day_the_log_was_made() {
     let disk = MemoryDisk::new();
     let (mut wal, _) = open_wal(&disk).unwrap();

@@ -270,6 +270,31 @@ fn exchanged_segments_are_refused() {
     assert_eq!(outcome(&doubled), None);
 }
 
+/// The disk wrote an acknowledged batch to another place. It stands there whole, so something
+/// was durable that is not where it belongs.
+#[test]
+fn a_last_batch_gone_astray_is_refused() {
+    let check = |batches: u64, file: &str, offset: u64| {
+        let disk = MemoryDisk::new();
+        let (mut wal, _) = open_wal(&disk).unwrap();
+        for index in 1..batches {
+            commit(&mut wal, &records(&[record(index, 1, "x")]));
+        }
+        while !wal.prepare_ahead(4096).unwrap() {}
+        let mut astray = disk.fork();
+        commit(&mut wal, &records(&[record(batches, 1, "astray")]));
+        let home = (batches as usize - 1) * 512;
+        let sector = &disk.bytes(SEGMENT_1)[home..home + 512];
+        astray.write_at(file, offset, sector).unwrap();
+        assert_eq!(outcome(&astray), None, "{batches} {file} {offset}");
+    };
+    check(3, SEGMENT_1, 3 * 512);
+    check(3, SEGMENT_1, 7 * 512);
+    check(3, "wal-0000000000000002", 0);
+    check(8, "wal-0000000000000002", 0);
+    check(8, "wal-0000000000000002", 1024);
+}
+
 #[test]
 fn one_damaged_manifest_slot_is_replaced_and_two_are_refused() {
     let (disk, expected, meta) = sample();
