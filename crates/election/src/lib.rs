@@ -1,1 +1,36 @@
-//! election
+//! The rules of an election: what is asked, who may vote, what becomes a leaf of the ledger, and
+//! what the ballots add up to.
+//!
+//! ```text
+//! Definition ─ Draft ─ ceremony, roll ─> Manifest ─ endorsements ─> open ─ ballots ─> close
+//!                                                       ─ shares ─> result
+//! ```
+//!
+//! [`Fold`] is the heart: one pure function from entries to leaves, phases and tallies. Every
+//! authority runs it over what the store ordered, every verifier over what an archive holds, and
+//! both must come to the same end. It has no clock, no network, no store and no randomness of its
+//! own.
+#![forbid(unsafe_code)]
+
+pub mod archive;
+pub mod definition;
+pub mod entry;
+mod fold;
+mod id;
+pub mod keys;
+pub mod manifest;
+pub mod refusal;
+pub mod roll;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+mod wire;
+
+pub use archive::{Archive, ArchiveError};
+pub use definition::{Contest, Definition, Issuer, Problem, Revote, Rule};
+pub use entry::{Appender, Body, Entry};
+pub use fold::{Accepted, Blocker, CheckedBallot, CredentialState, Fold, Outcome, Phase, Turnout};
+pub use id::{ElectionId, ElectionIdError};
+pub use manifest::{Act, Authority, Draft, Endorser, Manifest, Trustee};
+pub use refusal::{Refusal, SignedRefusal};
+pub use roll::{Roll, RollError, RollSummary, Voter};
+pub use wire::DecodeError;

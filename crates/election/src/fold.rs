@@ -1,0 +1,567 @@
+//! The acceptance fold: from ordered entries to leaves, phases and sums.
+//!
+//! The store orders entries and decides nothing. This function decides: an entry becomes a leaf of
+//! the ledger iff it is right in itself and right after the leaves before it. Anything else is
+//! skipped, with a [`Refusal`]; it changes nothing, so the state depends on the leaves alone, and a
+//! verifier that has only the leaves comes to the same state as an authority that saw everything.
+//!
+//! ```text
+//! entry 1  manifest              leaf 0    Setup { roll, ceremony, endorsements missing }
+//! entry 2  roll chunk            leaf 1
+//! …        ceremony, endorsements …
+//! entry 9  open                  leaf 8    Open
+//! entry 10 ballot of Ann, 0      leaf 9
+//! entry 11 the same bytes again            already-accepted (leaf 9)
+//! entry 12 ballot of Ann, 2                broken-chain
+//! entry 13 ballot of Ann, 1      leaf 10   Ann's leaf 9 no longer counts
+//! entry 14 close                 leaf 11   Closed: the sums are fixed
+//! entry 15 share of trustee 2    leaf 12
+//! entry 16 share of trustee 3    leaf 13
+//! entry 17 result                leaf 14   Published
+//! ```
+//!
+//! Invariants:
+//! * Same entries, same leaves, same refusals: no clock, no randomness in any decision.
+//!   [`Fold::push_batch`] uses randomness only to verify many ballots faster; a batch that fails is
+//!   taken apart until each bad ballot is found by an exact check.
+//! * Nobody but the holder of a credential can make that credential's next ballot fail: chains are
+//!   per credential, stamps are judged per appender, and refused entries leave no trace.
+//! * What is counted is each credential's last accepted ballot, once, with the roll's weight.
+//! * A share is bound to size and root of the tree up to and including the closing entry.
+//!
+//! Left out on purpose: pauses, changes of the roll, challenged ballots, open polls; they are
+//! entries of their own kinds and come with their own rules.
+
+mod ceremony;
+mod charter;
+mod counting;
+mod setup;
+mod verdicts;
+mod voting;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use ballot::{
+    BallotContext, EncryptedTally, Fingerprint, ParsedBallot, TallyStatement, Tracker,
+    threshold::VerifiedShare,
+};
+use bytes::Bytes;
+use ledger::{Tree, leaf_hash};
+use rand_core::CryptoRng;
+
+use ceremony::CeremonyLog;
+use charter::{Charter, refuse_ballot};
+use counting::Closed;
+use setup::Setup;
+use verdicts::Verdicts;
+use voting::{Vote, Voting};
+
+pub use counting::Outcome;
+pub use setup::Blocker;
+pub use voting::{CredentialState, Turnout};
+
+use crate::{
+    entry::{Body, ENTRY_BYTES_MAX, Entry, Kind},
+    id::ElectionId,
+    manifest::{Act, Endorser, Manifest},
+    refusal::{Refusal, code},
+    roll::{Roll, Voter},
+    wire::sha256,
+};
+
+/// Ballots verified together: larger batches are no faster.
+const BATCH_MAX: usize = 256;
+
+/// How far an election has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// No manifest yet.
+    Empty,
+    /// The manifest is there; these things are missing before it can open.
+    Setup {
+        /// What is missing.
+        missing: Vec<Blocker>,
+    },
+    /// Ballots are taken.
+    Open,
+    /// No ballot is taken; shares of these trustees are on the ledger.
+    Closed {
+        /// Numbers of the trustees.
+        shares: Vec<u8>,
+    },
+    /// The result is on the ledger; nothing follows.
+    Published,
+}
+
+/// An entry became a leaf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// Its index, from 0.
+    pub leaf_index: u64,
+}
+
+/// A ballot that would be accepted if it were ordered now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CheckedBallot {
+    /// SHA-256 of its bytes.
+    pub hash: [u8; 32],
+    /// Its short name.
+    pub tracker: Tracker,
+    /// Who voted.
+    pub credential: [u8; 32],
+    /// Its place in the credential's chain.
+    pub seq: u32,
+}
+
+enum Stage {
+    Empty,
+    Setup(Box<Setup>),
+    Open(Box<Voting>),
+    Closed(Box<Closed>),
+    Published(Box<Closed>, Outcome),
+}
+
+/// What an acceptable entry changes.
+enum Change {
+    Found(Box<Charter>),
+    Chunk(Vec<Voter>),
+    Ceremony(CeremonyLog),
+    Endorsed(Endorser),
+    Opened,
+    Voted(Vote),
+    Closed,
+    Shared(u8, VerifiedShare),
+    Published(Outcome),
+}
+
+/// The state of one election after some entries.
+pub struct Fold {
+    election: ElectionId,
+    tree: Tree,
+    leaves: Vec<Bytes>,
+    /// The latest stamp of each appender.
+    stamps: BTreeMap<u8, u32>,
+    verdicts: Verdicts,
+    stage: Stage,
+}
+
+impl Fold {
+    /// The state before any entry.
+    pub fn new(election: ElectionId) -> Self {
+        Self {
+            election,
+            tree: Tree::new(),
+            leaves: Vec::new(),
+            stamps: BTreeMap::new(),
+            verdicts: Verdicts::default(),
+            stage: Stage::Empty,
+        }
+    }
+
+    /// Judges the next entry; an accepted one becomes a leaf.
+    ///
+    /// # Errors
+    /// Why it is no leaf; the state is as before.
+    pub fn push(&mut self, bytes: &Bytes) -> Result<Accepted, Refusal> {
+        let entry = decode(bytes)?;
+        let change = self.judge(&entry)?;
+        let leaf_index = self.tree.append(leaf_hash(bytes));
+        self.leaves.push(bytes.clone());
+        let latest = self.stamps.entry(entry.appender).or_default();
+        *latest = entry.stamp.max(*latest);
+        self.apply(change, &entry, leaf_index);
+        Ok(Accepted { leaf_index })
+    }
+
+    /// Judges entries in order, exactly as [`push`](Self::push) one by one would, but verifies
+    /// the ballots among them together. `rng` must be unpredictable for whoever made the ballots.
+    pub fn push_batch(
+        &mut self,
+        entries: &[Bytes],
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> Vec<Result<Accepted, Refusal>> {
+        let ballot = |bytes: &Bytes| bytes.get(1) == Some(&(Kind::Ballot as u8));
+        let mut verdicts = Vec::with_capacity(entries.len());
+        for run in entries.chunk_by(|one, next| ballot(one) == ballot(next)) {
+            for batch in run.chunks(BATCH_MAX) {
+                let ballots =
+                    batch.iter().filter_map(|bytes| match Entry::decode(bytes).ok()?.body {
+                        Body::Ballot(ballot) => Some(ballot),
+                        _ => None,
+                    });
+                let known = self.verify_together(ballots, rng);
+                self.verdicts.set_batch(known);
+                verdicts.extend(batch.iter().map(|bytes| self.push(bytes)));
+                self.verdicts.clear_batch();
+            }
+        }
+        verdicts
+    }
+
+    /// Checks ballots before they are ordered, by the same rules against the current state, and
+    /// remembers the good ones so that they are not verified again when they come back ordered.
+    pub fn check_ballots<B: AsRef<[u8]>>(
+        &mut self,
+        ballots: &[B],
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> Vec<Result<CheckedBallot, Refusal>> {
+        let votes: Vec<_> =
+            ballots.iter().map(|ballot| self.check_rules(ballot.as_ref())).collect();
+        let passed = ballots.iter().zip(&votes).filter(|(_, vote)| vote.is_ok());
+        let known = self.verify_together(passed.map(|(ballot, _)| ballot.as_ref()), rng);
+        let good = known.iter().filter(|(_, verdict)| verdict.is_ok());
+        good.for_each(|(hash, _)| self.verdicts.remember(*hash));
+        let verdict = |vote: Vote| {
+            known.get(&vote.hash).cloned().unwrap_or(Ok(()))?;
+            let Vote { hash, seq, credential, .. } = vote;
+            Ok(CheckedBallot { hash, tracker: Tracker::of_hash(&hash), credential, seq })
+        };
+        votes.into_iter().map(|vote| vote.and_then(verdict)).collect()
+    }
+
+    /// [`check_ballots`](Self::check_ballots) for one.
+    ///
+    /// # Errors
+    /// Why it would be refused now.
+    pub fn check_ballot(
+        &mut self,
+        ballot: &[u8],
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> Result<CheckedBallot, Refusal> {
+        self.check_ballots(&[ballot], rng).pop().expect("one verdict for one ballot")
+    }
+
+    /// Verdicts about points, signatures and proofs of ballots not known yet, by hash.
+    fn verify_together<'a>(
+        &self,
+        ballots: impl Iterator<Item = &'a [u8]>,
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> BTreeMap<[u8; 32], Result<(), Refusal>> {
+        let mut verdicts = BTreeMap::new();
+        let Stage::Open(voting) = &self.stage else { return verdicts };
+        let context = &voting.charter.context;
+        let mut parsed = Vec::new();
+        let mut seen = BTreeSet::new();
+        for ballot in ballots.filter(|ballot| voting.concerns(ballot)) {
+            let hash = sha256(&[ballot]);
+            let known = self.verdicts.get(&hash).is_some() || voting.check_new(&hash).is_err();
+            if known || !seen.insert(hash) {
+                continue;
+            }
+            match ParsedBallot::parse(ballot, context) {
+                Ok(ballot) => parsed.push((hash, ballot)),
+                Err(error) => drop(verdicts.insert(hash, Err(refuse_ballot(&error)))),
+            }
+        }
+        for batch in parsed.chunks(BATCH_MAX) {
+            let ballots: Vec<&ParsedBallot> = batch.iter().map(|(_, ballot)| ballot).collect();
+            verdicts.extend(batch.iter().map(|(hash, _)| (*hash, Ok(()))));
+            if let Err(bad) = ballot::batch::verify(&ballots, context, rng) {
+                let refused = bad.bad.iter().map(|(at, error)| (batch[*at].0, error));
+                verdicts.extend(refused.map(|(hash, error)| (hash, Err(refuse_ballot(error)))));
+            }
+        }
+        verdicts
+    }
+
+    fn judge(&self, entry: &Entry<'_>) -> Result<Change, Refusal> {
+        let Some(charter) = self.charter() else {
+            return self.judge_first(entry);
+        };
+        charter.check_appender(entry)?;
+        self.check_stamp(entry, &charter.manifest)?;
+        match (&self.stage, entry.body) {
+            (_, Body::Ballot(ballot)) => self.judge_ballot(ballot, charter).map(Change::Voted),
+            (Stage::Setup(setup), Body::RollChunk(chunk)) => {
+                setup.check_chunk(chunk).map(Change::Chunk)
+            }
+            (Stage::Setup(setup), Body::Ceremony(message)) => {
+                setup.check_ceremony(message).map(Change::Ceremony)
+            }
+            (Stage::Setup(setup), Body::Endorsement { endorser, signature }) => {
+                setup.check_endorsement(endorser, &signature)?;
+                Ok(Change::Endorsed(endorser))
+            }
+            (Stage::Setup(setup), Body::Open { signature }) => {
+                setup.check_opening(&signature)?;
+                Ok(Change::Opened)
+            }
+            (Stage::Open(_), Body::Close { signature }) => {
+                if !Act::Close.verify(&charter.manifest, &charter.fingerprint, &signature) {
+                    let sentence = "The closing is not signed by the administrator.";
+                    return Err(Refusal::new(code::BAD_SIGNATURE, sentence));
+                }
+                Ok(Change::Closed)
+            }
+            (Stage::Closed(closed), Body::Share { trustee, share }) => {
+                let share = closed.check_share(trustee, share)?;
+                Ok(Change::Shared(trustee, share))
+            }
+            (Stage::Closed(closed), Body::Result(body)) => {
+                closed.check_result(body).map(Change::Published)
+            }
+            (_, body) => Err(self.misplaced(body.kind())),
+        }
+    }
+
+    fn judge_first(&self, entry: &Entry<'_>) -> Result<Change, Refusal> {
+        let Body::Manifest { manifest, signature } = entry.body else {
+            let sentence =
+                format!("The first leaf must be the manifest, not a {}.", entry.body.kind().name());
+            return Err(Refusal::new(code::NO_MANIFEST, sentence));
+        };
+        let charter = Charter::new(self.election, manifest, &signature)?;
+        charter.check_appender(entry)?;
+        Ok(Change::Found(Box::new(charter)))
+    }
+
+    fn judge_ballot(&self, ballot: &[u8], charter: &Charter) -> Result<Vote, Refusal> {
+        let vote = self.check_rules(ballot)?;
+        match self.verdicts.get(&vote.hash) {
+            Some(verdict) => verdict?,
+            None => charter.check_exactly(ballot)?,
+        }
+        Ok(vote)
+    }
+
+    /// Everything about a ballot but its points, signature and proofs.
+    fn check_rules(&self, ballot: &[u8]) -> Result<Vote, Refusal> {
+        match &self.stage {
+            Stage::Empty => {
+                Err(Refusal::new(code::NO_MANIFEST, "The election has no manifest yet."))
+            }
+            Stage::Setup(setup) => {
+                setup.charter.header(ballot)?;
+                Err(Refusal::new(code::TOO_EARLY, "The election is not open yet."))
+            }
+            Stage::Open(voting) => voting.check_rules(ballot),
+            Stage::Closed(closed) | Stage::Published(closed, _) => {
+                closed.voting.charter.header(ballot)?;
+                closed.voting.check_new(&sha256(&[ballot]))?;
+                Err(Refusal::new(code::TOO_LATE, "The election is closed."))
+            }
+        }
+    }
+
+    /// Stamps are judged per appender, so that none can shut the others out.
+    fn check_stamp(&self, entry: &Entry<'_>, manifest: &Manifest) -> Result<(), Refusal> {
+        let refuse = |sentence| Err(Refusal::new(code::STAMP_OUT_OF_RANGE, sentence));
+        let (stamp, slack) = (entry.stamp, u32::from(manifest.stamp_slack_minutes));
+        let latest = self.stamps.get(&entry.appender).copied().unwrap_or_default();
+        if stamp.saturating_add(slack) < latest {
+            return refuse(format!(
+                "The stamp {stamp} is more than {slack} minutes before {latest}, an earlier stamp \
+                 of authority {}.",
+                entry.appender
+            ));
+        }
+        let definition = &manifest.definition;
+        let early = definition.opens.filter(|opens| stamp < *opens);
+        let late = definition.closes.filter(|closes| stamp >= *closes);
+        match (entry.body.kind(), early, late) {
+            (Kind::Ballot, Some(opens), _) => {
+                refuse(format!("The stamp {stamp} is before the opening at {opens}."))
+            }
+            (Kind::Ballot, _, Some(closes)) => {
+                refuse(format!("The stamp {stamp} is not before the closing at {closes}."))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn misplaced(&self, kind: Kind) -> Refusal {
+        let phase = match &self.stage {
+            Stage::Empty => "without a manifest",
+            Stage::Setup(_) => "being set up",
+            Stage::Open(_) => "open",
+            Stage::Closed(_) => "closed",
+            Stage::Published(..) => "finished",
+        };
+        let sentence = format!("A {} has no place now: the election is {phase}.", kind.name());
+        Refusal::new(code::WRONG_PHASE, sentence)
+    }
+
+    fn apply(&mut self, change: Change, entry: &Entry<'_>, leaf_index: u64) {
+        let stage = core::mem::replace(&mut self.stage, Stage::Empty);
+        self.stage = match (stage, change) {
+            (Stage::Empty, Change::Found(charter)) => {
+                Stage::Setup(Box::new(Setup::new(Arc::new(*charter))))
+            }
+            (Stage::Setup(setup), Change::Opened) => {
+                Stage::Open(Box::new(Voting::new(Arc::clone(&setup.charter), setup.roll())))
+            }
+            (Stage::Setup(mut setup), change) => {
+                apply_to_setup(&mut setup, change, entry);
+                Stage::Setup(setup)
+            }
+            (Stage::Open(mut voting), Change::Voted(vote)) => {
+                voting.add(vote, leaf_index);
+                Stage::Open(voting)
+            }
+            (Stage::Open(voting), Change::Closed) => {
+                let statement = self.statement(&voting);
+                Stage::Closed(Box::new(Closed::new(*voting, statement)))
+            }
+            (Stage::Closed(mut closed), Change::Shared(trustee, share)) => {
+                closed.add_share(trustee, share);
+                Stage::Closed(closed)
+            }
+            (Stage::Closed(closed), Change::Published(outcome)) => {
+                Stage::Published(closed, outcome)
+            }
+            _ => unreachable!("judge() allows each change in its stage only"),
+        };
+    }
+
+    /// What trustees decrypt, with the closing entry as the last leaf.
+    fn statement(&self, voting: &Voting) -> TallyStatement {
+        TallyStatement {
+            fingerprint: voting.charter.fingerprint,
+            checkpoint_root: self.tree.root().0,
+            checkpoint_size: self.tree.size(),
+            tally: voting.tally(&self.leaves),
+        }
+    }
+}
+
+fn decode(bytes: &[u8]) -> Result<Entry<'_>, Refusal> {
+    if bytes.len() > ENTRY_BYTES_MAX {
+        let sentence = format!("The entry has {} bytes, more than {ENTRY_BYTES_MAX}.", bytes.len());
+        return Err(Refusal::new(code::ENTRY_TOO_LARGE, sentence));
+    }
+    Entry::decode(bytes).map_err(|error| Refusal::new(code::MALFORMED, error.to_string()))
+}
+
+fn apply_to_setup(setup: &mut Setup, change: Change, entry: &Entry<'_>) {
+    match (change, entry.body) {
+        (Change::Chunk(voters), Body::RollChunk(chunk)) => setup.add_chunk(chunk, voters),
+        (Change::Ceremony(log), _) => setup.set_ceremony(log),
+        (Change::Endorsed(endorser), _) => setup.add_endorsement(endorser),
+        _ => unreachable!("judge() allows each change in its stage only"),
+    }
+}
+
+/// What can be asked.
+impl Fold {
+    fn charter(&self) -> Option<&Charter> {
+        match &self.stage {
+            Stage::Empty => None,
+            Stage::Setup(setup) => Some(&setup.charter),
+            Stage::Open(voting) => Some(&voting.charter),
+            Stage::Closed(closed) | Stage::Published(closed, _) => Some(&closed.voting.charter),
+        }
+    }
+
+    fn voting(&self) -> Option<&Voting> {
+        match &self.stage {
+            Stage::Empty | Stage::Setup(_) => None,
+            Stage::Open(voting) => Some(voting),
+            Stage::Closed(closed) | Stage::Published(closed, _) => Some(&closed.voting),
+        }
+    }
+
+    fn closed(&self) -> Option<&Closed> {
+        match &self.stage {
+            Stage::Closed(closed) | Stage::Published(closed, _) => Some(closed),
+            _ => None,
+        }
+    }
+
+    /// The election.
+    pub fn election(&self) -> ElectionId {
+        self.election
+    }
+
+    /// How far it has come.
+    pub fn phase(&self) -> Phase {
+        match &self.stage {
+            Stage::Empty => Phase::Empty,
+            Stage::Setup(setup) => Phase::Setup { missing: setup.blockers() },
+            Stage::Open(_) => Phase::Open,
+            Stage::Closed(closed) => Phase::Closed { shares: closed.trustees() },
+            Stage::Published(..) => Phase::Published,
+        }
+    }
+
+    /// The tree over all leaves.
+    pub fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// The leaves, in order.
+    pub fn leaves(&self) -> &[Bytes] {
+        &self.leaves
+    }
+
+    /// The manifest, once it is leaf 0.
+    pub fn manifest(&self) -> Option<&Manifest> {
+        self.charter().map(|charter| &charter.manifest)
+    }
+
+    /// SHA-256 of the manifest's bytes.
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
+        self.charter().map(|charter| charter.fingerprint)
+    }
+
+    /// What ballots are made for.
+    pub fn ballot_context(&self) -> Option<&BallotContext> {
+        self.charter().map(|charter| &charter.context)
+    }
+
+    /// The roll, from the opening on.
+    pub fn roll(&self) -> Option<&Roll> {
+        self.voting().map(Voting::roll)
+    }
+
+    /// How many have voted; all zero before the opening.
+    pub fn turnout(&self) -> Turnout {
+        self.voting().map(Voting::turnout).unwrap_or_default()
+    }
+
+    /// The last accepted ballot of a credential.
+    pub fn credential_state(&self, credential: &[u8; 32]) -> Option<CredentialState> {
+        self.voting()?.credential_state(credential)
+    }
+
+    /// The leaf of an accepted ballot, replaced ones included.
+    pub fn find_tracker(&self, tracker: &Tracker) -> Option<u64> {
+        self.voting()?.find_tracker(tracker)
+    }
+
+    /// Leaves of the ballots that count and their weights, in the order of the roll.
+    pub fn counted(&self) -> Vec<(u64, u32)> {
+        self.voting().map(|voting| voting.counted().collect()).unwrap_or_default()
+    }
+
+    /// What trustees decrypt, from the close on.
+    pub fn tally_statement(&self) -> Option<&TallyStatement> {
+        self.closed().map(|closed| &closed.statement)
+    }
+
+    /// The encrypted sums, from the close on.
+    pub fn encrypted_tally(&self) -> Option<&EncryptedTally> {
+        self.tally_statement().map(|statement| &statement.tally)
+    }
+
+    /// What the shares on the ledger decrypt to: the body of the result entry to be appended.
+    ///
+    /// # Errors
+    /// Not closed yet, or too few shares.
+    pub fn decrypt(&self) -> Result<Outcome, Refusal> {
+        match self.closed() {
+            Some(closed) => closed.decrypt(),
+            None => Err(Refusal::new(code::NOT_READY, "The election is not closed yet.")),
+        }
+    }
+
+    /// The result, once it is published.
+    pub fn result(&self) -> Option<&Outcome> {
+        match &self.stage {
+            Stage::Published(_, outcome) => Some(outcome),
+            _ => None,
+        }
+    }
+}
