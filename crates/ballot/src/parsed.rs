@@ -30,7 +30,7 @@ use crate::encoding::{EncodingError, Reader};
 use crate::hash::sha256;
 use crate::proof::{Accumulator, Claim, claims, disjunction};
 use crate::signature::{self, Signature, SignatureError, Signed};
-use crate::statement::{Statement, Voter};
+use crate::statement::{Committed, Statement, Voter};
 use crate::tracker::Tracker;
 use rand_core::CryptoRng;
 
@@ -310,12 +310,7 @@ impl ParsedBallot {
 
     /// Recomputes claims and challenges from the bytes.
     fn proven(&self) -> Vec<Proven<'_>> {
-        let layouts = self.layouts();
-        let voter = Voter { credential: self.credential(), seq: self.seq(), prev: self.prev() };
-        let slice = |range: &Range<usize>| &self.bytes[range.clone()];
-        let ciphertexts = layouts.iter().map(|layout| slice(&layout.ciphertexts));
-        let statement = Statement::new(&self.context, &voter, ciphertexts);
-        let committed = statement.commit(layouts.iter().map(|layout| slice(&layout.commitments)));
+        let (statement, committed) = self.transcript();
         let contests = (0_u16..).zip(self.context.contests()).zip(&self.contests);
         contests
             .map(|((contest, kind), body)| Proven {
@@ -324,6 +319,24 @@ impl ParsedBallot {
                 challenge: committed.challenge(kind, contest),
             })
             .collect()
+    }
+
+    /// Statement digest, commitments digest and challenges, for the vectors.
+    #[cfg(test)]
+    pub(crate) fn hashes(&self) -> ([u8; 64], [u8; 64], Vec<Scalar>) {
+        let (statement, committed) = self.transcript();
+        let challenges = self.proven().into_iter().map(|contest| contest.challenge).collect();
+        (statement.digest(), committed.digest(), challenges)
+    }
+
+    fn transcript(&self) -> (Statement, Committed) {
+        let layouts = self.layouts();
+        let voter = Voter { credential: self.credential(), seq: self.seq(), prev: self.prev() };
+        let slice = |range: &Range<usize>| &self.bytes[range.clone()];
+        let ciphertexts = layouts.iter().map(|layout| slice(&layout.ciphertexts));
+        let statement = Statement::new(&self.context, &voter, ciphertexts);
+        let committed = statement.commit(layouts.iter().map(|layout| slice(&layout.commitments)));
+        (statement, committed)
     }
 
     fn layouts(&self) -> Vec<Layout> {

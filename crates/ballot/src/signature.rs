@@ -259,4 +259,4 @@ pub(crate) fn decode(bytes: &[u8; 32]) -> Option<EdwardsPoint> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -41,6 +41,11 @@ impl Statement {
         Self(ciphertexts.fold(head, Framed::field).digest())
     }
 
+    #[cfg(test)]
+    pub(crate) fn digest(&self) -> [u8; 64] {
+        self.0
+    }
+
     /// The weight of contest number `contest` (kind `one`).
     pub(crate) fn rho(&self, contest: u16) -> Scalar {
         Framed::new("quorate/ballot/v1/one/rho").field(&self.0).u16(contest).scalar()
@@ -57,6 +62,11 @@ impl Statement {
 pub(crate) struct Committed([u8; 64]);
 
 impl Committed {
+    #[cfg(test)]
+    pub(crate) fn digest(&self) -> [u8; 64] {
+        self.0
+    }
+
     /// The challenge of contest number `contest`.
     pub(crate) fn challenge(&self, kind: &ContestKind, contest: u16) -> Scalar {
         let tag = match kind {

@@ -219,4 +219,4 @@ impl fmt::Display for CeremonyError {
 impl core::error::Error for CeremonyError {}
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -62,6 +62,11 @@ fn sign_again(bytes: &mut Vec<u8>, round: Round, secret: &TrusteeSecret) {
     *bytes = message::sign(core::mem::take(bytes), round, &secret.signing_key());
 }
 
+/// The same for a dealing, for the vectors.
+pub(crate) fn sign_again_dealing(bytes: &mut Vec<u8>, secret: &TrusteeSecret) {
+    sign_again(bytes, Round::Dealing, secret);
+}
+
 #[test]
 fn every_threshold_of_trustees_decrypts_the_rehearsal() {
     for (trustees, threshold) in [(1, 1), (2, 1), (2, 2), (3, 2), (5, 3)] {

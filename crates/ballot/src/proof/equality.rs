@@ -50,7 +50,7 @@ impl Proof {
         mask: Zeroizing<Scalar>,
     ) -> Self {
         let first = RistrettoPoint::mul_base(&mask);
-        let second = statement.other_base * &*mask;
+        let second = statement.other_base * *mask;
         let challenge = challenge(transcript, statement, &first, &second);
         Self { first, second, response: *mask + challenge * secret }
     }

@@ -11,19 +11,44 @@ use crate::tests::TestRng;
 const TAG: &str = "test";
 
 /// A signature whose `R` has a torsion component, made by someone who knows the secret scalar.
-fn torsion_signature(secret: &Scalar, key: &[u8; 32], message: &[u8]) -> [u8; 64] {
+pub(crate) fn torsion_signature(
+    tag: &str,
+    secret: &Scalar,
+    key: &[u8; 32],
+    message: &[u8],
+) -> [u8; 64] {
     let mask = Scalar::from(77_u8);
     let commitment = EdwardsPoint::mul_base(&mask) + EIGHT_TORSION[1];
     let commitment = commitment.compress().to_bytes();
     let hash = Sha512::new()
         .chain_update(commitment)
         .chain_update(key)
-        .chain_update(framed_bytes(TAG, message));
+        .chain_update(framed_bytes(tag, message));
     let challenge = Scalar::from_bytes_mod_order_wide(&hash.finalize().into());
     let mut signature = [0; 64];
     signature[..32].copy_from_slice(&commitment);
     signature[32..].copy_from_slice((mask + challenge * secret).as_bytes());
     signature
+}
+
+/// A key with a torsion component, and a signature that its cofactored equation would accept.
+pub(crate) fn mixed_key(tag: &str, message: &[u8]) -> ([u8; 32], [u8; 64]) {
+    let secret = Scalar::from(9_u8);
+    let key = (EdwardsPoint::mul_base(&secret) + EIGHT_TORSION[3]).compress().to_bytes();
+    (key, torsion_signature(tag, &secret, &key, message))
+}
+
+/// Encodings that some decoders take.
+pub(crate) fn non_canonical_points() -> [(&'static str, [u8; 32]); 3] {
+    let mut p_plus_one = [0xff; 32];
+    p_plus_one[0] = 0xee;
+    p_plus_one[31] = 0x7f;
+    let mut minus_zero = [0; 32];
+    minus_zero[0] = 1;
+    minus_zero[31] = 0x80;
+    let mut other_minus_zero = [0xff; 32];
+    other_minus_zero[0] = 0xec;
+    [("y = p + 1", p_plus_one), ("y = 1, x = -0", minus_zero), ("y = -1, x = -0", other_minus_zero)]
 }
 
 /// `S + ℓ`, the same scalar in another encoding.
@@ -58,7 +83,7 @@ fn a_torsion_component_of_r_is_accepted_single_and_batched() {
     let point = EdwardsPoint::mul_base(&secret);
     let bytes = point.compress().to_bytes();
     let key = PublicKey::from_bytes(&bytes).expect("torsion-free");
-    let signature = torsion_signature(&secret, &bytes, b"m");
+    let signature = torsion_signature(TAG, &secret, &bytes, b"m");
     assert_eq!(key.verify(TAG, b"m", &signature), Ok(()));
     let mut rng = TestRng::new(1, "torsion");
     for _ in 0..16 {
@@ -78,15 +103,7 @@ fn s_plus_the_order_is_refused() {
 
 #[test]
 fn non_canonical_points_are_refused() {
-    let mut p_plus_one = [0xff; 32]; // y = p + 1, which is 1
-    p_plus_one[0] = 0xee;
-    p_plus_one[31] = 0x7f;
-    let mut minus_zero = [0; 32]; // y = 1, x = 0 with a sign
-    minus_zero[0] = 1;
-    minus_zero[31] = 0x80;
-    let mut other_minus_zero = [0xff; 32]; // y = -1, x = 0 with a sign
-    other_minus_zero[0] = 0xec;
-    for bytes in [p_plus_one, minus_zero, other_minus_zero] {
+    for (_, bytes) in non_canonical_points() {
         assert!(decode(&bytes).is_none());
         assert_eq!(PublicKey::from_bytes(&bytes), Err(SignatureError::KeyEncoding));
         let mut signature = SigningKey::from_seed(&[4; 32]).sign(TAG, b"m");
@@ -103,8 +120,7 @@ fn keys_with_torsion_are_refused() {
         let small = torsion.compress().to_bytes();
         assert_eq!(PublicKey::from_bytes(&small), Err(SignatureError::KeyTorsion));
     }
-    let mixed = EdwardsPoint::mul_base(&Scalar::from(9_u8)) + EIGHT_TORSION[3];
-    let mixed = mixed.compress().to_bytes();
+    let (mixed, _) = mixed_key(TAG, b"m");
     assert_eq!(PublicKey::from_bytes(&mixed), Err(SignatureError::KeyTorsion));
 }
 

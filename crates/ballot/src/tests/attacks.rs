@@ -16,7 +16,7 @@ use crate::statement::Voter;
 use crate::*;
 
 /// Signs changed bytes again, as someone who holds the credential can.
-fn sign_again(bytes: &mut Vec<u8>, credential: &Credential) {
+pub(crate) fn sign_again(bytes: &mut Vec<u8>, credential: &Credential) {
     bytes.truncate(bytes.len() - SIGNATURE_LEN);
     bytes[33..65].copy_from_slice(&credential.public().to_bytes());
     let signature = credential.sign(SIGNATURE_TAG, bytes);

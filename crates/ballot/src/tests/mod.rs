@@ -2,8 +2,7 @@
 
 mod attacks;
 mod rng;
-
-extern crate std;
+mod vectors;
 
 use alloc::vec;
 use alloc::vec::Vec;
