@@ -35,7 +35,7 @@ const FLAG_END: u8 = 4;
 pub(super) enum Kind {
     /// Carries records, a truncation or a meta.
     Data,
-    /// Carries nothing (a meta at the start of a segment): says that what precedes it is durable.
+    /// Carries nothing: says that what precedes it is durable.
     Seal,
 }
 

@@ -19,7 +19,7 @@
 //! too. Metas, seals and cuts also go to the [`manifest`]'s two slots.
 //!
 //! # Invariants
-//! * Indexes are consecutive. The first batch of each segment repeats the meta.
+//! * Indexes are consecutive. The last meta is in a batch that was not cut away, or in the manifest.
 //! * What [`Wal::sync`] acknowledged is there after any crash, or [`Wal::open`] refuses. The
 //!   one exception is proven to be unavoidable: the last batch, damaged before it was sealed and
 //!   without a meta, looks like a torn one.
@@ -434,7 +434,7 @@ impl<D: Disk> Wal<D> {
 
     /// How many of `records` fit one segment together with the meta.
     fn fitting(&self, meta: Option<&Bytes>, records: &[(u64, u64, Bytes)]) -> usize {
-        let meta = meta.or(self.meta.as_ref()).map_or(0, |meta| RECORD_BYTES + meta.len());
+        let meta = meta.map_or(0, |meta| RECORD_BYTES + meta.len());
         let mut room = self.geometry.segment_bytes as usize - HEADER_BYTES - meta;
         let fits = |(_, _, payload): &&(u64, u64, Bytes)| {
             let left = room.checked_sub(RECORD_BYTES + payload.len());
@@ -445,32 +445,26 @@ impl<D: Disk> Wal<D> {
     }
 
     fn write_part(&mut self, part: &Part<'_>) -> Result<(), WriteError> {
+        let meta_bytes = part.meta.as_ref().map_or(0, |meta| RECORD_BYTES + meta.len());
         let payloads: usize = part.records.iter().map(|(_, _, p)| RECORD_BYTES + p.len()).sum();
-        let meta_bytes = |meta: Option<&Bytes>| meta.map_or(0, |meta| RECORD_BYTES + meta.len());
-        let size = HEADER_BYTES + payloads + meta_bytes(part.meta.as_ref());
-        let mut meta = part.meta.clone();
-        if self.offset + size as u64 > self.geometry.segment_bytes {
+        let body_bytes = meta_bytes + payloads;
+        if self.offset + (HEADER_BYTES + body_bytes) as u64 > self.geometry.segment_bytes {
             let result = self.segments.advance(&mut self.disk);
             self.poison_unless_full(result)?;
             self.offset = 0;
         }
-        if self.offset == 0 {
-            meta = meta.or(self.meta.clone());
-        }
-        let end = self.end_after(part);
-        let body_bytes = len32(payloads + meta_bytes(meta.as_ref()));
         let header = Header {
             segment: self.segments.active,
             number: self.next_number,
             previous: self.chain,
             kind: part.kind,
-            has_meta: meta.is_some(),
+            has_meta: part.meta.is_some(),
             truncate_from: part.truncate_from,
-            end,
-            record_count: len32(part.records.len() + usize::from(meta.is_some())),
-            body_bytes,
+            end: self.end_after(part),
+            record_count: len32(part.records.len() + usize::from(part.meta.is_some())),
+            body_bytes: len32(body_bytes),
         };
-        let (chain, slots) = self.encode(&header, meta.as_ref(), part.records);
+        let (chain, slots) = self.encode(&header, part.meta.as_ref(), part.records);
         let result = self.disk.write_at(&self.segments.active_file, self.offset, &self.scratch);
         self.poison_on_error(result)?;
         self.offset += header.extent(self.geometry.sector_bytes);
@@ -483,7 +477,7 @@ impl<D: Disk> Wal<D> {
             self.index.push(*index, *tag, slot);
         }
         let has_meta = part.meta.is_some();
-        self.meta = meta.or(self.meta.take());
+        self.meta = part.meta.clone().or(self.meta.take());
         self.state = State::Written { kind: part.kind, has_meta };
         Ok(())
     }

@@ -131,6 +131,29 @@ fn opening_cuts_at_the_first_bad_record_and_what_was_cut_never_returns() {
 }
 
 #[test]
+fn a_cut_tells_damage_from_a_torn_tail_once() {
+    let (disk, values) = sample();
+    let (mut log, _) = open_values(&disk).unwrap();
+    log.sync().unwrap();
+    let tail = log.append(b"not synced").unwrap();
+    let file = |at: Position| format!("values-{:016x}", at.offset / 512);
+    let torn = disk.fork();
+    torn.flip(&file(tail), tail.offset % 512, 1);
+    let cut = open_values(&torn).unwrap().0.cut().unwrap();
+    assert_eq!((cut.offset, cut.dropped_bytes, cut.damaged), (tail.offset, 12 + 10, false));
+
+    let synced = values[10].0;
+    disk.flip(&file(synced), synced.offset % 512, 1);
+    let cut = open_values(&disk).unwrap().0.cut().unwrap();
+    assert_eq!((cut.offset, cut.damaged), (synced.offset, true));
+    let (mut log, seen) = open_values(&disk).unwrap();
+    assert_eq!((seen.len(), log.cut()), (10, None));
+    log.append(b"again").unwrap();
+    log.sync().unwrap();
+    assert_eq!(open_values(&disk).unwrap().0.cut(), None);
+}
+
+#[test]
 fn the_last_record_torn_at_every_byte_is_cut() {
     let (disk, values) = sample();
     let last = values.last().unwrap().0;

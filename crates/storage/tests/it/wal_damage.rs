@@ -296,6 +296,24 @@ fn a_last_batch_gone_astray_is_refused() {
 }
 
 #[test]
+fn batches_of_two_histories_do_not_follow_each_other() {
+    let disk = MemoryDisk::new();
+    let (mut wal, _) = open_wal(&disk).unwrap();
+    commit(&mut wal, &records(&[record(1, 1, "both")]));
+    let other = disk.fork();
+    for (disk, text) in [(&disk, "here"), (&other, "there")] {
+        let (mut wal, _) = open_wal(disk).unwrap();
+        for index in 2..=4 {
+            commit(&mut wal, &records(&[record(index, 1, text)]));
+        }
+    }
+    let mut mixed = disk.fork();
+    mixed.write_at(SEGMENT_1, 1024, &other.bytes(SEGMENT_1)[1024..]).unwrap();
+    let Err(OpenError::Damaged(damage)) = open_wal(&mixed) else { panic!("not refused") };
+    assert_eq!((damage.offset, damage.index), (1024, Some(3)));
+}
+
+#[test]
 fn one_damaged_manifest_slot_is_replaced_and_two_are_refused() {
     let (disk, expected, meta) = sample();
     for slot in ["manifest-0", "manifest-1"] {
