@@ -19,7 +19,7 @@
 //! too. Metas, seals and cuts also go to the [`manifest`]'s two slots.
 //!
 //! # Invariants
-//! * Indexes are consecutive. The last meta is in a batch that was not cut away, or in the manifest.
+//! * Indexes are consecutive. The last meta is in a batch not cut away, or in the manifest.
 //! * What [`Wal::sync`] acknowledged is there after any crash, or [`Wal::open`] refuses. The
 //!   one exception is proven to be unavoidable: the last batch, damaged before it was sealed and
 //!   without a meta, looks like a torn one.
