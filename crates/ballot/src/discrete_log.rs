@@ -42,8 +42,8 @@ impl BabySteps {
         let giants = self.bound / steps + 1;
         (0..giants).zip(walk(*point, giant, giants)).find_map(|(round, (rest, prefix))| {
             let first = self.sorted.partition_point(|(known, _)| *known < prefix);
-            let candidates = self.sorted[first..].iter().take_while(|(known, _)| *known == prefix);
-            candidates
+            let matches = self.sorted[first..].iter().take_while(|(known, _)| *known == prefix);
+            matches
                 .map(|(_, baby)| u64::from(*baby))
                 .find(|baby| RistrettoPoint::mul_base(&Scalar::from(*baby)) == rest)
                 .map(|baby| round * steps + baby)

@@ -22,15 +22,15 @@
 //! 1 and 2. A complaint makes one share public and blames either dealer or complainer; then the
 //! ceremony starts again with the next `attempt` number and new polynomials.
 //!
-//! Everything a trustee sends follows from one 32-byte secret and the messages before, so a trustee
+//! Everything a trustee sends follows from one 32-byte secret and the messages before, so one
 //! that crashes and repeats itself sends the same bytes, and never two polynomials.
 //!
-//! **Types are rounds.** [`Announcements`] exists only when all announcements are there and valid,
-//! [`Dealings`] only on top of it. Who may be trustee `i`, and where messages are posted, is decided
-//! elsewhere. Messages, transcripts and tags byte by byte: `spec/ceremony.md`.
+//! **Types are rounds.** [`Announcements`] exists only when all announcements are there and
+//! valid, [`Dealings`] only on top of it. Who may be trustee `i`, and where messages are posted, is
+//! decided elsewhere. Messages, transcripts and tags byte by byte: `spec/ceremony.md`.
 //!
-//! **Left out on purpose.** Excluding a trustee in the middle; resharing; trustees who disagree on
-//! what was posted (the ledger shows everyone the same bytes).
+//! **Left out on purpose.** Excluding a trustee in the middle; resharing; trustees who disagree
+//! on what was posted (the ledger shows everyone the same bytes).
 
 mod announcement;
 mod complaint;

@@ -53,14 +53,14 @@ impl Prover {
         bytes: &mut Vec<u8>,
     ) -> Self {
         let mut value = Scalar::ZERO;
-        for (place, candidate) in (0_u64..).zip(values) {
-            value.conditional_assign(candidate, place.ct_eq(&true_clause));
+        for (place, listed) in (0_u64..).zip(values) {
+            value.conditional_assign(listed, place.ct_eq(&true_clause));
         }
         let mut masks = Zeroizing::new(Vec::with_capacity(values.len()));
         let mut challenges = Zeroizing::new(Vec::with_capacity(values.len()));
-        for candidate in values {
+        for listed in values {
             let (mask, challenge) = (Scalar::random(rng), Scalar::random(rng));
-            let distance = challenge * (candidate - value);
+            let distance = challenge * (listed - value);
             encoding::put_point(bytes, &RistrettoPoint::mul_base(&mask));
             let second = table.mul(&mask) + RistrettoPoint::mul_base(&distance);
             encoding::put_point(bytes, &second);

@@ -299,6 +299,35 @@ fn other_lengths_versions_and_kinds_are_refused_with_a_sentence() {
 }
 
 #[test]
+fn two_voters_with_the_same_randomness_get_different_trackers() {
+    // A clash: a bad client gives several voters the same random numbers and the same choice, and
+    // shows all of them one ballot on the board.
+    let mut world = World::new(vec![ContestKind::One { options: 3 }]);
+    let credentials = [world.credential(), world.credential()];
+    let [first, second] = credentials.map(|credential| {
+        let mut rng = TestRng::new(8, "clash");
+        let choice = [Choice::One(1)];
+        cast(&world.context, &credential, 1, [0; 32], &choice, &mut rng).expect("a ballot")
+    });
+    assert_ne!(first.tracker(), second.tracker());
+    // And the repeated `a` gives the client away.
+    let [first, second] = [first, second].map(|one| world.parse(one.as_bytes()).expect("read"));
+    assert!(first.a_components().eq(second.a_components()));
+}
+
+#[test]
+fn the_size_of_a_ballot_says_nothing() {
+    let mut world = World::mixed();
+    let expected = world.context.ballot_len();
+    let mut choices = mixed_choices();
+    for (option, chosen) in [(0, vec![1]), (1, vec![0, 1, 2]), (2, vec![2, 3])] {
+        choices[0] = Choice::One(option);
+        choices[1] = Choice::Some(chosen);
+        assert_eq!(world.cast(&choices).as_bytes().len(), expected);
+    }
+}
+
+#[test]
 fn random_bytes_never_panic() {
     let mut world = World::mixed();
     let length = world.context.ballot_len();
