@@ -99,7 +99,7 @@ impl Config {
         if self.heartbeat_ticks >= self.election_ticks_min {
             return Err(ConfigError::HeartbeatTooSlow {
                 heartbeat: self.heartbeat_ticks,
-                election_min: self.election_ticks_min,
+                patience_min: self.election_ticks_min,
             });
         }
         Ok(())
@@ -201,7 +201,7 @@ pub enum ConfigError {
         /// Ticks between heartbeats.
         heartbeat: u64,
         /// Lower bound of the election timeout, ticks.
-        election_min: u64,
+        patience_min: u64,
     },
     /// What was recovered contradicts itself: the data folder is damaged or mixed up.
     Inconsistent {
@@ -220,9 +220,9 @@ impl fmt::Display for ConfigError {
             Self::ElectionRange { min, max } => {
                 write!(f, "raft: election_ticks_min {min} is above election_ticks_max {max}")
             }
-            Self::HeartbeatTooSlow { heartbeat, election_min } => write!(
+            Self::HeartbeatTooSlow { heartbeat, patience_min } => write!(
                 f,
-                "raft: heartbeat_ticks {heartbeat} must be below election_ticks_min {election_min}"
+                "raft: heartbeat_ticks {heartbeat} must be below election_ticks_min {patience_min}"
             ),
             Self::Inconsistent { what } => {
                 write!(f, "raft: the recovered state is damaged: {what}")

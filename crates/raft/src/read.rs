@@ -54,6 +54,11 @@ impl Reads {
         !self.waiting.is_empty() && self.rounds.is_empty()
     }
 
+    /// Whether a round that serves reads is under way.
+    pub(crate) fn awaits_answers(&self) -> bool {
+        !self.rounds.is_empty()
+    }
+
     /// Round `number` begins while everything up to `commit` is known to be committed.
     pub(crate) fn on_round_started(&mut self, number: u64, commit: LogIndex) {
         if !self.waiting.is_empty() {

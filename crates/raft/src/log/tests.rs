@@ -1,3 +1,5 @@
+//! The log in memory: terms without entries, cuts, slices, sums.
+
 use super::*;
 use crate::Payload;
 use alloc::vec;

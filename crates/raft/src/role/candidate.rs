@@ -30,7 +30,9 @@ impl Candidate {
     }
 
     pub(crate) fn on_ticked(&mut self, core: &Core, jitter: u64) -> Next {
-        if self.timer.is_over(core, jitter) { Next::PreCampaign } else { Next::Stay }
+        // While the disk does not even take this term, a further one would only pile up writes.
+        let is_over = self.timer.is_over(core, jitter) && core.durability.is_hard_state_durable();
+        if is_over { Next::PreCampaign } else { Next::Stay }
     }
 
     pub(crate) fn on_persisted(&mut self, core: &Core) -> Next {

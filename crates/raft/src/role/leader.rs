@@ -211,6 +211,9 @@ impl Leader {
     }
 
     fn confirm_reads(&mut self, core: &mut Core) {
+        if !self.reads.awaits_answers() {
+            return;
+        }
         let answered = |id| self.peers.get(&id).map_or(u64::MAX, |progress| progress.acked_round);
         let confirmed = core.quorum.agreed(answered);
         for (reader, index) in self.reads.on_confirmed(confirmed) {

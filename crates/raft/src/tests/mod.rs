@@ -7,6 +7,7 @@ mod truth;
 mod world;
 
 use crate::Mutant;
+use std::collections::BTreeMap;
 use std::format;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::string::{String, ToString};
@@ -15,10 +16,12 @@ use world::World;
 /// Seeds a seeded bug may survive.
 const MUTANT_SEEDS: u64 = 500;
 
-/// `None` if the run of `seed` broke no promise. A panic of the core is a broken promise too.
-fn violation(seed: u64, mutant: Option<Mutant>) -> Option<String> {
-    let run = || World::new(seed, mutant).run();
-    match catch_unwind(AssertUnwindSafe(run)) {
+/// Seeds of the ordinary test; more are a matter of this number.
+const SEEDS: u64 = 300;
+
+/// `None` if the run broke no promise. A panic of the core is a broken promise too.
+fn violation(world: &mut World) -> Option<String> {
+    match catch_unwind(AssertUnwindSafe(|| world.run())) {
         Ok(outcome) => outcome.err(),
         Err(panic) => {
             let text = panic.downcast_ref::<String>().cloned();
@@ -30,10 +33,19 @@ fn violation(seed: u64, mutant: Option<Mutant>) -> Option<String> {
 
 #[test]
 fn no_promise_is_broken() {
-    for seed in 0..300 {
-        if let Some(what) = violation(seed, None) {
+    let mut marks: BTreeMap<&str, u64> = BTreeMap::new();
+    for seed in 0..SEEDS {
+        let mut world = World::new(seed, None);
+        if let Some(what) = violation(&mut world) {
             panic!("seed {seed}: {what}");
         }
+        for (name, count) in world.marks() {
+            *marks.entry(name).or_default() += count;
+        }
+    }
+    for name in world::INTERESTING {
+        let count = marks.get(name).copied().unwrap_or_default();
+        assert!(count >= SEEDS / 10, "`{name}` happened only {count} times in {SEEDS} runs");
     }
 }
 
@@ -52,8 +64,10 @@ fn equal_seeds_give_equal_runs() {
 #[test]
 fn every_seeded_bug_is_caught() {
     for (name, mutant) in Mutant::ALL {
-        let caught =
-            (0..MUTANT_SEEDS).find_map(|seed| Some((seed, violation(seed, Some(mutant))?)));
+        let caught = (0..MUTANT_SEEDS).find_map(|seed| {
+            let what = violation(&mut World::new(seed, Some(mutant)))?;
+            Some((seed, what))
+        });
         let Some((seed, what)) = caught else { panic!("{name} survives {MUTANT_SEEDS} seeds") };
         std::println!("{name}: seed {seed}: {what}");
     }

@@ -3,7 +3,7 @@
 use super::truth::{Check, Truth, ensure};
 use crate::{
     Body, Config, Effect, Entry, HardState, Input, LogId, LogIndex, MemberId, Message, Mutant,
-    Persist, Raft, ReadId, Recovered, RoleName, Status, Ticket,
+    Persist, Raft, ReadId, Recovered, Refused, RoleName, Status, Ticket,
 };
 use base::{Machine, Prng};
 use bytes::Bytes;
@@ -33,6 +33,7 @@ struct Member {
     applied: LogIndex,
     handed: LogIndex,
     to_load: VecDeque<(LogIndex, u64)>,
+    next_read: u64,
 }
 
 /// See the module.
@@ -42,9 +43,9 @@ pub(super) struct World {
     network: Vec<(MemberId, MemberId, Message)>,
     cut: BTreeSet<(MemberId, MemberId)>,
     truth: Truth,
-    next_read: u64,
     next_payload: u64,
     digest: u64,
+    marks: BTreeMap<&'static str, u64>,
     /// Of 100: how often a delivered message is lost, or stays to be delivered again.
     loss: u64,
     doubling: u64,
@@ -74,9 +75,9 @@ impl World {
             network: Vec::new(),
             cut: BTreeSet::new(),
             truth: Truth::default(),
-            next_read: 0,
             next_payload: 0,
             digest: 0,
+            marks: BTreeMap::new(),
             loss: if prng.chance(1, 2) { 0 } else { prng.below(30) },
             doubling: if prng.chance(1, 2) { 0 } else { prng.below(30) },
             crashes: prng.below(5),
@@ -89,6 +90,15 @@ impl World {
 
     pub(super) fn digest(&self) -> u64 {
         self.digest
+    }
+
+    /// How often what is worth testing happened.
+    pub(super) fn marks(&self) -> &BTreeMap<&'static str, u64> {
+        &self.marks
+    }
+
+    fn mark(&mut self, name: &'static str) {
+        *self.marks.entry(name).or_default() += 1;
     }
 
     /// Plays the run.
@@ -229,12 +239,13 @@ impl World {
     }
 
     fn read(&mut self, id: MemberId) -> Check {
-        let is_up = self.members.get(&id).is_some_and(|member| member.raft.is_some());
-        if !is_up {
+        let member = self.members.get_mut(&id).expect("a member");
+        if member.raft.is_none() {
             return Ok(());
         }
-        self.next_read += 1;
-        let read = ReadId::new(self.next_read);
+        // Numbers begin anew in each process life, as the shell's may.
+        member.next_read += 1;
+        let read = ReadId::new(member.next_read);
         self.truth.on_read_requested(id, read);
         self.step(id, Input::ReadRequested { read })
     }
@@ -271,6 +282,7 @@ impl World {
         let member = self.members.get_mut(&id).expect("a member");
         if member.raft.take().is_some() {
             member.finish(kept);
+            member.tear(self.prng.below(3) as usize);
             member.forget();
             self.truth.on_crashed(id);
         }
@@ -380,6 +392,9 @@ impl World {
         }
         for effect in effects {
             self.mix(&format!("{id} {effect:?}"));
+            if let Some(name) = interesting(&effect) {
+                self.mark(name);
+            }
             self.on_effect(id, effect)?;
         }
         self.check_member(id, &status)
@@ -481,6 +496,43 @@ impl World {
     }
 }
 
+/// What must happen often in the runs, or they prove little.
+pub(super) const INTERESTING: [&str; 12] = [
+    "append rejected",
+    "commit without append",
+    "forwarded read answered",
+    "leader",
+    "load",
+    "newer term",
+    "overloaded",
+    "pre-vote refused",
+    "read aborted",
+    "read served",
+    "truncated",
+    "vote refused",
+];
+
+fn interesting(effect: &Effect) -> Option<&'static str> {
+    Some(match effect {
+        Effect::Load { .. } => "load",
+        Effect::ReadReady { .. } => "read served",
+        Effect::ReadAborted { .. } => "read aborted",
+        Effect::ProposalRefused { reason: Refused::Overloaded, .. } => "overloaded",
+        Effect::Persist(Persist { truncate_from: Some(_), .. }) => "truncated",
+        Effect::RoleChanged { role: RoleName::Leader, .. } => "leader",
+        Effect::Send { message, .. } => match message.body {
+            Body::PreVoteReply { granted: false, .. } => "pre-vote refused",
+            Body::VoteReply { granted: false } => "vote refused",
+            Body::AppendRejected { .. } => "append rejected",
+            Body::Heartbeat { round: None, .. } => "commit without append",
+            Body::ReadReply { index: Some(_), .. } => "forwarded read answered",
+            Body::NewerTerm => "newer term",
+            _ => return None,
+        },
+        _ => return None,
+    })
+}
+
 /// Sizes so small that every limit is reached.
 fn draw_sizes(prng: &mut Prng) -> Config {
     let mut config = Config::new(1.into(), [1.into()].into(), 0);
@@ -510,6 +562,7 @@ impl Member {
             applied: LogIndex::ZERO,
             handed: LogIndex::ZERO,
             to_load: VecDeque::new(),
+            next_read: 0,
         }
     }
 
@@ -526,11 +579,20 @@ impl Member {
         }
     }
 
+    /// The next write is durable in part: term and vote, the cut, the first entries.
+    fn tear(&mut self, parts: usize) {
+        if let (Some(persist), true) = (self.writing.front_mut(), parts > 0) {
+            persist.entries.truncate(parts - 1);
+            self.finish(1);
+        }
+    }
+
     fn forget(&mut self) {
         self.writing.clear();
         self.finished = None;
         self.to_apply.clear();
         self.to_load.clear();
+        self.next_read = 0;
     }
 
     fn load(&self, from: LogIndex, max_bytes: u64) -> Vec<Entry> {
