@@ -125,10 +125,6 @@ impl Leases {
         self.leases.len()
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.leases.len()
-    }
-
     /// Every lease by id.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (i64, &Lease)> {
         self.leases.iter().map(|(id, lease)| (*id, lease))

@@ -146,11 +146,6 @@ impl<B: Backing> Kv<B> {
         &self.store
     }
 
-    /// How many leases there are, ended ones that wait for their revocation included.
-    pub fn lease_count(&self) -> usize {
-        self.leases.len()
-    }
-
     /// Gives the backing back, as a restart does.
     pub fn into_backing(self) -> B {
         self.store.into_backing()
