@@ -3,7 +3,7 @@
 //! A client holds one connection per node, made when first needed, and talks to one node until
 //! that node fails it; then it moves on to the next. Any subset of the cluster's nodes will do.
 //!
-//! What happens when a call fails (`failure` decides, purely):
+//! What happens when a call fails ([`kv::caller`] decides, `call` does it):
 //! - a refusal that says what is wrong with the request goes to the caller at once;
 //! - a read, and a write that surely did not happen (the connection was never made, or the node
 //!   said so), is tried on the next node, with growing pauses between the rounds, until the
@@ -27,10 +27,10 @@ use crate::{Client, WatchStream};
 
 mod answers;
 mod attempt;
+mod call;
 mod endpoints;
 mod failure;
 mod requests;
-mod retry;
 mod watch;
 
 pub use endpoints::EndpointError;
@@ -86,7 +86,7 @@ impl EtcdClient {
             let status = attempt::status(endpoint.channel());
             let status = match tokio::time::timeout(self.patience.attempt, status).await {
                 Ok(Ok(status)) => Ok(status),
-                Ok(Err(failed)) => Err(failure::Failure::of(&failed).error()),
+                Ok(Err(failed)) => Err(failure::error(&failed)),
                 Err(_elapsed) => Err(Error::Unreachable),
             };
             (endpoint.address().to_owned(), status)
@@ -97,7 +97,7 @@ impl EtcdClient {
 
 impl Client for EtcdClient {
     fn call(&self, request: Request) -> BoxFuture<'_, Result<Response, Error>> {
-        retry::call(&self.endpoints, self.patience, request).boxed()
+        call::call(&self.endpoints, self.patience, request).boxed()
     }
 
     fn watch(&self, request: WatchRequest) -> BoxFuture<'_, Result<WatchStream, Error>> {

@@ -79,8 +79,7 @@ impl Endpoint {
     }
 }
 
-/// All nodes, and the position of the one in use. The position only ever moves forward; it is a
-/// hint shared by all calls, not a lock.
+/// All nodes, and the position of the one in use: a hint shared by all calls, not a lock.
 #[derive(Debug)]
 pub(super) struct Endpoints {
     all: Vec<Endpoint>,
@@ -109,15 +108,24 @@ impl Endpoints {
         self.all.len()
     }
 
-    /// The node in use and its position, for [`Self::pass_over`].
-    pub(super) fn current(&self) -> (usize, &Endpoint) {
-        let position = self.position.load(Ordering::Relaxed);
-        (position, &self.all[position % self.all.len()])
+    /// Position of the node in use.
+    pub(super) fn position(&self) -> usize {
+        self.position.load(Ordering::Relaxed)
+    }
+
+    /// The node at `position`.
+    pub(super) fn at(&self, position: usize) -> &Endpoint {
+        &self.all[position]
+    }
+
+    /// Makes the node at `position` the one in use.
+    pub(super) fn set_position(&self, position: usize) {
+        self.position.store(position, Ordering::Relaxed);
     }
 
     /// Moves on from the node at `position`, unless another call did so already.
     pub(super) fn pass_over(&self, position: usize) {
-        let next = position.wrapping_add(1);
+        let next = (position + 1) % self.all.len();
         let _moved_already =
             self.position.compare_exchange(position, next, Ordering::Relaxed, Ordering::Relaxed);
     }
@@ -149,10 +157,10 @@ mod tests {
     #[tokio::test(flavor = "current_thread")]
     async fn two_calls_that_fail_on_one_node_pass_over_it_once() {
         let endpoints = Endpoints::parse(["a:1", "b:2", "c:3"]).unwrap();
-        let (position, first) = endpoints.current();
-        assert_eq!(first.address(), "a:1");
+        let position = endpoints.position();
+        assert_eq!(endpoints.at(position).address(), "a:1");
         endpoints.pass_over(position);
         endpoints.pass_over(position);
-        assert_eq!(endpoints.current().1.address(), "b:2");
+        assert_eq!(endpoints.at(endpoints.position()).address(), "b:2");
     }
 }

@@ -1,94 +1,49 @@
-//! What a failed attempt means, and what to do next: the rule that no write happens twice.
+//! What a failed attempt means, in the caller's words.
 
 use std::error::Error as _;
 
-use kv::api::{Error, Outcome};
+use kv::api::Error;
+use kv::caller::{Failure, is_passing};
 use tonic::{Code, ConnectError, Status};
 
-/// Why an attempt gave no answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Failure {
-    /// The node refused, in the store's words.
-    Refused(Error),
-    /// The request never left: no connection.
-    NotSent,
-    /// The request may have been sent, and nothing the store would say came back.
-    Lost,
-    /// The request was answered with something outside the contract, which no other node will
-    /// answer better.
-    Foreign(Code),
-}
-
-/// What to do after a failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Next {
-    /// Try the next node.
-    Retry,
-    /// Tell the caller.
-    Give(Error),
-}
-
-impl Failure {
-    /// Reads a failed attempt.
-    pub(super) fn of(status: &Status) -> Self {
-        if let Some(error) = Error::from_text(status.message()) {
-            return Self::Refused(error);
-        }
-        if is_connect_error(status) {
-            return Self::NotSent;
-        }
-        match status.code() {
-            Code::Unavailable
-            | Code::Unknown
-            | Code::Internal
-            | Code::Cancelled
-            | Code::Aborted
-            | Code::DeadlineExceeded
-            | Code::ResourceExhausted => Self::Lost,
-            code => Self::Foreign(code),
-        }
+/// Reads a failed attempt. What is outside the contract (a call that the server does not know,
+/// say) is an error for the caller at once, since no other node will answer better.
+pub(super) fn read(status: &Status) -> Result<Failure, Error> {
+    if let Some(error) = Error::from_text(status.message()) {
+        return Ok(Failure::Refused(error));
     }
-
-    /// What to do next with a request that is `repeatable` (a read, or a write that may happen
-    /// twice without harm).
-    pub(super) fn next(self, repeatable: bool) -> Next {
-        match self {
-            Self::Refused(error) if !is_passing(error) => Next::Give(error),
-            Self::Refused(error) if !repeatable && error.outcome() == Outcome::Unknown => {
-                Next::Give(error)
-            }
-            Self::Lost if !repeatable => Next::Give(Error::OutcomeUnknown),
-            Self::Foreign(_) => Next::Give(self.error()),
-            Self::Refused(_) | Self::NotSent | Self::Lost => Next::Retry,
-        }
+    if is_connect_error(status) {
+        return Ok(Failure::NotSent);
     }
-
-    /// The failure in the store's words, for a caller who gets no more attempts.
-    pub(super) fn error(self) -> Error {
-        match self {
-            Self::Refused(error) => error,
-            Self::NotSent => Error::Unreachable,
-            Self::Lost => Error::OutcomeUnknown,
-            Self::Foreign(Code::PermissionDenied | Code::Unauthenticated) => {
-                Error::PermissionDenied
-            }
-            Self::Foreign(_) => Error::OutcomeUnknown,
-        }
+    match status.code() {
+        Code::Unavailable
+        | Code::Unknown
+        | Code::Internal
+        | Code::Cancelled
+        | Code::Aborted
+        | Code::DeadlineExceeded
+        | Code::ResourceExhausted => Ok(Failure::Lost),
+        Code::PermissionDenied | Code::Unauthenticated => Err(Error::PermissionDenied),
+        _ => Err(Error::OutcomeUnknown),
     }
 }
 
-/// Whether the same request may be answered better by another node, or a little later.
-fn is_passing(error: Error) -> bool {
-    matches!(
-        error,
-        Error::TooManyRequests
-            | Error::NoLeader
-            | Error::LeaderChanged
-            | Error::Stopped
-            | Error::Timeout
-            | Error::TimeoutLeaderFailure
-            | Error::TimeoutConnectionLost
-    )
+/// The failure of a request that is not tried again.
+pub(super) fn error(status: &Status) -> Error {
+    match read(status) {
+        Ok(Failure::Refused(error)) | Err(error) => error,
+        Ok(Failure::NotSent) => Error::Unreachable,
+        Ok(Failure::Lost) => Error::OutcomeUnknown,
+    }
+}
+
+/// The error that ends a watch for good, if this failure is one.
+pub(super) fn lasting(status: &Status) -> Option<Error> {
+    match read(status) {
+        Ok(Failure::Refused(error)) if !is_passing(error) => Some(error),
+        Ok(_) => None,
+        Err(error) => Some(error),
+    }
 }
 
 fn is_connect_error(status: &Status) -> bool {
@@ -106,35 +61,23 @@ fn is_connect_error(status: &Status) -> bool {
 mod tests {
     use super::*;
 
-    fn check(failure: Failure, read: Next, write: Next) {
-        assert_eq!(failure.next(true), read, "{failure:?} of a read");
-        assert_eq!(failure.next(false), write, "{failure:?} of a write");
-    }
-
-    #[test]
-    fn a_write_is_repeated_only_when_it_surely_did_not_happen() {
-        check(Failure::NotSent, Next::Retry, Next::Retry);
-        check(Failure::Refused(Error::NoLeader), Next::Retry, Next::Retry);
-        check(Failure::Refused(Error::TooManyRequests), Next::Retry, Next::Retry);
-        check(Failure::Lost, Next::Retry, Next::Give(Error::OutcomeUnknown));
-        for unknown in Error::ALL.iter().copied().filter(|e| e.outcome() == Outcome::Unknown) {
-            assert_eq!(Failure::Refused(unknown).next(false), Next::Give(unknown));
-        }
-    }
-
-    #[test]
-    fn a_refusal_of_the_request_itself_is_final() {
-        for error in [Error::EmptyKey, Error::Compacted, Error::LeaseNotFound, Error::Corrupt] {
-            check(Failure::Refused(error), Next::Give(error), Next::Give(error));
-        }
-    }
-
     #[test]
     fn a_status_is_read_by_its_text_before_its_code() {
-        let of = |code, text| Failure::of(&Status::new(code, text));
+        let check = |code, text, expect| assert_eq!(read(&Status::new(code, text)), expect);
         let compacted = "etcdserver: mvcc: required revision has been compacted";
-        assert_eq!(of(Code::OutOfRange, compacted), Failure::Refused(Error::Compacted));
-        assert_eq!(of(Code::Unavailable, "broken pipe"), Failure::Lost);
-        assert_eq!(of(Code::Unimplemented, ""), Failure::Foreign(Code::Unimplemented));
+        check(Code::OutOfRange, compacted, Ok(Failure::Refused(Error::Compacted)));
+        check(Code::Unavailable, "broken pipe", Ok(Failure::Lost));
+        check(Code::Unimplemented, "", Err(Error::OutcomeUnknown));
+        check(Code::Unauthenticated, "who are you?", Err(Error::PermissionDenied));
+    }
+
+    #[test]
+    fn a_watch_lives_on_unless_the_refusal_lasts() {
+        let check = |error: Error, expect| {
+            assert_eq!(lasting(&Status::new(Code::Unknown, error.text())), expect);
+        };
+        check(Error::NoLeader, None);
+        check(Error::Stopped, None);
+        check(Error::PermissionDenied, Some(Error::PermissionDenied));
     }
 }

@@ -13,6 +13,7 @@
 //! stay with a member that is cut off. An open watch goes on trying for as long as it is read.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{StreamExt, stream};
 use kv::api::{Error, WatchRequest, WatchResponse};
@@ -22,12 +23,14 @@ use tonic::transport::Channel;
 use tonic::{Status, Streaming};
 
 use super::endpoints::Endpoints;
-use super::failure::{Failure, Next};
-use super::retry::Pauses;
-use super::{Patience, answers, requests};
+use super::{Patience, answers, failure, requests};
 use crate::WatchStream;
 use crate::proto::etcdserverpb as pb;
 use pb::watch_client::WatchClient;
+
+/// Pause after the first round over all nodes; doubles with each round up to [`PAUSE_MAX`].
+const PAUSE_MIN: Duration = Duration::from_millis(20);
+const PAUSE_MAX: Duration = Duration::from_millis(500);
 
 /// Opens the watch and waits until a node has taken it.
 pub(super) async fn open(
@@ -92,31 +95,29 @@ impl Watch {
     async fn opened(&mut self, deadline: Option<Instant>) -> Result<WatchResponse, Error> {
         let mut pauses = Pauses::new();
         loop {
-            let (position, endpoint) = self.endpoints.current();
-            let first = timeout(self.patience.attempt, self.first_message(endpoint.channel()));
-            let failure = match first.await {
+            let position = self.endpoints.position();
+            let channel = self.endpoints.at(position).channel();
+            let first = timeout(self.patience.attempt, self.first_message(channel));
+            let error = match first.await {
                 Ok(Ok((messages, first))) => {
                     self.source = Some(Source { position, messages });
                     if let Some(response) = self.delivered(first) {
                         return Ok(response);
                     }
-                    Failure::Lost
+                    Error::Unreachable
                 }
-                Ok(Err(status)) => Failure::of(&status),
-                Err(_elapsed) => Failure::Lost,
+                Ok(Err(status)) => match failure::lasting(&status) {
+                    Some(error) => return Err(error),
+                    None => failure::error(&status),
+                },
+                Err(_elapsed) => Error::Unreachable,
             };
-            if let Next::Give(error) = failure.next(true) {
-                return Err(error);
-            }
             self.endpoints.pass_over(position);
             if let Some(pause) = pauses.after_failure(self.endpoints.len()) {
                 sleep(pause).await;
             }
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                return Err(match failure {
-                    Failure::Lost => Error::Unreachable,
-                    other => other.error(),
-                });
+                return Err(error);
             }
         }
     }
@@ -159,5 +160,41 @@ impl Watch {
         events.retain(|event| event.kv.mod_revision >= self.next_revision);
         self.next_revision = events.last()?.kv.mod_revision + 1;
         Some(WatchResponse::Events { header, events })
+    }
+}
+
+/// Growing pauses, one after each round over all nodes.
+struct Pauses {
+    failures: usize,
+    pause: Duration,
+}
+
+impl Pauses {
+    fn new() -> Self {
+        Self { failures: 0, pause: PAUSE_MIN }
+    }
+
+    /// The pause that is due after one more failure, with `nodes` nodes to try.
+    fn after_failure(&mut self, nodes: usize) -> Option<Duration> {
+        self.failures += 1;
+        if !self.failures.is_multiple_of(nodes) {
+            return None;
+        }
+        let due = self.pause;
+        self.pause = (due * 2).min(PAUSE_MAX);
+        Some(due)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_come_after_whole_rounds_and_grow_to_a_bound() {
+        let mut pauses = Pauses::new();
+        let millis: Vec<_> =
+            (0..14).map(|_| pauses.after_failure(2).map_or(0, |pause| pause.as_millis())).collect();
+        assert_eq!(millis, [0, 20, 0, 40, 0, 80, 0, 160, 0, 320, 0, 500, 0, 500]);
     }
 }
