@@ -144,6 +144,9 @@ impl<'a, B: Backing> Draft<'a, B> {
         at: Option<i64>,
         entries_max: usize,
     ) -> Result<Vec<Entry>, ReadError> {
+        if range.range_end.is_empty() {
+            return Ok(self.single(&range.key, at)?.into_iter().take(entries_max).collect());
+        }
         if at.is_none() && !self.changed.is_empty() {
             let mut entries = self.merged(range)?;
             entries.truncate(entries_max);
@@ -152,8 +155,19 @@ impl<'a, B: Backing> Draft<'a, B> {
         self.stored(range, at, entries_max)
     }
 
+    /// The one key of a range that names one, at revision `at` or as it is now.
+    pub(crate) fn single(&self, key: &Bytes, at: Option<i64>) -> Result<Option<Entry>, ReadError> {
+        match at {
+            None => self.get(key),
+            Some(_) => Ok(self.store.find(key, at)?.map(Entry::Stored)),
+        }
+    }
+
     /// How many keys `range` holds, as [`Draft::entries`] sees them.
     pub(crate) fn count(&self, range: &KeyRange, at: Option<i64>) -> Result<i64, ReadError> {
+        if range.range_end.is_empty() {
+            return Ok(i64::from(self.single(&range.key, at)?.is_some()));
+        }
         if at.is_none() && !self.changed.is_empty() {
             return Ok(self.merged(range)?.len() as i64);
         }
@@ -206,21 +220,19 @@ impl<'a, B: Backing> Draft<'a, B> {
         }
     }
 
-    /// Gives `key` a value and a lease.
-    pub(crate) fn put(&mut self, key: &Bytes, value: Bytes, lease: i64) -> Result<(), ReadError> {
-        let before = self.get(key)?;
+    /// Gives `key`, which is `before` now, a value and a lease.
+    pub(crate) fn put(&mut self, key: &Bytes, before: Option<&Entry>, value: Bytes, lease: i64) {
         let mod_revision = self.base() + 1;
         let kv = KeyValue {
             key: key.clone(),
             value: value.clone(),
-            create_revision: before.as_ref().map_or(mod_revision, Entry::create_revision),
+            create_revision: before.map_or(mod_revision, Entry::create_revision),
             mod_revision,
-            version: before.map_or(0, |entry| entry.version()) + 1,
+            version: before.map_or(0, Entry::version) + 1,
             lease,
         };
         self.changed.insert(key.clone(), Some(kv));
         self.changes.push(Change::Put { key: key.clone(), value, lease });
-        Ok(())
     }
 
     /// Deletes `key`, which must exist.

@@ -25,8 +25,8 @@ pub(crate) fn range<B: Backing>(
 ) -> Result<RangeResponse, Stop> {
     let at = revision_of(request, draft)?;
     let header = Header { revision: draft.revision(), raft_term: 0 };
-    let count = draft.count(&request.range, at)?;
     if request.count_only {
+        let count = draft.count(&request.range, at)?;
         return Ok(RangeResponse { header, count, ..Default::default() });
     }
     let limit = usize::try_from(request.limit).ok().filter(|limit| *limit > 0);
@@ -37,6 +37,11 @@ pub(crate) fn range<B: Backing>(
         Some(_) | None => usize::MAX,
     };
     let mut entries = draft.entries(&request.range, at, fetched)?;
+    // Whoever got fewer than asked for got all.
+    let count = match entries.len() < fetched {
+        true => entries.len() as i64,
+        false => draft.count(&request.range, at)?,
+    };
     entries.retain(|entry| passes(request, entry));
     let mut kvs = sorted(request, draft, entries)?;
     let limit = limit.unwrap_or(usize::MAX);

@@ -178,7 +178,7 @@ pub(crate) fn put<B: Backing>(
         true => before.as_ref().map_or(0, Entry::lease),
         false => request.lease,
     };
-    draft.put(&request.key, value, lease)?;
+    draft.put(&request.key, before.as_ref(), value, lease);
     Ok(PutResponse {
         header: Header { revision: draft.revision(), raft_term: 0 },
         prev_kv: before_kv.filter(|_| request.prev_kv),

@@ -1,5 +1,7 @@
 //! What the store knows without reading the log: the index, where each revision lies, the sums.
 
+use core::ops::Range;
+
 use bytes::Bytes;
 
 use crate::backing::Position;
@@ -79,19 +81,21 @@ impl Book {
         Ok(())
     }
 
-    /// Takes a checked record in; a sentence when it deletes a key that is not there, and then
-    /// the book is of no further use.
+    /// Takes a checked record in and shows each change with its revision to `visit`; a sentence
+    /// when it deletes a key that is not there, and then the book is of no further use.
     pub(crate) fn absorb(
         &mut self,
         position: Position,
         record: &Record,
         bytes: &[u8],
+        visit: &mut dyn FnMut(i64, &PlacedChange, &Found),
     ) -> Result<(), String> {
         self.applied_index = record.applied_index;
         for group in &record.groups {
             let main = self.revision() + 1;
             for (sub, change) in group.iter().enumerate() {
-                self.absorb_change(main, sub as u32, change, bytes)?;
+                let found = self.absorb_change(main, sub as u32, change, bytes)?;
+                visit(main, change, &found);
             }
             self.revisions.push(RevisionAt {
                 offset: position.offset,
@@ -108,40 +112,28 @@ impl Book {
         sub: u32,
         change: &PlacedChange,
         bytes: &[u8],
-    ) -> Result<(), String> {
+    ) -> Result<Found, String> {
         let key = &bytes[change.key.clone()];
-        let newest = self.index.history(key).and_then(|history| history.newest());
-        let live = newest.filter(|found| found.version.number > 0);
-        let version = match &change.put {
-            Some((lease, value)) => {
-                let mut version = Version {
-                    main,
-                    lease: *lease,
-                    digest: 0,
-                    sub,
-                    value_at: value.start as u32,
-                    value_len: value.len() as u32,
-                    number: live.map_or(1, |found| found.version.number + 1),
-                };
-                let created = live.map_or(main, |found| found.create_revision);
-                version.digest = fingerprint(key, &bytes[value.clone()], &version, created);
-                version
+        let totals = &mut self.totals;
+        self.index.push_next(key, |newest| {
+            let live = newest.filter(|found| found.version.number > 0);
+            let version = match &change.put {
+                Some(put) => put_version(live.as_ref(), (main, sub), key, put, bytes),
+                None if live.is_none() => {
+                    return Err(format!("revision {main} deletes a key that is not there"));
+                }
+                None => {
+                    Version { main, lease: 0, digest: 0, sub, value_at: 0, value_len: 0, number: 0 }
+                }
+            };
+            if let Some(found) = live {
+                totals.remove(key, &found.version);
             }
-            None if live.is_none() => {
-                return Err(format!("revision {main} deletes a key that is not there"));
+            if version.number > 0 {
+                totals.add(key, &version);
             }
-            None => {
-                Version { main, lease: 0, digest: 0, sub, value_at: 0, value_len: 0, number: 0 }
-            }
-        };
-        if let Some(found) = live {
-            self.totals.remove(key, &found.version);
-        }
-        if version.number > 0 {
-            self.totals.add(key, &version);
-        }
-        self.index.push(key, version);
-        Ok(())
+            Ok(version)
+        })
     }
 
     /// The events of `revision`, whose changes are `group` in the record `bytes`. `None` when the
@@ -161,7 +153,30 @@ impl Book {
     }
 }
 
-fn event(key: Bytes, found: &Found, change: &PlacedChange, bytes: &Bytes) -> Event {
+/// The version that a put of (lease, place of the value) makes of a live one or of none.
+fn put_version(
+    live: Option<&Found>,
+    (main, sub): (i64, u32),
+    key: &[u8],
+    (lease, value): &(i64, Range<usize>),
+    bytes: &[u8],
+) -> Version {
+    let mut version = Version {
+        main,
+        lease: *lease,
+        digest: 0,
+        sub,
+        value_at: value.start as u32,
+        value_len: value.len() as u32,
+        number: live.map_or(1, |found| found.version.number + 1),
+    };
+    let created = live.map_or(main, |found| found.create_revision);
+    version.digest = fingerprint(key, &bytes[value.clone()], &version, created);
+    version
+}
+
+/// What a watcher sees of `change`, which made the version `found` of `key`.
+pub(crate) fn event(key: Bytes, found: &Found, change: &PlacedChange, bytes: &Bytes) -> Event {
     let mod_revision = found.version.main;
     match &change.put {
         None => Event { is_delete: true, kv: KeyValue { key, mod_revision, ..Default::default() } },

@@ -72,15 +72,22 @@ impl Index {
         self.keys.get(key)
     }
 
-    /// Adds the newest version of `key`.
-    pub(crate) fn push(&mut self, key: &[u8], version: Version) {
-        match self.keys.get_mut(key) {
-            Some(History(versions)) => versions.push(version),
-            None => {
-                // Most keys are written once: no room is kept for a second version.
-                self.keys.insert(key.into(), History(vec![version]));
-            }
+    /// Adds the version that `next` makes of the newest one, with one search for the key. An
+    /// error of `next` changes nothing.
+    pub(crate) fn push_next<E>(
+        &mut self,
+        key: &[u8],
+        next: impl FnOnce(Option<Found>) -> Result<Version, E>,
+    ) -> Result<Found, E> {
+        if let Some(history) = self.keys.get_mut(key) {
+            let version = next(history.newest())?;
+            history.0.push(version);
+            return Ok(history.newest().expect("just pushed"));
         }
+        let version = next(None)?;
+        // Most keys are written once: no room is kept for a second version.
+        self.keys.insert(key.into(), History(vec![version]));
+        Ok(Found { version, create_revision: version.main })
     }
 
     /// The keys of `span` with their histories, ascending.
@@ -111,7 +118,8 @@ mod tests {
     fn lives_and_deletions_are_told_apart() {
         let mut index = Index::default();
         for (main, sub, number) in [(2, 0, 1), (3, 1, 2), (3, 2, 0), (5, 0, 1)] {
-            index.push(b"k", version(main, sub, number));
+            let pushed = index.push_next(b"k", |_| Ok::<_, ()>(version(main, sub, number)));
+            assert_eq!(pushed.map(|found| found.version.main), Ok(main));
         }
         let history = index.history(b"k").expect("pushed");
         let live = |at| history.live_at(at).map(|f| (f.version.number, f.create_revision));

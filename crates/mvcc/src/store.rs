@@ -5,7 +5,7 @@ use core::ops::ControlFlow;
 use bytes::Bytes;
 
 use crate::backing::Backing;
-use crate::book::{Book, fingerprint};
+use crate::book::{Book, event, fingerprint};
 use crate::cursor::{Cursor, PAGE_KEYS_MAX, Span};
 use crate::error::{CommitError, OpenError, ReadError};
 use crate::recent::Recent;
@@ -36,7 +36,7 @@ impl<B: Backing> Store<B> {
                 let taken =
                     Record::decode(bytes).map_err(|error| error.to_string()).and_then(|record| {
                         book.check(&record, bytes)?;
-                        book.absorb(position, &record, bytes)?;
+                        book.absorb(position, &record, bytes, &mut |_, _, _| ())?;
                         Ok(record)
                     });
                 match taken {
@@ -129,8 +129,7 @@ impl<B: Backing> Store<B> {
         if self.is_poisoned {
             return Err(CommitError::Poisoned);
         }
-        let before = self.revision();
-        let bytes = Bytes::from(batch.encode(before + 1));
+        let bytes = Bytes::from(batch.encode(self.revision() + 1));
         let record = Record::decode(&bytes).expect("a batch without empty groups decodes");
         let checked = self.book.check(&record, &bytes);
         checked.unwrap_or_else(|detail| panic!("a commit that does not fit: {detail}"));
@@ -139,14 +138,18 @@ impl<B: Backing> Store<B> {
             CommitError::Backing(error)
         })?;
         self.recent.push(position, bytes.clone());
-        let absorbed = self.book.absorb(position, &record, &bytes);
+        let mut revisions: Vec<RevisionEvents> = Vec::with_capacity(record.groups.len());
+        let absorbed =
+            self.book.absorb(position, &record, &bytes, &mut |revision, change, found| {
+                let event = event(bytes.slice(change.key.clone()), found, change, &bytes);
+                match revisions.last_mut() {
+                    Some(last) if last.revision == revision => last.events.push(event),
+                    Some(_) | None => {
+                        revisions.push(RevisionEvents { revision, events: vec![event] })
+                    }
+                }
+            });
         absorbed.unwrap_or_else(|detail| panic!("a commit that does not fit: {detail}"));
-        let revisions = (before + 1..)
-            .zip(&record.groups)
-            .map(|(revision, group)| {
-                self.book.events(revision, group, &bytes).expect("the index has what it just took")
-            })
-            .collect();
         Ok(Committed { revision: self.revision(), revisions })
     }
 

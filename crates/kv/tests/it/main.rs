@@ -1,5 +1,6 @@
 //! The store from outside: golden scripts, and one store against another.
 
+mod damage;
 mod model;
 mod random;
 mod script;
