@@ -91,7 +91,7 @@ impl Config {
             return Err(ConfigError::NotAVoter { id: self.id });
         }
         if self.election_ticks_min > self.election_ticks_max {
-            return Err(ConfigError::ElectionRange {
+            return Err(ConfigError::TimeoutRange {
                 min: self.election_ticks_min,
                 max: self.election_ticks_max,
             });
@@ -190,7 +190,7 @@ pub enum ConfigError {
         id: MemberId,
     },
     /// The bounds of the election timeout are swapped.
-    ElectionRange {
+    TimeoutRange {
         /// Lower bound, ticks.
         min: u64,
         /// Upper bound, ticks.
@@ -217,7 +217,7 @@ impl fmt::Display for ConfigError {
             Self::NotAVoter { id } => {
                 write!(f, "raft: member {id} is not in its own list of voters; add it there")
             }
-            Self::ElectionRange { min, max } => {
+            Self::TimeoutRange { min, max } => {
                 write!(f, "raft: election_ticks_min {min} is above election_ticks_max {max}")
             }
             Self::HeartbeatTooSlow { heartbeat, patience_min } => write!(

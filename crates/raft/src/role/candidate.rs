@@ -46,7 +46,9 @@ impl Candidate {
     pub(crate) fn on_reply(&mut self, core: &Core, from: MemberId, granted: bool) -> Next {
         self.votes.insert(from, granted);
         match core.quorum.tally(&self.votes) {
-            Tally::Won => Next::Lead,
+            // Nobody can answer a request that has not left yet; whoever does is not believed.
+            Tally::Won if core.durability.is_hard_state_durable() => Next::Lead,
+            Tally::Won => Next::Stay,
             Tally::Lost => Next::Follow { leader: None },
             Tally::Open => Next::Stay,
         }

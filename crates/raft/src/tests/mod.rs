@@ -3,6 +3,7 @@
 //! protocol from outside, against everything that ever happened; then it heals and must make
 //! progress. The same runs prove that they notice each seeded bug.
 
+mod hostile;
 mod truth;
 mod world;
 
