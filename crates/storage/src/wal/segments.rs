@@ -74,8 +74,8 @@ impl Segments {
                 }
             }
         }
+        // Names that a crash takes back are dealt with at the next opening.
         segments.next = if last > active { Next::Ready } else { Next::Unknown };
-        disk.sync_dir()?;
         Ok(segments)
     }
 

@@ -122,6 +122,21 @@ fn a_first_opening_interrupted_anywhere_is_begun_again() {
     assert!(interrupted > 100, "{interrupted} openings were interrupted");
 }
 
+/// A process ends before it has synced the folder; the next one sees names that are not
+/// durable, and must make them so before it acknowledges anything.
+#[test]
+fn names_seen_in_the_cache_only_are_made_durable_first() {
+    for (after, seed) in (0..5).flat_map(|after| (0..20).map(move |seed| (after, seed))) {
+        let disk = MemoryDisk::new();
+        disk.fail(DiskOperation::SyncDir, after);
+        open_wal(&disk).unwrap_err();
+        let (mut wal, _) = open_wal(&disk).unwrap();
+        commit(&mut wal, &records(&[record(1, 1, "kept")]));
+        disk.crash(&mut Prng::named(seed, "crash"));
+        assert_eq!(open_wal(&disk).unwrap().1.last_index, Some(1), "{after} {seed}");
+    }
+}
+
 #[test]
 fn a_folder_whose_files_are_gone_is_refused() {
     let mut disk = MemoryDisk::new();

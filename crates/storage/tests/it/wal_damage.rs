@@ -71,6 +71,7 @@ fn the_last_batch_torn_at_every_byte_is_cut_or_whole() {
         torn.create(&file).unwrap();
         torn.set_len(&file, 4096).unwrap();
         torn.write_at(&file, 0, &new[..cut]).unwrap();
+        let cut_off = torn.fork();
         let (mut wal, recovered) = open_wal(&torn).unwrap();
         if cut < last {
             assert_eq!((contents(&wal), recovered.meta), (expected.clone(), meta.clone()));
@@ -79,6 +80,9 @@ fn the_last_batch_torn_at_every_byte_is_cut_or_whole() {
         } else {
             assert_eq!((contents(&wal), &recovered.meta), (all.clone(), &batch.meta));
         }
+        // Cutting never takes the last whole batch, from which the numbers go on.
+        open_wal(&cut_off).unwrap().0.cut_before(u64::MAX).unwrap();
+        assert_eq!(open_wal(&cut_off).unwrap().1.last_index, wal.last_index());
         // The log goes on, with a smaller batch over the larger one.
         let next = contents(&wal).len() as u64 + 1;
         commit(&mut wal, &records(&[record(next, 30, "on")]));
