@@ -100,7 +100,7 @@ fn draw_message(prng: &mut Prng, term: Term, last: LogId) -> Message {
         7 => Body::AppendAccepted { matched: near(prng) },
         8 => Body::AppendRejected { prev: near(prng), have: id(prng), term_start: near(prng) },
         9 => Body::Heartbeat { commit: near(prng), round: prng.chance(1, 2).then_some(3) },
-        9 => {
+        10 => {
             Body::HeartbeatReply { round: prng.below(9), received: near(prng), matched: near(prng) }
         }
         11 => Body::ReadRequest { read: prng.next_u64().into(), incarnation: 0 },
