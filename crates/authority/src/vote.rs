@@ -1,9 +1,10 @@
-//! Statements of the finality rounds as signed bytes: one form only, bound to one election.
+//! Statements of the finality rounds as signed bytes: one form only, bound to one manifest by its
+//! fingerprint, so that nothing said under one authority set counts under another.
 
-use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use ballot::signature::{PublicKey, SigningKey};
 
 /// Domain separation of round statements from cosignatures, entries and refusals.
-const TAG: &[u8] = b"quorate/v1/round\0";
+const TAG: &str = "quorate/round/v1";
 
 /// Bytes of an encoded statement.
 const STATEMENT_BYTES: usize = 1 + 8 + 4 + 4 + 1 + 8 + 32;
@@ -70,15 +71,14 @@ pub struct Statement {
 }
 
 impl Statement {
-    /// Signs it for one election.
-    pub fn sign(&self, election: &[u8; 16], author: u8, signing: &SigningKey) -> Vote {
-        let signature = signing.sign(&self.message(election, author)).to_bytes();
+    /// Signs it for the election with this manifest.
+    pub fn sign(&self, fingerprint: &[u8; 32], author: u8, key: &SigningKey) -> Vote {
+        let signature = key.sign(TAG, &self.message(fingerprint, author));
         Vote { author, statement: *self, signature }
     }
 
-    fn message(&self, election: &[u8; 16], author: u8) -> Vec<u8> {
-        let mut message = TAG.to_vec();
-        message.extend_from_slice(election);
+    fn message(&self, fingerprint: &[u8; 32], author: u8) -> Vec<u8> {
+        let mut message = fingerprint.to_vec();
         message.push(author);
         self.encode(&mut message);
         message
@@ -124,7 +124,7 @@ impl Statement {
 /// A signed statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vote {
-    /// Index of the authority.
+    /// Place of the authority in the manifest, from 0.
     pub author: u8,
     /// What it says.
     pub statement: Statement,
@@ -150,13 +150,13 @@ impl Vote {
         Some(Self { author: bytes[STATEMENT_BYTES], statement, signature })
     }
 
-    /// Whether the author's key signed it for this election.
-    pub fn verify(&self, election: &[u8; 16], authorities: &[VerifyingKey]) -> bool {
-        let message = self.statement.message(election, self.author);
-        let signature = Signature::from_bytes(&self.signature);
+    /// Whether the author's key signed it for the election with this manifest.
+    #[must_use]
+    pub fn verify(&self, fingerprint: &[u8; 32], authorities: &[PublicKey]) -> bool {
+        let message = self.statement.message(fingerprint, self.author);
         authorities
             .get(usize::from(self.author))
-            .is_some_and(|verifying| verifying.verify_strict(&message, &signature).is_ok())
+            .is_some_and(|key| key.verify(TAG, &message, &self.signature).is_ok())
     }
 }
 
@@ -211,13 +211,14 @@ impl Certificate {
     }
 
     /// Whether at least `votes` different authorities signed `ready` for it.
-    pub fn verify(&self, election: &[u8; 16], authorities: &[VerifyingKey], votes: usize) -> bool {
+    #[must_use]
+    pub fn verify(&self, fingerprint: &[u8; 32], authorities: &[PublicKey], votes: usize) -> bool {
         let statement = self.ready();
         self.signatures.len() >= votes
             && self.signatures.windows(2).all(|pair| pair[0].0 < pair[1].0)
             && self.signatures.iter().all(|(author, signature)| {
                 let vote = Vote { author: *author, statement, signature: *signature };
-                vote.verify(election, authorities)
+                vote.verify(fingerprint, authorities)
             })
     }
 
@@ -241,18 +242,18 @@ fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
 mod tests {
     use super::*;
 
-    const ELECTION: [u8; 16] = [7; 16];
+    const ELECTION: [u8; 32] = [7; 32];
 
     fn statement(kind: Kind, value: Option<Value>, valid_round: Option<u32>) -> Statement {
         Statement { height: 5, round: 2, kind, value, valid_round }
     }
 
     fn signing(author: u8) -> SigningKey {
-        SigningKey::from_bytes(&[author + 1; 32])
+        SigningKey::from_seed(&[author + 1; 32])
     }
 
-    fn authorities() -> Vec<VerifyingKey> {
-        (0..4).map(|author| signing(author).verifying_key()).collect()
+    fn authorities() -> Vec<PublicKey> {
+        (0..4).map(|author| signing(author).public()).collect()
     }
 
     #[test]
@@ -267,7 +268,7 @@ mod tests {
             let bytes = vote.encode();
             assert_eq!(Vote::decode(&bytes), Some(vote.clone()));
             assert!(vote.verify(&ELECTION, &authorities()));
-            assert!(!vote.verify(&[8; 16], &authorities()), "another election");
+            assert!(!vote.verify(&[8; 32], &authorities()), "another election");
             for bit in 0..bytes.len() * 8 {
                 let mut changed = bytes.clone();
                 changed[bit / 8] ^= 1 << (bit % 8);

@@ -1,3 +1,5 @@
 //! Tests through the public door.
 
+mod cluster;
+mod machine;
 mod rounds;

@@ -1,0 +1,210 @@
+//! The own copy against what the store holds: follow it, or put back what it lost.
+//!
+//! Entries up to the *floor*, the last one below a final or guarded size, stay as they are here:
+//! where the store shows nothing or something else, the own bytes are put back. Above it nothing is
+//! promised yet: where the store shows something else it is followed, and where it shows nothing
+//! the own entries are put back, because their voters were told "ordered".
+//!
+//! Every repair is a transaction that compares what was read, so two authorities that repair at
+//! once, or an append in between, do no harm: the loser reads again.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+use election::keys::{self, Key};
+use kv::api::{
+    Compare, CompareResult, CompareTarget, Error, KeyRange, KeyValue, PutRequest, Request,
+    Response, TxnOperation, TxnRequest,
+};
+
+use super::Seat;
+use crate::{
+    desk::{Desk, Purpose, SeatCall},
+    journal::Record,
+};
+
+/// Most entries in one transaction.
+const ENTRIES_MAX: usize = 100;
+/// Most bytes of entries in one transaction.
+const BYTES_MAX: usize = 1024 * 1024;
+/// Reads that end before a hole below the head until the head is set back to the hole. Whoever
+/// holds the missing entry has put it back by then.
+const HOLES_MAX: u8 = 3;
+
+/// Entries to put back.
+#[derive(Debug)]
+pub(super) struct Repair {
+    /// Numbers, with the revision at which the store's own bytes were written (0 for none).
+    numbers: VecDeque<(u64, i64)>,
+    /// Value under `head` when it was read.
+    head: Option<Bytes>,
+    /// What it becomes.
+    new_head: u64,
+    /// What it becomes if the transaction under way succeeds; `None` when none is.
+    sent: Option<Bytes>,
+}
+
+impl Seat {
+    /// Compares the store's entries with the own ones.
+    pub(super) fn compare(
+        &mut self,
+        found: BTreeMap<u64, KeyValue>,
+        head: Option<Bytes>,
+        desk: &mut Desk,
+    ) {
+        let floor = self.floor();
+        let stored_head = head.as_ref().and_then(|value| keys::decode_head(value)).unwrap_or(0);
+        self.reader.head = stored_head;
+        let mut numbers = VecDeque::new();
+        let mut replaced = None;
+        for number in 1..=self.copy.position() {
+            let own = self.copy.entry(number);
+            match found.get(&number) {
+                None => numbers.push_back((number, 0)),
+                Some(kv) if Some(&kv.value) == own => {}
+                Some(kv) if number <= floor => numbers.push_back((number, kv.mod_revision)),
+                Some(_) => {
+                    replaced = Some(number);
+                    break;
+                }
+            }
+        }
+        if let Some(&(first, _)) = numbers.front() {
+            let count = numbers.len();
+            let what = format!("{count} entries from {first} on are lost or changed in the store");
+            desk.alarm(self.election, format!("{what}; putting back the own ones"));
+        }
+        let dropped = replaced.map_or(Vec::new(), |number| self.give_up_from(number, desk));
+        let next = self.copy.position() + 1;
+        let adopted: Vec<Bytes> =
+            (next..).map_while(|number| Some(found.get(&number)?.value.clone())).collect();
+        self.adopt(&adopted, desk);
+        self.order_again(&dropped, desk);
+        self.plan_repair(numbers, head, stored_head, desk);
+    }
+
+    fn plan_repair(
+        &mut self,
+        numbers: VecDeque<(u64, i64)>,
+        head: Option<Bytes>,
+        stored_head: u64,
+        desk: &mut Desk,
+    ) {
+        let position = self.copy.position();
+        let hole = stored_head > position;
+        self.holes = if hole { self.holes + 1 } else { 0 };
+        let mut new_head = stored_head.max(position);
+        if self.holes >= HOLES_MAX {
+            let what = format!("entry {} of {stored_head} is nowhere; going on", position + 1);
+            desk.alarm(self.election, what);
+            self.holes = 0;
+            new_head = position;
+        }
+        self.repair = None;
+        if !numbers.is_empty() || new_head != stored_head {
+            self.repair = Some(Repair { numbers, head, new_head, sent: None });
+        }
+    }
+
+    /// Another order is the store's now: follow it. Returns what is given up.
+    fn give_up_from(&mut self, number: u64, desk: &mut Desk) -> Vec<Bytes> {
+        assert!(number > self.floor(), "entry {number} must stay");
+        let what = format!("the store shows another entry {number} than before; following it");
+        desk.alarm(self.election, what);
+        let dropped: Vec<Bytes> = (number..=self.copy.position())
+            .filter_map(|number| self.copy.entry(number).cloned())
+            .collect();
+        desk.persist(self.election, &Record::Cut { from: number });
+        self.copy.cut(number, &mut desk.rng);
+        self.forget_unbacked_cosignatures();
+        dropped
+    }
+
+    /// Takes entries into the own copy.
+    pub(super) fn adopt(&mut self, batch: &[Bytes], desk: &mut Desk) {
+        if batch.is_empty() {
+            return;
+        }
+        let from = self.copy.position() + 1;
+        let entries = batch.to_vec();
+        desk.persist(self.election, &Record::Entries { from, entries });
+        self.copy.append(batch, &mut desk.rng);
+        self.reader.head = self.reader.head.max(self.copy.position());
+        self.on_folded(from, desk);
+    }
+
+    /// Sends the next repair, if there is one to send.
+    pub(super) fn repair_on(&mut self, desk: &mut Desk) {
+        let election = self.election;
+        let Some(repair) = self.repair.as_mut().filter(|repair| repair.sent.is_none()) else {
+            return;
+        };
+        let mut compare = vec![head_is(election, repair.head.as_ref())];
+        let mut success = Vec::new();
+        let mut bytes = 0;
+        let mut through =
+            repair.head.as_ref().and_then(|head| keys::decode_head(head)).unwrap_or(0);
+        while let Some(&(number, mod_revision)) = repair.numbers.front() {
+            let entry = self.copy.entry(number).expect("only a comparison cuts the copy").clone();
+            bytes += entry.len();
+            if success.len() == ENTRIES_MAX || (bytes > BYTES_MAX && !success.is_empty()) {
+                break;
+            }
+            let key = Bytes::from(Key::Entry(number).of(election));
+            compare.push(was_written_at(key.clone(), mod_revision));
+            success.push(put(key, entry));
+            through = through.max(number);
+            repair.numbers.pop_front();
+        }
+        if repair.numbers.is_empty() && repair.new_head < through {
+            // The hole is given up: whatever lies behind it will be written over.
+            through = repair.new_head;
+            compare.push(was_written_at(Key::Entry(through + 1).of(election).into(), 0));
+        }
+        let head = Bytes::copy_from_slice(&keys::encode_head(through));
+        success.push(put(Key::Head.of(election).into(), head.clone()));
+        repair.sent = Some(head);
+        let request = Request::Txn(TxnRequest { compare, success, failure: Vec::new() });
+        desk.call(Purpose::Seat(election, SeatCall::Repair), request);
+    }
+
+    pub(super) fn on_repaired(&mut self, result: Result<Response, Error>, desk: &mut Desk) {
+        let Some(repair) = &mut self.repair else { return };
+        let Some(head) = repair.sent.take() else { return };
+        match result {
+            Ok(Response::Txn(reply)) if reply.succeeded => {
+                self.reader.saw_revision(reply.header.revision);
+                repair.head = Some(head.clone());
+                if repair.numbers.is_empty() {
+                    self.repair = None;
+                }
+                self.on_head(&head);
+            }
+            _ => {
+                self.repair = None;
+                self.read_again(desk);
+            }
+        }
+    }
+}
+
+/// The head has this value, or does not exist.
+pub(super) fn head_is(election: election::ElectionId, value: Option<&Bytes>) -> Compare {
+    let key = Bytes::from(Key::Head.of(election));
+    match value {
+        Some(value) => compare(key, CompareTarget::Value(value.clone())),
+        None => compare(key, CompareTarget::Create(0)),
+    }
+}
+
+fn was_written_at(key: Bytes, mod_revision: i64) -> Compare {
+    compare(key, CompareTarget::Mod(mod_revision))
+}
+
+fn compare(key: Bytes, target: CompareTarget) -> Compare {
+    Compare { range: KeyRange::single(key), result: CompareResult::Equal, target }
+}
+
+pub(super) fn put(key: Bytes, value: Bytes) -> TxnOperation {
+    TxnOperation::Put(PutRequest { key, value, ..PutRequest::default() })
+}

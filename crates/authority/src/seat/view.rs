@@ -1,0 +1,130 @@
+//! What a gateway may see of an election.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use election::{Archive, Draft, ElectionId, Fold, Refusal, SignedRefusal};
+use ledger::{Receipt, SignedCheckpoint};
+
+use super::Seat;
+use crate::rounds::Leaves;
+
+/// Read access to one election, as this authority knows it now.
+#[derive(Clone, Copy)]
+pub struct ElectionView<'a> {
+    seat: &'a Seat,
+}
+
+impl<'a> ElectionView<'a> {
+    pub(crate) fn new(seat: &'a Seat) -> Self {
+        Self { seat }
+    }
+
+    /// The election's name.
+    pub fn id(self) -> ElectionId {
+        self.seat.election
+    }
+
+    /// The fold over everything ordered: phase, manifest, turnout, tally, leaves, tree.
+    pub fn fold(self) -> &'a Fold {
+        self.seat.copy.fold()
+    }
+
+    /// Number of the last entry held here, 0 for none.
+    pub fn position(self) -> u64 {
+        self.seat.copy.position()
+    }
+
+    /// The head of the order as far as known; above [`position`](Self::position) while this
+    /// authority catches up.
+    pub fn head(self) -> u64 {
+        self.seat.reader.head.max(self.position())
+    }
+
+    /// An entry by number, from 1, accepted or not.
+    pub fn entry(self, number: u64) -> Option<&'a Bytes> {
+        self.seat.copy.entry(number)
+    }
+
+    /// The leaf an entry became, or why it became none.
+    pub fn outcome(self, number: u64) -> Option<&'a Result<u64, Refusal>> {
+        self.seat.copy.outcome(number)
+    }
+
+    /// The draft with the administrator's signature, once one is stored.
+    pub fn draft(self) -> Option<(Draft, [u8; 64])> {
+        self.seat.setup.draft()
+    }
+
+    /// The roll's chunks stored before sealing, by number.
+    pub fn roll_chunks(self) -> &'a BTreeMap<u16, Bytes> {
+        &self.seat.setup.roll
+    }
+
+    /// The key ceremony's messages stored before sealing, by round and trustee.
+    pub fn ceremony_messages(self) -> &'a BTreeMap<(u8, u8), Bytes> {
+        &self.seat.setup.ceremony
+    }
+
+    /// Leaves that are final: a quorum has cosigned them.
+    pub fn final_size(self) -> u64 {
+        self.seat.finality.last_final().map_or(0, |value| value.size)
+    }
+
+    /// The newest checkpoint cosigned by a quorum.
+    pub fn final_checkpoint(self) -> Option<SignedCheckpoint> {
+        self.seat.finality.final_checkpoint()
+    }
+
+    /// Every checkpoint cosigned by a quorum, ascending, with all cosignatures known here.
+    pub fn checkpoints(self) -> Vec<SignedCheckpoint> {
+        self.seat.finality.checkpoints().collect()
+    }
+
+    /// The receipt of a final leaf, with `extra` bytes for its holder.
+    pub fn receipt(self, leaf: u64, extra: Vec<u8>) -> Option<Receipt> {
+        let checkpoint = self.final_checkpoint()?;
+        let size = checkpoint.checkpoint.size;
+        let path = self.fold().tree().inclusion(leaf, size)?;
+        Some(Receipt { extra, index: leaf, path, checkpoint })
+    }
+
+    /// The archive of everything final.
+    pub fn archive(self) -> Option<Archive> {
+        let size = usize::try_from(self.final_size()).ok()?;
+        let leaves = self.fold().leaves().get(..size)?.to_vec();
+        Some(Archive { leaves, checkpoints: self.checkpoints() })
+    }
+
+    /// Signed refusals of an entry, by authority.
+    pub fn refusals(self, entry: u64) -> Option<&'a BTreeMap<u8, SignedRefusal>> {
+        self.seat.refusals.get(&entry)
+    }
+
+    /// Signed refusals of ordered entries with this ballot.
+    pub fn refusals_of_ballot(self, hash: &[u8; 32]) -> Vec<&'a SignedRefusal> {
+        let all = self.seat.refusals.values().flat_map(BTreeMap::values);
+        all.filter(|refusal| refusal.ballot_hash == *hash).collect()
+    }
+
+    /// Height and round of finality.
+    pub fn round(self) -> (u64, u32) {
+        (self.seat.finality.height(), self.seat.finality.round())
+    }
+
+    /// Whether everything held here is final and everything ordered is held here.
+    pub fn is_settled(self) -> bool {
+        let copy = &self.seat.copy;
+        self.head() == self.position() && self.final_size() == copy.size()
+    }
+
+    /// Whether the store is being followed; false while it cannot be reached or is read anew.
+    pub fn is_following(self) -> bool {
+        self.seat.reader.is_current()
+    }
+
+    /// Entries taken in here that are not ordered yet.
+    pub fn waiting(self) -> usize {
+        self.seat.intake.waiting()
+    }
+}
