@@ -27,10 +27,10 @@ fn main() -> ExitCode {
     }
     let good = match command {
         Command::Run { seeds, first_seed, mutant } => {
-            report::run(first_seed, seeds, options(mutant.as_deref()))
+            report::run(first_seed, seeds, options(false, mutant.as_deref()))
         }
         Command::Replay { seed, dump, mutant } => {
-            report::replay(seed, Options { dump, ..options(mutant.as_deref()) })
+            report::replay(seed, options(dump, mutant.as_deref()))
         }
         Command::Mutants { seeds, first_seed } => mutants(first_seed, seeds),
     };
@@ -38,14 +38,13 @@ fn main() -> ExitCode {
 }
 
 #[cfg(feature = "mutants")]
-fn options(name: Option<&str>) -> Options {
-    let mutant = name.and_then(mutants::by_name);
-    Options { mutant, ..Options::default() }
+fn options(dump: bool, name: Option<&str>) -> Options {
+    Options { dump, mutant: name.and_then(mutants::by_name) }
 }
 
 #[cfg(not(feature = "mutants"))]
-fn options(_: Option<&str>) -> Options {
-    Options::default()
+fn options(dump: bool, _: Option<&str>) -> Options {
+    Options { dump }
 }
 
 #[cfg(feature = "mutants")]

@@ -142,7 +142,7 @@ impl Swarm {
     pub fn of(seed: u64) -> Self {
         let random = &mut Prng::named(seed, "swarm");
         let members = *random.pick(&[3, 3, 3, 3, 3, 5, 5, 5, 4, 2, 1, 7]).unwrap_or(&3);
-        let patience_ns = random.between(400, 1200) * MILLI;
+        let patience_ns = random.between(300, 900) * MILLI;
         let latency_min = random.between(50_000, 500_000);
         let sync_min = random.between(20_000, 400_000);
         Self {
@@ -161,11 +161,11 @@ impl Swarm {
             },
             sync: Span::new(sync_min, sync_min + log_uniform(random, 10_000, 8 * MILLI)),
             apply: Span::new(1_000, log_uniform(random, 10_000, 3 * MILLI)),
-            sessions: random.between(48, 96) as usize,
-            think_ns: random.between(200, 450) * MILLI,
+            sessions: random.between(64, 96) as usize,
+            think_ns: random.between(350, 650) * MILLI,
             patience_ns,
             keys: log_uniform(random, 2, 64),
-            value_bytes_max: log_uniform(random, 32, 4 << 10),
+            value_bytes_max: log_uniform(random, 32, 2 << 10),
             faults: classes(random, members),
             fault_every_ns: random.between(320, 480) * MILLI,
             fault: Span::new(30 * MILLI, random.between(600, 3000) * MILLI),

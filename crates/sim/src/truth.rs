@@ -246,7 +246,8 @@ impl MemberTruth {
     }
 
     fn on_persisted(&mut self, ticket: Ticket) {
-        while let Some(order) = self.pending.pop_front_if(|order| order.ticket <= ticket) {
+        while self.pending.front().is_some_and(|order| order.ticket <= ticket) {
+            let Some(order) = self.pending.pop_front() else { return };
             self.durable.carry_out(&order);
             if let Some(hard_state) = order.hard_state {
                 self.take_hard_state(hard_state);
