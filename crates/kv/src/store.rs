@@ -24,6 +24,12 @@ use crate::range::range;
 use crate::session::Sessions;
 use crate::txn;
 
+/// Most bytes of keys and values that one command may change. What a command does is one record,
+/// and a record must fit into a segment of the value log with room to spare: without a bound that
+/// all members share, one deletion of very many keys would stop them all. A request above it is
+/// refused with [`Error::RequestTooLarge`]; the keys of an ended lease go in several ticks.
+pub const CHANGES_BYTES_MAX: usize = 16 << 20;
+
 /// This member cannot go on: its store failed. The state is as before the command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -85,6 +91,12 @@ impl Plan {
             self.groups.push(changes);
         }
         self
+    }
+
+    /// Refuses what would not fit into a record.
+    fn check_size(self) -> Result<Self, Stop> {
+        let size: usize = self.groups.iter().flatten().map(size_bytes).sum();
+        if size > CHANGES_BYTES_MAX { Err(Error::RequestTooLarge.into()) } else { Ok(self) }
     }
 
     fn with_delta(mut self, delta: Delta) -> Self {
@@ -189,7 +201,7 @@ impl<B: Backing> Kv<B> {
             return Ok(Applied { origin, result, events: Vec::new(), duplicate: true });
         }
         let planned = match &envelope.body {
-            Body::Write(request) => self.plan(request),
+            Body::Write(request) => self.plan(request).and_then(Plan::check_size),
             Body::Advance { elapsed_ms, term: leader_term } => {
                 Ok(self.plan_advance(*elapsed_ms, *leader_term == term))
             }
@@ -382,8 +394,17 @@ impl<B: Backing> Kv<B> {
         let elapsed_ms = elapsed_ms.min(ADVANCE_MS_MAX);
         let clock_ms = self.leases.clock_ms().saturating_add(elapsed_ms);
         plan = plan.with_delta(Delta::Clock(clock_ms));
+        let mut bytes_left = CHANGES_BYTES_MAX;
         for id in self.leases.ended_at(clock_ms) {
-            plan = plan.with_changes(self.deletions_of(id)).with_delta(Delta::Ended { id });
+            let mut changes = self.deletions_of(id);
+            let all = changes.len();
+            changes.truncate(count_within(&changes, &mut bytes_left));
+            let is_all = changes.len() == all;
+            plan = plan.with_changes(changes);
+            if !is_all {
+                break;
+            }
+            plan = plan.with_delta(Delta::Ended { id });
         }
         plan
     }
@@ -413,6 +434,25 @@ impl<B: Backing> Kv<B> {
         }
         Ok(events)
     }
+}
+
+fn size_bytes(change: &Change) -> usize {
+    match change {
+        Change::Put { key, value, .. } => key.len() + value.len(),
+        Change::Delete { key } => key.len(),
+    }
+}
+
+/// How many of `changes` fit into `bytes_left`, which they then use up.
+fn count_within(changes: &[Change], bytes_left: &mut usize) -> usize {
+    let fits = |change: &&Change| match bytes_left.checked_sub(size_bytes(change)) {
+        Some(left) => {
+            *bytes_left = left;
+            true
+        }
+        None => false,
+    };
+    changes.iter().take_while(fits).count()
 }
 
 fn with_term(mut response: Response, raft_term: u64) -> Response {

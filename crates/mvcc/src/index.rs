@@ -38,7 +38,11 @@ pub(crate) struct History(Vec<Version>);
 impl History {
     /// The newest version at or below revision `at` unless it is a deletion.
     pub(crate) fn live_at(&self, at: i64) -> Option<Found> {
-        let end = self.0.partition_point(|version| version.main <= at);
+        let end = match self.0.last() {
+            // Nearly every read is of the newest version; a key written often has many.
+            Some(newest) if newest.main <= at => self.0.len(),
+            Some(_) | None => self.0.partition_point(|version| version.main <= at),
+        };
         self.found(end.checked_sub(1)?).filter(|found| found.version.number > 0)
     }
 

@@ -1,6 +1,7 @@
 //! The store from outside: golden scripts, and one store against another.
 
 mod damage;
+mod limits;
 mod model;
 mod random;
 mod script;
