@@ -65,12 +65,14 @@ errors! {
     KeyNotFound, InvalidArgument, NotApplied, "etcdserver: key not found";
     ValueProvided, InvalidArgument, NotApplied, "etcdserver: value is provided";
     LeaseProvided, InvalidArgument, NotApplied, "etcdserver: lease is provided";
-    TooManyOperations, InvalidArgument, NotApplied, "etcdserver: too many operations in txn request";
+    TooManyOperations, InvalidArgument, NotApplied,
+        "etcdserver: too many operations in txn request";
     DuplicateKey, InvalidArgument, NotApplied, "etcdserver: duplicate key given in txn request";
     InvalidSortOption, InvalidArgument, NotApplied, "etcdserver: invalid sort option";
     RequestTooLarge, InvalidArgument, NotApplied, "etcdserver: request is too large";
     Compacted, OutOfRange, NotApplied, "etcdserver: mvcc: required revision has been compacted";
-    FutureRevision, OutOfRange, NotApplied, "etcdserver: mvcc: required revision is a future revision";
+    FutureRevision, OutOfRange, NotApplied,
+        "etcdserver: mvcc: required revision is a future revision";
     LeaseTtlTooLarge, OutOfRange, NotApplied, "etcdserver: too large lease TTL";
     NoSpace, ResourceExhausted, NotApplied, "etcdserver: mvcc: database space exceeded";
     TooManyRequests, ResourceExhausted, NotApplied, "etcdserver: too many requests";
