@@ -309,8 +309,8 @@ impl Fold {
 
     fn judge_first(&self, entry: &Entry<'_>) -> Result<Change, Refusal> {
         let Body::Manifest { manifest, signature } = entry.body else {
-            let sentence =
-                format!("The first leaf must be the manifest, not a {}.", entry.body.kind().name());
+            let kind = entry.body.kind().name();
+            let sentence = format!("The first leaf must be the manifest; this entry is: {kind}.");
             return Err(Refusal::new(code::NO_MANIFEST, sentence));
         };
         let charter = Charter::new(self.election, manifest, &signature)?;
@@ -380,7 +380,8 @@ impl Fold {
             Stage::Closed(_) => "closed",
             Stage::Published(..) => "finished",
         };
-        let sentence = format!("A {} has no place now: the election is {phase}.", kind.name());
+        let sentence =
+            format!("This entry ({}) has no place now: the election is {phase}.", kind.name());
         Refusal::new(code::WRONG_PHASE, sentence)
     }
 

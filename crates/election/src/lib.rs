@@ -19,6 +19,7 @@ mod fold;
 mod id;
 pub mod keys;
 pub mod manifest;
+pub mod receipt;
 pub mod refusal;
 pub mod roll;
 #[cfg(any(test, feature = "testing"))]

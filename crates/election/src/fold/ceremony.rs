@@ -114,7 +114,6 @@ fn bad(sentence: impl Into<String>) -> Refusal {
     Refusal::new(code::BAD_CEREMONY, sentence)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "used as a function with map_err")]
 fn refuse(error: CeremonyError) -> Refusal {
-    bad(format!("In the key ceremony, {error}."))
+    bad(format!("{error}."))
 }

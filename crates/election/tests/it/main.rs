@@ -1,0 +1,7 @@
+//! The election's rules through their public door.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod golden;
+mod manifest;
+mod properties;
+mod vectors;

@@ -1,0 +1,177 @@
+//! What must hold for any entries in any order.
+
+use bytes::Bytes;
+use election::{
+    Body, Fold, Refusal, Revote,
+    testing::{ElectionBuilder, TestElection, TestRng, choose, choose_all},
+};
+use proptest::prelude::*;
+
+const VOTERS: usize = 4;
+
+/// One thing that may be appended.
+#[derive(Clone, Debug)]
+enum Move {
+    /// The voter's next ballot.
+    Vote { voter: usize, option: u16 },
+    /// A ballot at any place of the chain.
+    Fork { voter: usize, seq: u32 },
+    /// An earlier entry again.
+    Again { back: usize },
+    /// An earlier entry with one bit changed.
+    Damaged { back: usize, at: usize, bit: u8 },
+    /// The last ballot inside an entry of another authority.
+    Resent { by: u8 },
+    /// The closing entry.
+    Close,
+}
+
+fn moves() -> impl Strategy<Value = Vec<Move>> {
+    let vote = (0..VOTERS, 0..3u16).prop_map(|(voter, option)| Move::Vote { voter, option });
+    let fork = (0..VOTERS, 0..3u32).prop_map(|(voter, seq)| Move::Fork { voter, seq });
+    let again = (0..6usize).prop_map(|back| Move::Again { back });
+    let damaged = (0..3usize, any::<usize>(), 0..8u8).prop_map(|(back, at, bit)| Move::Damaged {
+        back,
+        at,
+        bit,
+    });
+    let resent = (1..=3u8).prop_map(|by| Move::Resent { by });
+    let one = prop_oneof![
+        6 => vote, 2 => fork, 1 => again, 2 => damaged, 1 => resent, 1 => Just(Move::Close)
+    ];
+    proptest::collection::vec(one, 1..14)
+}
+
+fn entries(election: &mut TestElection, moves: &[Move]) -> Vec<Bytes> {
+    let mut entries = election.setup_entries();
+    entries.push(election.opening());
+    let mut last_ballot = Vec::new();
+    for one in moves {
+        let back = |back: &usize| entries[entries.len() - 1 - back % entries.len()].clone();
+        let entry = match one {
+            Move::Vote { voter, option } => {
+                last_ballot = election.cast(*voter, &[choose(*option), choose_all(&[0, 1])]);
+                election.entry(&Body::Ballot(&last_ballot))
+            }
+            Move::Fork { voter, seq } => {
+                let prev = election.chains[*voter].1;
+                let ballot = election.cast_at(*voter, *seq, prev, &[choose(0), choose(2)]);
+                election.entry(&Body::Ballot(&ballot))
+            }
+            Move::Again { back: at } => back(at),
+            Move::Damaged { back: which, at, bit } => {
+                let mut bytes = back(which).to_vec();
+                let at = at % bytes.len();
+                bytes[at] ^= 1 << bit;
+                Bytes::from(bytes)
+            }
+            Move::Resent { by } => election.entry_by(*by, 29_900_001, &Body::Ballot(&last_ballot)),
+            Move::Close => election.closing(),
+        };
+        entries.push(entry);
+    }
+    entries
+}
+
+fn fold_one_by_one(election: &TestElection, entries: &[Bytes]) -> (Fold, Vec<Option<Refusal>>) {
+    let mut fold = Fold::new(election.id());
+    let verdicts = entries.iter().map(|entry| fold.push(entry).err()).collect();
+    (fold, verdicts)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn batches_give_the_verdicts_of_single_entries(
+        seed in 0..1000u64, moves in moves(), split in 0..30usize, revote in any::<bool>(),
+    ) {
+        let mut election = ElectionBuilder::new(seed)
+            .voters(VOTERS as u32)
+            .define(|d| d.revote = if revote { Revote::LastCounts } else { Revote::Off })
+            .build();
+        let entries = entries(&mut election, &moves);
+        let (one, verdicts) = fold_one_by_one(&election, &entries);
+
+        let mut rng = TestRng::new(seed, "weights");
+        let mut batched = Fold::new(election.id());
+        let (left, right) = entries.split_at(split.min(entries.len()));
+        let mut together = batched.push_batch(left, &mut rng);
+        together.extend(batched.push_batch(right, &mut rng));
+        let together: Vec<_> = together.into_iter().map(Result::err).collect();
+        prop_assert_eq!(&together, &verdicts);
+        prop_assert_eq!(batched.tree().root(), one.tree().root());
+        prop_assert_eq!(batched.counted(), one.counted());
+
+        // The state depends on the leaves alone.
+        let (again, verdicts) = fold_one_by_one(&election, one.leaves());
+        prop_assert!(verdicts.iter().all(Option::is_none));
+        prop_assert_eq!(again.tree().root(), one.tree().root());
+        prop_assert_eq!(again.turnout(), one.turnout());
+        prop_assert_eq!(again.phase(), one.phase());
+        prop_assert_eq!(again.encrypted_tally(), one.encrypted_tally());
+    }
+}
+
+#[test]
+fn what_was_checked_before_ordering_is_accepted_and_not_checked_again() {
+    let mut election = ElectionBuilder::new(8).voters(3).build();
+    let mut run = election.open();
+    let good = election.cast(0, &[choose(0), choose(0)]);
+    let mut bad = election.cast(1, &[choose(0), choose(0)]);
+    let at = bad.len() - 80;
+    bad[at] ^= 1;
+    let unready = election.cast_at(2, 1, [1; 32], &[choose(0), choose(0)]);
+    let mut rng = TestRng::new(8, "weights");
+    let checked = run.fold.check_ballots(&[&good, &bad, &unready], &mut rng);
+    let codes: Vec<_> = checked.iter().map(|one| one.as_ref().err().map(|r| r.code)).collect();
+    assert_eq!(codes, [None, Some("bad-signature"), Some("broken-chain")]);
+    let checked = checked[0].as_ref().unwrap();
+    assert_eq!(checked.credential, election.credentials[0].public().to_bytes());
+    let accepted = run.push(election.entry(&Body::Ballot(&good))).unwrap();
+    assert_eq!(run.fold.find_tracker(&checked.tracker), Some(accepted.leaf_index));
+    let state = run.fold.credential_state(&checked.credential).unwrap();
+    assert_eq!((state.seq, state.hash), (0, checked.hash));
+    assert_eq!(run.fold.check_ballot(&good, &mut rng).unwrap_err().leaf, Some(accepted.leaf_index));
+}
+
+#[test]
+fn a_copied_ciphertext_is_refused_even_under_another_credential() {
+    // The copier cannot prove anything about the ciphertexts, but they are weeded before that.
+    let mut election = ElectionBuilder::new(9).voters(2).build();
+    let mut run = election.open();
+    let original = election.cast(0, &[choose(0), choose(0)]);
+    run.push(election.entry(&Body::Ballot(&original))).unwrap();
+    let mut copy = election.cast(1, &[choose(1), choose(1)]);
+    copy[102..166].copy_from_slice(&original[102..166]);
+    let refusal = run.push(election.entry(&Body::Ballot(&copy))).unwrap_err();
+    assert_eq!(refusal.code, "repeated-ciphertext");
+    let mut doubled = election.cast_at(1, 0, [0; 32], &[choose(1), choose(1)]);
+    doubled.copy_within(102..134, 166);
+    let refusal = run.push(election.entry(&Body::Ballot(&doubled))).unwrap_err();
+    assert_eq!(refusal.code, "repeated-ciphertext");
+}
+
+#[test]
+fn every_bit_of_a_ballot_entry_counts() {
+    let mut election =
+        ElectionBuilder::new(10).voters(1).define(|d| drop(d.contests.pop())).build();
+    let mut run = election.open();
+    let ballot = election.cast(0, &[choose(1)]);
+    let entry = election.entry(&Body::Ballot(&ballot));
+    for at in 0..entry.len() {
+        for xor in [1, 0x80, 0xff] {
+            let mut other = entry.to_vec();
+            other[at] ^= xor;
+            assert!(run.fold.push(&Bytes::from(other)).is_err(), "byte {at} xor {xor}");
+            // Even when the appender signs the changed ballot.
+            if let Some(inside) = at.checked_sub(7).filter(|at| *at < ballot.len()) {
+                let mut other = ballot.clone();
+                other[inside] ^= xor;
+                let refused = run.fold.push(&election.entry(&Body::Ballot(&other))).is_err();
+                assert!(refused, "ballot byte {inside} xor {xor}");
+            }
+        }
+    }
+    run.fold.push(&entry).unwrap();
+}
