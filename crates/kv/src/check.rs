@@ -118,7 +118,9 @@ fn check_txn(request: &TxnRequest, operations_left: usize) -> Result<(), Error> 
 /// of a nested transaction exclude each other and may put the same key. A branch's own deletions
 /// count against everything in it, but those of a nested transaction only against what comes
 /// after it, and against the branch's own puts: among neighbours, "delete, then put" is refused
-/// and "put, then delete" is not. That asymmetry is etcd's, and its clients may rely on it.
+/// and "put, then delete" is not. A deletion without an end ("from this key on", "all keys")
+/// counts against nothing: such a transaction replaces everything at once. Both oddities are
+/// etcd's (seen on 3.5.1), and its clients may rely on them.
 #[derive(Default)]
 struct Touched<'a> {
     puts: BTreeSet<&'a [u8]>,
@@ -157,7 +159,8 @@ impl<'a> Touched<'a> {
     }
 
     fn put(&mut self, key: &'a [u8]) -> Result<(), Error> {
-        let is_deleted = self.deletes.iter().any(|range| range.contains(key));
+        let deletes = |range: &&KeyRange| range.range_end[..] != [0] && range.contains(key);
+        let is_deleted = self.deletes.iter().any(deletes);
         if is_deleted || !self.puts.insert(key) { Err(Error::DuplicateKey) } else { Ok(()) }
     }
 }

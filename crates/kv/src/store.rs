@@ -321,7 +321,9 @@ impl<B: Backing> Kv<B> {
         let mut draft = Draft::new(&self.store);
         match request {
             Request::Put(request) => {
-                txn::check_put(request, &draft, &self.leases)?;
+                // A single put and one inside a transaction are checked in another order, so that
+                // the refusal is the one etcd gives.
+                txn::check_lease(request, &self.leases)?;
                 let response = Response::Put(txn::put(request, &mut draft)?);
                 Ok(Plan::answer(response).with_changes(draft.into_changes()))
             }

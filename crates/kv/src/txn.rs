@@ -107,7 +107,10 @@ pub(crate) fn check<B: Backing>(
             TxnOperation::Range(request) => {
                 revision_of(request, draft)?;
             }
-            TxnOperation::Put(request) => check_put(request, draft, leases)?,
+            TxnOperation::Put(request) => {
+                check_kept(request, draft)?;
+                check_lease(request, leases)?;
+            }
             TxnOperation::DeleteRange(_) => {}
             TxnOperation::Txn(request) => check(request, next(&mut nested), draft, leases)?,
         }
@@ -119,15 +122,17 @@ fn next<'a>(nested: &mut impl Iterator<Item = &'a Path>) -> &'a Path {
     nested.next().expect("a path has one step for each nested transaction of its branch")
 }
 
-/// Refuses a put that names a lease that is not there, or keeps what is not there.
-pub(crate) fn check_put<B: Backing>(
+/// Refuses a put that names a lease that is not there.
+pub(crate) fn check_lease(request: &PutRequest, leases: &Leases) -> Result<(), Stop> {
+    let is_known = request.lease == 0 || leases.is_alive(request.lease);
+    if is_known { Ok(()) } else { Err(Error::LeaseNotFound.into()) }
+}
+
+/// Refuses a put that keeps a value or a lease that is not there.
+pub(crate) fn check_kept<B: Backing>(
     request: &PutRequest,
     draft: &Draft<'_, B>,
-    leases: &Leases,
 ) -> Result<(), Stop> {
-    if request.lease != 0 && !leases.is_alive(request.lease) {
-        return Err(Error::LeaseNotFound.into());
-    }
     let keeps = request.ignore_value || request.ignore_lease;
     if keeps && draft.get(&request.key)?.is_none() {
         return Err(Error::KeyNotFound.into());
@@ -159,11 +164,13 @@ pub(crate) fn execute<B: Backing>(
     Ok(TxnResponse { header: Header::default(), succeeded: path.succeeded, responses })
 }
 
-/// Executes one put that [`check_put`] let through.
+/// Executes one put that was checked before the transaction. A key that it keeps may be gone by
+/// now, deleted by the transaction itself; then the whole transaction is refused.
 pub(crate) fn put<B: Backing>(
     request: &PutRequest,
     draft: &mut Draft<'_, B>,
 ) -> Result<PutResponse, Stop> {
+    check_kept(request, draft)?;
     let before = draft.get(&request.key)?;
     let needs_value = request.prev_kv || request.ignore_value;
     let before_kv = match &before {

@@ -222,7 +222,30 @@ impl<'a> Draft<'a> {
     /// The outermost transaction: one whose nested ones compare with the same state.
     fn txn(&mut self, request: &TxnRequest) -> Result<TxnResponse, Error> {
         let before = self.keys.clone();
+        self.check(request, &before)?;
         self.txn_on(request, &before)
+    }
+
+    /// What is refused by the state before, on the branches that will run.
+    fn check(&self, request: &TxnRequest, before: &Keys) -> Result<(), Error> {
+        let succeeded = request.compare.iter().all(|compare| holds(compare, before));
+        for operation in if succeeded { &request.success } else { &request.failure } {
+            match operation {
+                TxnOperation::Put(put) => {
+                    let keeps = put.ignore_value || put.ignore_lease;
+                    if keeps && !before.contains_key(&put.key) {
+                        return Err(Error::KeyNotFound);
+                    }
+                    if put.lease != 0 && !self.model.leases.contains_key(&put.lease) {
+                        return Err(Error::LeaseNotFound);
+                    }
+                }
+                TxnOperation::Range(range) => drop(self.range(range)?),
+                TxnOperation::Txn(nested) => self.check(nested, before)?,
+                TxnOperation::DeleteRange(_) => {}
+            }
+        }
+        Ok(())
     }
 
     fn txn_on(&mut self, request: &TxnRequest, before: &Keys) -> Result<TxnResponse, Error> {
