@@ -78,7 +78,8 @@ impl fmt::Display for ArchiveError {
                 write!(f, "archive: checkpoint {number} is not larger than the one before it")
             }
             Self::Checksum => f.write_str(
-                "archive: the checksum at the end is wrong: something outside the leaves is damaged",
+                "archive: the checksum at the end is wrong: something outside the leaves is \
+                 damaged",
             ),
         }
     }

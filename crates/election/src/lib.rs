@@ -33,5 +33,5 @@ pub use fold::{Accepted, Blocker, CheckedBallot, CredentialState, Fold, Outcome,
 pub use id::{ElectionId, ElectionIdError};
 pub use manifest::{Act, Authority, Draft, Endorser, Manifest, Trustee};
 pub use refusal::{Refusal, SignedRefusal};
-pub use roll::{Roll, RollError, RollSummary, Voter};
+pub use roll::{Classes, Roll, RollError, RollSummary, Voter};
 pub use wire::DecodeError;

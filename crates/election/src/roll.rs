@@ -175,20 +175,31 @@ impl Roll {
     }
 
     /// How many voters each class (group, weight) has.
-    pub fn classes(&self) -> BTreeMap<(u8, u32), usize> {
-        let mut classes = BTreeMap::new();
-        for voter in &self.voters {
-            *classes.entry((voter.group, voter.weight)).or_default() += 1;
-        }
+    pub fn classes(&self) -> Classes {
+        let mut classes = Classes::default();
+        self.voters.iter().for_each(|voter| classes.add(voter));
         classes
+    }
+}
+
+/// Voters of the same group and weight, counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Classes(BTreeMap<(u8, u32), usize>);
+
+impl Classes {
+    fn add(&mut self, voter: &Voter) {
+        *self.0.entry((voter.group, voter.weight)).or_default() += 1;
+    }
+
+    /// Voters by (group, weight).
+    pub fn counts(&self) -> &BTreeMap<(u8, u32), usize> {
+        &self.0
     }
 
     /// The class with the fewest voters, if one has fewer than [`SMALL_CLASS`].
-    pub fn smallest_class(&self) -> Option<((u8, u32), usize)> {
-        self.classes()
-            .into_iter()
-            .min_by_key(|(_, count)| *count)
-            .filter(|(_, count)| *count < SMALL_CLASS)
+    pub fn smallest(&self) -> Option<((u8, u32), usize)> {
+        let smallest = self.0.iter().min_by_key(|(_, count)| **count);
+        smallest.map(|(class, count)| (*class, *count)).filter(|(_, count)| *count < SMALL_CLASS)
     }
 }
 
@@ -248,6 +259,7 @@ fn check_voter(voter: &Voter, position: usize) -> Result<(), RollError> {
 pub(crate) struct RollBuilder {
     voters: Vec<Voter>,
     chunks: Vec<[u8; 32]>,
+    classes: Classes,
 }
 
 /// Why a chunk is refused.
@@ -290,7 +302,13 @@ impl RollBuilder {
     /// Adds a checked chunk.
     pub(crate) fn add(&mut self, bytes: &[u8], voters: Vec<Voter>) {
         self.chunks.push(sha256(&[bytes]));
+        voters.iter().for_each(|voter| self.classes.add(voter));
         self.voters.extend(voters);
+    }
+
+    /// Classes of what has come so far.
+    pub(crate) fn classes(&self) -> &Classes {
+        &self.classes
     }
 
     /// What the manifest would have to say about what has come so far.
@@ -403,8 +421,8 @@ mod tests {
     #[test]
     fn small_classes_are_found() {
         let roll = Roll::new(voters(120)).unwrap();
-        assert_eq!(roll.smallest_class(), None);
+        assert_eq!(roll.classes().smallest(), None);
         let roll = Roll::new(voters(119)).unwrap();
-        assert_eq!(roll.smallest_class(), Some(((2, 2), 19)));
+        assert_eq!(roll.classes().smallest(), Some(((2, 2), 19)));
     }
 }

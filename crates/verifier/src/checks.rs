@@ -1,7 +1,9 @@
 //! The numbered checks.
 
+use std::collections::BTreeSet;
+
 use election::{Archive, Manifest, Phase, Refusal, entry::Kind, refusal::code};
-use ledger::{Policy, Tree};
+use ledger::{AuthorityKey, Policy, Tree};
 
 use crate::{
     entries::{Outcome, Refused, first_manifest},
@@ -250,8 +252,9 @@ fn compare_trust(trust: &Policy, manifest: Option<&Manifest>) -> Result<String, 
             trust.origin()
         ));
     }
-    let named = manifest.authorities.iter().map(|authority| &authority.key);
-    if !named.eq(trust.authorities()) {
+    let named = manifest.authorities.iter().map(|authority| key_of(&authority.key));
+    let trusted = trust.authorities().iter().map(key_of);
+    if named.collect::<BTreeSet<_>>() != trusted.collect() {
         return Err("The manifest names other authorities than the trust file.".to_owned());
     }
     if usize::from(manifest.faulty) != trust.faulty() {
@@ -262,6 +265,11 @@ fn compare_trust(trust: &Policy, manifest: Option<&Manifest>) -> Result<String, 
         ));
     }
     Ok(format!("{} authorities, quorum {}.", trust.authorities().len(), trust.quorum()))
+}
+
+/// Name and bytes of a key: what makes two of them the same, in whatever order they are listed.
+fn key_of(key: &AuthorityKey) -> (&str, &[u8; 32]) {
+    (key.name(), key.public())
 }
 
 /// The check that a refused leaf fails.

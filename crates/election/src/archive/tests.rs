@@ -1,3 +1,5 @@
+//! Archives come back byte for byte, and damage is located.
+
 use super::*;
 use crate::testing::{ElectionBuilder, choose};
 

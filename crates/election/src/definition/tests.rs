@@ -1,3 +1,5 @@
+//! Each rule of a definition is told with its field.
+
 use super::*;
 
 fn sample() -> Definition {

@@ -192,7 +192,7 @@ impl Setup {
         if self.charter.manifest.definition.accept_small_classes {
             return None;
         }
-        let ((group, weight), voters) = self.roll.build().smallest_class()?;
+        let ((group, weight), voters) = self.roll.classes().smallest()?;
         Some(Blocker::SmallClass { group, weight, voters })
     }
 

@@ -1,3 +1,5 @@
+//! Quorums, the trust file's one text, and what makes a checkpoint final.
+
 use super::*;
 use crate::{AuthoritySigner, Checkpoint, Hash};
 
