@@ -122,6 +122,11 @@ impl SimDisk {
         self.0.borrow_mut().fuse = Some(operations);
     }
 
+    /// Whether a fuse is lit, burnt down or not.
+    pub fn is_burning(&self) -> bool {
+        self.0.borrow().fuse.is_some()
+    }
+
     /// Whether the fuse has burnt down: the process is dead.
     pub fn is_blown(&self) -> bool {
         self.0.borrow().fuse == Some(0)

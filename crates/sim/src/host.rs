@@ -94,6 +94,12 @@ impl Host {
         }
     }
 
+    /// A machine of its own with only what is durable on this one.
+    pub(crate) fn durable_copy(&self, swarm: &Swarm) -> Self {
+        let (log_disk, state_disk) = (self.log_disk.durable_copy(), self.state_disk.durable_copy());
+        Self { log_disk, state_disk, ..Self::new(0, self.member, swarm) }
+    }
+
     /// Starts a process on the folders as they are.
     ///
     /// # Errors

@@ -205,6 +205,8 @@ pub fn chain_of(before: u64, entry: &Entry) -> u64 {
 pub struct MemberTruth {
     /// Whether its process runs.
     pub up: bool,
+    /// Whether the last start found the durable log, perhaps with some later orders.
+    pub found_its_log: bool,
     /// Its role.
     pub role: RoleName,
     /// Its term.
@@ -227,6 +229,7 @@ impl MemberTruth {
     fn new() -> Self {
         Self {
             up: false,
+            found_its_log: true,
             role: RoleName::Follower,
             term: Term::new(0),
             commit: LogIndex::ZERO,
@@ -255,9 +258,11 @@ impl MemberTruth {
         }
     }
 
-    /// The platter may hold more than was synced: as many whole orders as survived.
+    /// The platter may hold more than was synced: as many orders as survived.
     fn on_opened(&mut self, recovered: &Recovered) {
-        self.durable = self.survived(recovered).unwrap_or_else(|| self.durable.clone());
+        let survived = self.survived(recovered);
+        self.found_its_log = survived.is_some();
+        self.durable = survived.unwrap_or_else(|| self.durable.clone());
         self.take_hard_state(recovered.hard_state);
         self.pending.clear();
         self.ordered = self.durable.clone();
@@ -266,16 +271,28 @@ impl MemberTruth {
     }
 
     /// The durable log with some first ones of the unfinished orders carried out, if one of
-    /// these is what was recovered; `None` when the platter holds something else.
+    /// these is what was recovered; `None` when the platter holds something else. Of an order too
+    /// large for one segment the cut and some first entries may have survived.
     pub fn survived(&self, recovered: &Recovered) -> Option<Chain> {
         let mut log = self.durable.clone();
-        let mut orders = self.pending.iter();
-        loop {
+        if is_recovered(&log, recovered) {
+            return Some(log);
+        }
+        for order in &self.pending {
+            if let Some(from) = order.truncate_from {
+                log.truncate_from(from);
+            }
+            for entry in &order.entries {
+                if is_recovered(&log, recovered) {
+                    return Some(log);
+                }
+                log.push(entry);
+            }
             if is_recovered(&log, recovered) {
                 return Some(log);
             }
-            log.carry_out(orders.next()?);
         }
+        None
     }
 }
 
@@ -405,11 +422,12 @@ mod tests {
     }
 
     #[test]
-    fn only_whole_orders_may_survive_a_crash() {
+    fn only_a_beginning_of_the_orders_may_survive_a_crash() {
         let mut truth = Truth::new(1);
         let orders = [
             order(1, None, vec![entry(1, 1), entry(1, 2)]),
             order(2, Some(2), vec![entry(2, 2), entry(2, 3)]),
+            order(3, None, vec![entry(2, 4)]),
         ];
         for persist in &orders {
             truth.see(&Fact::Ordered { member: 0, persist }).expect("orders are taken");
@@ -420,8 +438,9 @@ mod tests {
         let survives = |entries: &[Entry]| truth.members[0].survived(&log_of(entries)).is_some();
         assert!(survives(&[entry(1, 1), entry(1, 2)]));
         assert!(survives(&[entry(1, 1), entry(2, 2), entry(2, 3)]));
-        assert!(!survives(&[entry(1, 1)]), "a durable entry is gone");
-        assert!(!survives(&[entry(1, 1), entry(2, 2)]), "half an order survived");
+        assert!(survives(&[entry(1, 1), entry(2, 2)]));
+        assert!(!survives(&[]), "a durable entry is gone");
+        assert!(!survives(&[entry(1, 1), entry(1, 2), entry(2, 3)]), "a cut was left out");
         assert!(!survives(&[entry(1, 1), entry(3, 2)]), "nobody wrote that");
     }
 }

@@ -63,12 +63,10 @@ impl Checker for NoRegress {
                     );
                     return violated("R8", text);
                 }
-                // The truth took the recovered log over only if it is the durable one with some
-                // first unfinished orders.
-                if truth.members[*member].durable.last_id() != recovered.last {
+                if !truth.members[*member].found_its_log {
                     let text = format!(
                         "member {} restarts with a log that ends at {}, which is neither its \
-                         durable log (up to {}) nor one with later orders whole",
+                         durable log (up to {}) nor that with some later orders",
                         member + 1,
                         recovered.last,
                         seen.durable_last

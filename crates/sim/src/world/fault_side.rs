@@ -2,11 +2,13 @@
 
 use kv::api::{Error, KeyRange, RangeRequest, Request, Response};
 
+use raft::Recovered;
+
 use super::{Answer, Event, World};
 use crate::check::{Violation, violated};
 use crate::disk::PowerCut;
 use crate::faults::{Fault, FaultId};
-use crate::host::{Host, SlowDisk};
+use crate::host::SlowDisk;
 use crate::time::{MILLI, Nanos};
 use crate::truth::{Fact, Member};
 
@@ -164,36 +166,23 @@ impl World {
 
     /// Opens what is durable on the platter of `member`, as after losing everything else.
     pub(super) fn check_platter(&mut self, member: Member) -> Result<(), Violation> {
-        let host = &self.hosts[member];
-        let copy = Host {
-            member,
-            log_disk: host.log_disk.durable_copy(),
-            state_disk: host.state_disk.durable_copy(),
-            clock: host.clock,
-            life: 0,
-            process: None,
-            paused_until: 0,
-            slow: std::collections::BTreeMap::new(),
-            burst: 0,
-            failures_known: 0,
-        };
-        match self.open(&copy) {
-            Ok((_, recovered)) if self.truth.members[member].survived(&recovered).is_some() => {
-                Ok(())
-            }
-            Ok((_, recovered)) => violated(
-                "R6",
-                format!(
-                    "the platter of member {} holds a log up to {}, its syncs promised {}",
-                    member + 1,
-                    recovered.last,
-                    self.truth.members[member].durable.last_id()
-                ),
-            ),
-            Err(why) => violated(
-                "R6",
-                format!("the platter of member {} cannot be opened: {why}", member + 1),
-            ),
+        let copy = self.hosts[member].durable_copy(&self.swarm);
+        let (process, recovered) = self.open(&copy).map_err(|why| Violation {
+            rule: "R6",
+            text: format!("the platter of member {} cannot be opened: {why}", member + 1),
+        })?;
+        let tail = self.whole_log(member, &process)?;
+        let recovered = Recovered { tail, ..recovered };
+        let truth = &self.truth.members[member];
+        if truth.survived(&recovered).is_none() {
+            let text = format!(
+                "the platter of member {} holds a log up to {}, its syncs promised {}",
+                member + 1,
+                recovered.last,
+                truth.durable.last_id()
+            );
+            return violated("R6", text);
         }
+        Ok(())
     }
 }

@@ -21,6 +21,9 @@ const READ_MAX_NS: Nanos = MILLI;
 /// Most ticks a woken process makes up for at once.
 const BURST_TICKS_MAX: u64 = 500;
 
+/// One of so many starts reads its whole log back for the checkers.
+const READ_BACK_EVERY: u64 = 8;
+
 /// Bytes the log prepares ahead when it has nothing else to do.
 const IDLE_BYTES: u64 = 4096;
 
@@ -56,6 +59,7 @@ impl World {
                 return violated("R8", text);
             }
         };
+        self.tell_opened(member, &process, recovered)?;
         let host = &mut self.hosts[member];
         host.life += 1;
         host.process = Some(process);
@@ -63,7 +67,39 @@ impl World {
         self.figures.starts += 1;
         let first = self.random.below(tick);
         self.queue.after(first, Event::Ticked { member, life });
-        self.tell(&Fact::Opened { member, recovered: &recovered })
+        Ok(())
+    }
+
+    /// What the new process found: its log, now and then read back to its first entry, and the
+    /// state it will go on from.
+    fn tell_opened(
+        &mut self,
+        member: Member,
+        process: &Process,
+        recovered: Recovered,
+    ) -> Result<(), Violation> {
+        let mut recovered = recovered;
+        if self.random.chance(1, READ_BACK_EVERY) && !self.hosts[member].log_disk.is_burning() {
+            recovered.tail = self.whole_log(member, process)?;
+        }
+        self.tell(&Fact::Opened { member, recovered: &recovered })?;
+        let (through, digest) = (recovered.applied, process.digest());
+        let revision = process.state.kv().revision();
+        self.tell(&Fact::Applied { member, through, revision, digest })
+    }
+
+    /// Every entry on the disk of `process`, from the first on.
+    pub(super) fn whole_log(
+        &self,
+        member: Member,
+        process: &Process,
+    ) -> Result<Vec<raft::Entry>, Violation> {
+        match process.log.recovered(raft::LogIndex::ZERO) {
+            Ok(whole) => Ok(whole.tail),
+            Err(why) => {
+                violated("R8", format!("member {} cannot read its log back: {why}", member + 1))
+            }
+        }
     }
 
     /// Dead before it lived; perhaps the power goes as well.
