@@ -168,6 +168,10 @@ impl<'a> Run<'a> {
             }
         }
         let note = self.archive.final_checkpoint();
+        let origin = self.manifest.as_ref().map(Manifest::origin);
+        if origin.as_ref().is_some_and(|origin| *origin != note.checkpoint.origin) {
+            return Err(format!("They signed another log, {}.", note.checkpoint.origin));
+        }
         let signers = policy.verify(note).map_err(|error| format!("{error}."))?;
         let names: Vec<&str> =
             signers.iter().map(|number| policy.authorities()[number - 1].name()).collect();

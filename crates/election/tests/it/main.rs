@@ -4,4 +4,6 @@
 mod golden;
 mod manifest;
 mod properties;
+mod robustness;
+mod setup;
 mod vectors;

@@ -187,3 +187,20 @@ fn an_uncovered_tail_is_refused() {
     archive.checkpoints.pop();
     assert_eq!(blamed(&verify(&encode(&archive), Some(&finished.trust))), (3, None));
 }
+
+#[test]
+fn checkpoints_of_another_log_do_not_count() {
+    let (election, finished) = sample(8);
+    let mut archive = Archive::decode(&finished.archive).unwrap();
+    let mut checkpoint = archive.final_checkpoint().checkpoint.clone();
+    checkpoint.origin = "vote.example/e/another".to_owned();
+    let mut note = SignedCheckpoint::unsigned(checkpoint.clone());
+    for signer in &election.signers {
+        note.add(signer.key(), &signer.cosign(&checkpoint, 60));
+    }
+    archive.checkpoints = vec![note];
+    let keys = finished.trust.authorities().to_vec();
+    let below = Policy::new(OriginRule::Below("vote.example/e".into()), keys, 0).unwrap();
+    assert_eq!(blamed(&verify(&encode(&archive), Some(&below))), (4, None));
+    assert_eq!(blamed(&verify(&encode(&archive), None)), (4, None));
+}
