@@ -185,8 +185,9 @@ impl ElectionBuilder {
         let appenders = numbers
             .zip(&seeds)
             .map(|(index, seed)| Appender { index, key: SigningKey::from_seed(seed) });
+        let credential_seeds: Vec<[u8; 32]> = (0..self.voters).map(|_| rng.bytes()).collect();
         let credentials: Vec<Credential> =
-            (0..self.voters).map(|_| Credential::generate(&mut rng)).collect();
+            credential_seeds.iter().map(Credential::from_seed).collect();
         let voters = (0u32..).zip(&credentials).map(|(number, credential)| Voter {
             credential: credential.public().to_bytes(),
             weight: (self.weight)(number),
@@ -206,6 +207,7 @@ impl ElectionBuilder {
             signers,
             chains: vec![(0, [0; 32]); credentials.len()],
             credentials,
+            credential_seeds,
             roll,
             trustees: ceremony.secrets,
             secret_shares: ceremony.shares,
@@ -309,6 +311,8 @@ pub struct TestElection {
     pub signers: Vec<AuthoritySigner>,
     /// The voters, in the order of their numbers (not of the roll).
     pub credentials: Vec<Credential>,
+    /// Their Ed25519 seeds.
+    pub credential_seeds: Vec<[u8; 32]>,
     /// The roll.
     pub roll: Roll,
     /// The trustees' secrets, number 1 first.
@@ -458,6 +462,17 @@ impl TestElection {
         cast(&self.context, credential, seq, prev, &choices, &mut self.rng)
             .expect("the answers fit the contests")
             .into_bytes()
+    }
+
+    /// Signs a changed ballot again, as a voter who cheats would.
+    ///
+    /// # Panics
+    /// When there is no such voter or the ballot is shorter than a signature.
+    pub fn sign_again(&self, voter: usize, ballot: &mut [u8]) {
+        let (message, signature) =
+            ballot.split_last_chunk_mut::<64>().expect("a ballot ends with a signature");
+        let key = SigningKey::from_seed(&self.credential_seeds[voter]);
+        *signature = key.sign("quorate/ballot/v1/signature", message);
     }
 
     /// Casts, appends and accepts a ballot.

@@ -3,7 +3,7 @@
 //! `election` makes one (`seed voters trustees=m/t authorities=n/f revote=off weights=1,2
 //! minimum opens closes large-classes`); `setup` appends everything up to the endorsements;
 //! `append` any single entry; `vote` casts and appends; `again` appends the bytes of an earlier
-//! ballot; `phase`, `turnout`, `tally` look. Every entry takes `by=` and `stamp=`.
+//! ballot (`flip=` changes a byte first, `signed=` signs that again); `phase`, `turnout`, `tally` look. Every entry takes `by=` and `stamp=`.
 
 use std::collections::BTreeMap;
 
@@ -167,6 +167,7 @@ impl Script {
     fn vote(&mut self, command: &Command) -> Answered {
         let voter: usize = number(command, "voter", 0)?;
         let (by, stamp) = place(command)?;
+        let signed = command.named.contains_key("signed");
         let answers = command.args.iter().map(|arg| {
             let options = arg.split(',').filter(|one| !one.is_empty() && *one != "-");
             options.map(|one| one.parse().map_err(|_| format!("{arg}?"))).collect()
@@ -186,6 +187,9 @@ impl Script {
         if let Some(at) = flip {
             let length = ballot.len() as i64;
             ballot[usize::try_from((at + length) % length).unwrap()] ^= 1;
+        }
+        if signed {
+            election.sign_again(voter, &mut ballot);
         }
         let verdict = show(&fold.push(&election.entry_by(by, stamp, &Body::Ballot(&ballot))));
         if let Some(name) = command.named.get("as") {

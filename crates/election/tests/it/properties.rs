@@ -16,6 +16,8 @@ enum Move {
     Vote { voter: usize, option: u16 },
     /// A ballot at any place of the chain.
     Fork { voter: usize, seq: u32 },
+    /// A ballot changed by its own voter, and signed again.
+    Cheat { voter: usize, at: usize, bit: u8 },
     /// An earlier entry again.
     Again { back: usize },
     /// An earlier entry with one bit changed.
@@ -29,6 +31,11 @@ enum Move {
 fn moves() -> impl Strategy<Value = Vec<Move>> {
     let vote = (0..VOTERS, 0..3u16).prop_map(|(voter, option)| Move::Vote { voter, option });
     let fork = (0..VOTERS, 0..3u32).prop_map(|(voter, seq)| Move::Fork { voter, seq });
+    let cheat = (0..VOTERS, any::<usize>(), 0..8u8).prop_map(|(voter, at, bit)| Move::Cheat {
+        voter,
+        at,
+        bit,
+    });
     let again = (0..6usize).prop_map(|back| Move::Again { back });
     let damaged = (0..3usize, any::<usize>(), 0..8u8).prop_map(|(back, at, bit)| Move::Damaged {
         back,
@@ -37,7 +44,7 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
     });
     let resent = (1..=3u8).prop_map(|by| Move::Resent { by });
     let one = prop_oneof![
-        6 => vote, 2 => fork, 1 => again, 2 => damaged, 1 => resent, 1 => Just(Move::Close)
+        6 => vote, 2 => fork, 2 => cheat, 1 => again, 2 => damaged, 1 => resent, 1 => Just(Move::Close)
     ];
     proptest::collection::vec(one, 1..14)
 }
@@ -56,6 +63,14 @@ fn entries(election: &mut TestElection, moves: &[Move]) -> Vec<Bytes> {
             Move::Fork { voter, seq } => {
                 let prev = election.chains[*voter].1;
                 let ballot = election.cast_at(*voter, *seq, prev, &[choose(0), choose(2)]);
+                election.entry(&Body::Ballot(&ballot))
+            }
+            Move::Cheat { voter, at, bit } => {
+                let (seq, prev) = election.chains[*voter];
+                let mut ballot = election.cast_at(*voter, seq, prev, &[choose(0), choose(2)]);
+                let at = at % (ballot.len() - 64);
+                ballot[at] ^= 1 << bit;
+                election.sign_again(*voter, &mut ballot);
                 election.entry(&Body::Ballot(&ballot))
             }
             Move::Again { back: at } => back(at),
@@ -164,12 +179,17 @@ fn every_bit_of_a_ballot_entry_counts() {
             let mut other = entry.to_vec();
             other[at] ^= xor;
             assert!(run.fold.push(&Bytes::from(other)).is_err(), "byte {at} xor {xor}");
-            // Even when the appender signs the changed ballot.
+            // Even when the appender signs the changed ballot, and the voter too.
             if let Some(inside) = at.checked_sub(7).filter(|at| *at < ballot.len()) {
                 let mut other = ballot.clone();
                 other[inside] ^= xor;
                 let refused = run.fold.push(&election.entry(&Body::Ballot(&other))).is_err();
                 assert!(refused, "ballot byte {inside} xor {xor}");
+                if inside < ballot.len() - 64 {
+                    election.sign_again(0, &mut other);
+                    let refused = run.fold.push(&election.entry(&Body::Ballot(&other))).is_err();
+                    assert!(refused, "ballot byte {inside} xor {xor}, signed again");
+                }
             }
         }
     }
