@@ -1,0 +1,189 @@
+//! Casting, and what became of a ballot.
+
+use crate::runner::AskError;
+use crate::views::{BallotView, CredentialView};
+use crate::{Gateway, Problem, encoding, look};
+use authority::Answer;
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use ballot::Tracker;
+use election::{ElectionId, SignedRefusal};
+use serde::Deserialize;
+use std::time::Duration;
+
+/// Longest wait for finality in one request; the caller asks again after it.
+const WAIT_MAX: Duration = Duration::from_secs(20);
+
+/// How often a waiting request looks, when no notice wakes it.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// `?wait=final`.
+#[derive(Deserialize)]
+pub(crate) struct Wait {
+    wait: Option<String>,
+}
+
+/// Takes a ballot: 200 with the receipt when it is final, 202 when it is ordered.
+pub(crate) async fn cast(
+    State(gateway): State<Gateway>,
+    Path(id): Path<String>,
+    Query(wait): Query<Wait>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    let waits = match wait.wait.as_deref() {
+        None => false,
+        Some("final") => true,
+        Some(other) => {
+            return Err(Problem::malformed(format!("wait is '{other}'; it may be 'final'.")));
+        }
+    };
+    let ballot = body.map_err(|_| {
+        Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "ballot-too-large",
+            "A ballot has at most 65,535 bytes.",
+        )
+    })?;
+    let id = super::elections::parse_id(&id)?;
+    let hash = look::sha256(&ballot);
+    let answer = gateway.authority.submit(id, ballot).await?;
+    let (tracker, entry) = match answer {
+        Answer::Ordered { entry, tracker } => (tracker, Some(entry)),
+        Answer::AlreadyAccepted { tracker, .. } => (tracker, None),
+        other => return Err(refused(other)),
+    };
+    let state = gateway.follow(id, (tracker, hash), waits).await?;
+    let mut view = match state {
+        Followed::Leaf(view) => view,
+        Followed::NotYet => BallotView {
+            state: "ordered",
+            tracker: tracker.to_string(),
+            entry,
+            leaf: None,
+            receipt: None,
+        },
+        Followed::Refused(problem) => return Err(*problem),
+    };
+    view.entry = entry;
+    let is_final = view.receipt.is_some();
+    let code = if is_final { StatusCode::OK } else { StatusCode::ACCEPTED };
+    Ok((code, Json(view)).into_response())
+}
+
+/// What became of an ordered ballot.
+enum Followed {
+    Leaf(BallotView),
+    NotYet,
+    Refused(Box<Problem>),
+}
+
+impl Gateway {
+    /// Looks where the ballot stands; with `waits` until it is final, refused or time is up.
+    async fn follow(
+        &self,
+        id: ElectionId,
+        (tracker, hash): (Tracker, [u8; 32]),
+        waits: bool,
+    ) -> Result<Followed, Problem> {
+        let mut notices = self.authority.notices();
+        let deadline = tokio::time::Instant::now() + WAIT_MAX;
+        loop {
+            let found = self
+                .authority
+                .query(move |authority| {
+                    look::at(authority, id, |view| {
+                        (look::ballot(view, &tracker), look::refusal(view, &hash))
+                    })
+                })
+                .await?
+                .unwrap_or((None, None));
+            let followed = match found {
+                (Some(view), _) if view.receipt.is_some() => return Ok(Followed::Leaf(view)),
+                (Some(view), _) => Followed::Leaf(view),
+                (None, Some(refusal)) => {
+                    let problem = Problem::new(
+                        StatusCode::UNPROCESSABLE_ENTITY,
+                        refusal.code,
+                        refusal.sentence,
+                    );
+                    return Ok(Followed::Refused(Box::new(problem)));
+                }
+                (None, None) => Followed::NotYet,
+            };
+            if !waits || tokio::time::Instant::now() >= deadline {
+                return Ok(followed);
+            }
+            // Any notice may be about this ballot; looking is cheap.
+            let _ = tokio::time::timeout(LOOK_EVERY, notices.recv()).await;
+        }
+    }
+}
+
+fn refused(answer: Answer) -> Problem {
+    match answer {
+        Answer::Refused(refusal) => signed(&refusal),
+        Answer::Impossible(refusal) => {
+            Problem::new(StatusCode::CONFLICT, refusal.code, refusal.sentence)
+        }
+        Answer::Overloaded => AskError::Overloaded.into(),
+        Answer::UnknownElection => Problem::not_found("This node knows no such election."),
+        Answer::Unavailable(error) => Problem::unavailable(format!(
+            "The store did not take it ({error}). Send the same bytes again, to this or another \
+             node; they count once."
+        )),
+        Answer::Ordered { .. } | Answer::AlreadyAccepted { .. } | Answer::Done { .. } => {
+            Problem::unavailable("The authority gave an answer to something else.")
+        }
+    }
+}
+
+fn signed(refusal: &SignedRefusal) -> Problem {
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, refusal.code.clone(), refusal.sentence.clone())
+        .with_refusal(encoding::encode(&refusal.encode()))
+}
+
+/// The state of a ballot by its tracker.
+pub(crate) async fn state(
+    State(gateway): State<Gateway>,
+    Path((id, tracker)): Path<(String, String)>,
+) -> Result<Json<BallotView>, Problem> {
+    let parsed: Tracker = tracker.parse().map_err(|error| {
+        Problem::malformed(format!("'{tracker}' is no tracker ({error}); it has 20 characters."))
+    })?;
+    match gateway.look(&id, move |view| look::ballot(view, &parsed)).await? {
+        Some(view) => Ok(Json(view)),
+        None => Err(Problem::not_found(
+            "No accepted ballot has this tracker on this node. If it was just cast, ask again.",
+        )),
+    }
+}
+
+/// The chain of a credential: what the next ballot must follow.
+pub(crate) async fn credential(
+    State(gateway): State<Gateway>,
+    Path((id, key)): Path<(String, String)>,
+) -> Result<Json<CredentialView>, Problem> {
+    let parsed: [u8; 32] = hex::decode(&key)
+        .ok()
+        .and_then(|bytes| bytes.try_into().ok())
+        .ok_or_else(|| Problem::malformed("A credential is 64 hex digits."))?;
+    Ok(Json(gateway.look(&id, move |view| look::credential(view, &parsed)).await?))
+}
+
+impl From<AskError> for Problem {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::Overloaded => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "overloaded",
+                "Too many requests wait at this node. Send the same bytes again in a moment, or \
+                 to another node; they count once.",
+            ),
+            AskError::Stopped => Self::unavailable("This node is stopping; ask another one."),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! The public record: checkpoint, tiles, leaves, archive.
+
+use crate::views::{LeavesView, RefusedEntry, RoundsView};
+use crate::{Gateway, Problem, look};
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::header;
+use axum::response::IntoResponse;
+use serde::{Deserialize, Serialize};
+
+const BYTES: &str = "application/octet-stream";
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// Most leaves in one answer.
+const LEAVES_MAX: usize = 4096;
+
+pub(crate) async fn checkpoint(
+    State(gateway): State<Gateway>,
+    Path(id): Path<String>,
+) -> Result<impl IntoResponse, Problem> {
+    match gateway.look(&id, |view| view.final_checkpoint()).await? {
+        Some(note) => Ok(([(header::CONTENT_TYPE, TEXT)], note.to_string())),
+        None => Err(Problem::not_found("No checkpoint of this election is final yet.")),
+    }
+}
+
+pub(crate) async fn tile(
+    State(gateway): State<Gateway>,
+    Path((id, path)): Path<(String, String)>,
+) -> Result<impl IntoResponse, Problem> {
+    let wanted = format!("tile/{path}");
+    match gateway.look(&id, move |view| look::tile(view, &wanted)).await? {
+        Some(bytes) => Ok(([(header::CONTENT_TYPE, BYTES)], bytes)),
+        None => Err(Problem::not_found(format!("The ledger has no tile at tile/{path}."))),
+    }
+}
+
+/// Which leaves.
+#[derive(Deserialize)]
+pub(crate) struct Page {
+    #[serde(default)]
+    from: u64,
+    limit: Option<usize>,
+}
+
+pub(crate) async fn leaves(
+    State(gateway): State<Gateway>,
+    Path(id): Path<String>,
+    Query(page): Query<Page>,
+) -> Result<Json<LeavesView>, Problem> {
+    let limit = page.limit.unwrap_or(LEAVES_MAX).min(LEAVES_MAX);
+    Ok(Json(gateway.look(&id, move |view| look::leaves(view, page.from, limit)).await?))
+}
+
+pub(crate) async fn rounds(
+    State(gateway): State<Gateway>,
+    Path(id): Path<String>,
+) -> Result<Json<RoundsView>, Problem> {
+    Ok(Json(gateway.look(&id, look::rounds).await?))
+}
+
+/// See `GET …/refusals`.
+#[derive(Serialize)]
+pub(crate) struct Refusals {
+    refusals: Vec<RefusedEntry>,
+}
+
+pub(crate) async fn refusals(
+    State(gateway): State<Gateway>,
+    Path(id): Path<String>,
+) -> Result<Json<Refusals>, Problem> {
+    Ok(Json(Refusals { refusals: gateway.look(&id, look::refusals).await? }))
+}
+
+pub(crate) async fn archive(
+    State(gateway): State<Gateway>,
+    Path(id): Path<String>,
+) -> Result<impl IntoResponse, Problem> {
+    match gateway.look(&id, |view| view.archive()).await? {
+        Some(archive) => Ok(([(header::CONTENT_TYPE, BYTES)], archive.encode())),
+        None => Err(Problem::not_found("Nothing of this election is final yet.")),
+    }
+}
+
+/// The authorities' keys and quorum as this node knows them. Whoever verifies compares them with
+/// what was published elsewhere.
+pub(crate) async fn trust(
+    State(gateway): State<Gateway>,
+    Path(id): Path<String>,
+) -> Result<impl IntoResponse, Problem> {
+    let policy = gateway
+        .look(&id, |view| view.fold().manifest().map(|manifest| manifest.policy()))
+        .await?
+        .ok_or_else(|| Problem::not_found("The manifest of this election is not sealed yet."))?
+        .map_err(|error| Problem::unavailable(format!("The manifest has no policy: {error}")))?;
+    Ok(([(header::CONTENT_TYPE, TEXT)], policy.to_string()))
+}

@@ -1,0 +1,78 @@
+//! What this node is.
+
+use crate::views::{AuthorityView, NodeView};
+use crate::{Gateway, Problem, openapi};
+use axum::Json;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{Html, IntoResponse};
+use kv::api::{KeyRange, RangeRequest, Request, Response};
+use serde::Serialize;
+
+/// Where authorities publish their keys; `election::keys::authority` adds the number.
+const AUTHORITY_PREFIX: &[u8] = b"\0q/authority/";
+
+/// See `GET /api/v1`.
+#[derive(Serialize)]
+pub(crate) struct About {
+    service: &'static str,
+    version: String,
+    node: u64,
+    openapi: &'static str,
+}
+
+pub(crate) async fn about(State(gateway): State<Gateway>) -> Json<About> {
+    let facts = &gateway.node;
+    Json(About {
+        service: "quorate",
+        version: facts.version.clone(),
+        node: facts.node,
+        openapi: "/api/v1/openapi.json",
+    })
+}
+
+pub(crate) async fn openapi() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], openapi::DOCUMENT)
+}
+
+pub(crate) async fn page(State(gateway): State<Gateway>) -> Html<String> {
+    Html(format!(
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Quorate</title>\
+         <h1>Quorate node {}</h1><p>This node serves the <a href=\"/api/v1\">HTTP API</a>; \
+         <a href=\"/api/v1/elections\">elections</a>, <a href=\"/api/v1/openapi.json\">OpenAPI \
+         document</a>.</p>",
+        gateway.node.node
+    ))
+}
+
+pub(crate) async fn node(State(gateway): State<Gateway>) -> Result<Json<NodeView>, Problem> {
+    let status = gateway.client.call(Request::Status).await;
+    let Ok(Response::Status(status)) = status else {
+        return Err(Problem::unavailable("The store of this node does not answer."));
+    };
+    let facts = &gateway.node;
+    Ok(Json(NodeView {
+        node: facts.node,
+        version: facts.version.clone(),
+        authority_key: facts.authority_key.clone(),
+        leader: status.leader,
+        term: status.header.raft_term,
+        revision: status.header.revision,
+        authorities: authorities(&gateway).await?,
+    }))
+}
+
+/// The keys that authorities published in the store.
+async fn authorities(gateway: &Gateway) -> Result<Vec<AuthorityView>, Problem> {
+    let range = KeyRange::prefix(AUTHORITY_PREFIX);
+    let request = RangeRequest { range, serializable: true, ..RangeRequest::default() };
+    let Ok(Response::Range(found)) = gateway.client.call(Request::Range(request)).await else {
+        return Err(Problem::unavailable("The store of this node does not answer."));
+    };
+    let view = |kv: &kv::api::KeyValue| {
+        let index = election::keys::parse_authority(&kv.key)?;
+        let vkey = String::from_utf8(kv.value.to_vec()).ok()?;
+        Some(AuthorityView { index, vkey })
+    };
+    Ok(found.kvs.iter().filter_map(view).collect())
+}

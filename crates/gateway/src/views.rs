@@ -1,0 +1,271 @@
+//! What callers are shown, as JSON.
+
+use crate::encoding;
+use election::{Blocker, Definition, Phase, Rule, Turnout};
+use serde::Serialize;
+
+/// `GET /node`.
+#[derive(Debug, Serialize)]
+pub(crate) struct NodeView {
+    pub(crate) node: u64,
+    pub(crate) version: String,
+    /// Verifier key of this node's authority.
+    pub(crate) authority_key: String,
+    /// Store role as this node sees it.
+    pub(crate) leader: Option<u64>,
+    pub(crate) term: u64,
+    pub(crate) revision: i64,
+    /// Authorities that published their keys in the store.
+    pub(crate) authorities: Vec<AuthorityView>,
+}
+
+/// One authority.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct AuthorityView {
+    pub(crate) index: u8,
+    pub(crate) vkey: String,
+}
+
+/// One line of `GET /elections`.
+#[derive(Debug, Serialize)]
+pub(crate) struct ElectionSummary {
+    pub(crate) id: String,
+    pub(crate) title: Option<String>,
+    pub(crate) phase: &'static str,
+    pub(crate) leaves: u64,
+    pub(crate) final_size: u64,
+}
+
+/// `GET /elections/{id}`.
+#[derive(Debug, Serialize)]
+pub(crate) struct ElectionDetail {
+    #[serde(flatten)]
+    pub(crate) summary: ElectionSummary,
+    /// What keeps the election from opening, as sentences.
+    pub(crate) blockers: Vec<String>,
+    pub(crate) definition: Option<DefinitionView>,
+    /// Canonical bytes of the draft, base64.
+    pub(crate) draft: Option<String>,
+    /// SHA-256 of the manifest, hex, once it is sealed.
+    pub(crate) fingerprint: Option<String>,
+    /// Key that ballots are encrypted to, hex.
+    pub(crate) joint_key: Option<String>,
+    /// The authorities of the manifest.
+    pub(crate) authorities: Vec<AuthorityView>,
+    pub(crate) quorum: Option<usize>,
+    pub(crate) turnout: TurnoutView,
+    /// Entries ordered so far.
+    pub(crate) entries: u64,
+    /// Trustees whose decryption share is on the ledger.
+    pub(crate) shares: Vec<u8>,
+    pub(crate) result: Option<ResultView>,
+    /// Whether everything ordered is held and final on this node.
+    pub(crate) settled: bool,
+}
+
+/// Questions and rules.
+#[derive(Debug, Serialize)]
+pub(crate) struct DefinitionView {
+    pub(crate) title: String,
+    pub(crate) contests: Vec<ContestView>,
+    pub(crate) trustees: Vec<String>,
+    pub(crate) threshold: u8,
+    pub(crate) opens: Option<u32>,
+    pub(crate) closes: Option<u32>,
+    pub(crate) revote: &'static str,
+    pub(crate) issuer: &'static str,
+    pub(crate) minimum_ballots: u32,
+    pub(crate) test: bool,
+}
+
+/// One question.
+#[derive(Debug, Serialize)]
+pub(crate) struct ContestView {
+    pub(crate) title: String,
+    pub(crate) kind: &'static str,
+    pub(crate) min: u16,
+    pub(crate) max: u16,
+    /// Options in ballot order, the blank one included.
+    pub(crate) options: Vec<String>,
+}
+
+/// How many have voted.
+#[derive(Debug, Serialize)]
+pub(crate) struct TurnoutView {
+    pub(crate) voters: u32,
+    pub(crate) weight: u64,
+    pub(crate) ballots: u64,
+    pub(crate) roll_voters: u32,
+    pub(crate) roll_weight: u64,
+}
+
+/// `GET /elections/{id}/result`.
+#[derive(Debug, Serialize)]
+pub(crate) struct ResultView {
+    pub(crate) ballots: u32,
+    pub(crate) weight: u64,
+    /// By contest and option, in ballot order.
+    pub(crate) counts: Vec<Vec<u64>>,
+}
+
+/// `GET /elections/{id}/ballots/{tracker}` and the answer to a cast.
+#[derive(Debug, Serialize)]
+pub(crate) struct BallotView {
+    /// `ordered`, `final` or `counted`.
+    pub(crate) state: &'static str,
+    pub(crate) tracker: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) entry: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) leaf: Option<u64>,
+    /// Text of the receipt, once final.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) receipt: Option<String>,
+}
+
+/// `GET /elections/{id}/credentials/{key}`.
+#[derive(Debug, Serialize)]
+pub(crate) struct CredentialView {
+    pub(crate) on_roll: bool,
+    /// The last accepted ballot of the credential.
+    pub(crate) last: Option<LastBallot>,
+}
+
+/// See [`CredentialView`].
+#[derive(Debug, Serialize)]
+pub(crate) struct LastBallot {
+    pub(crate) seq: u32,
+    /// SHA-256 of its bytes, hex: `prev` of the next ballot.
+    pub(crate) hash: String,
+    pub(crate) leaf: u64,
+    /// Whether a quorum of authorities has cosigned it.
+    #[serde(rename = "final")]
+    pub(crate) is_final: bool,
+}
+
+/// One message of the key ceremony.
+#[derive(Debug, Serialize)]
+pub(crate) struct CeremonyMessage {
+    pub(crate) round: u8,
+    pub(crate) trustee: u8,
+    pub(crate) message: String,
+}
+
+/// `GET /elections/{id}/leaves`.
+#[derive(Debug, Serialize)]
+pub(crate) struct LeavesView {
+    /// Leaves in order, base64.
+    pub(crate) leaves: Vec<String>,
+    /// Where to go on, if there are more.
+    pub(crate) next: Option<u64>,
+}
+
+/// One entry that is no leaf, with its reasons.
+#[derive(Debug, Serialize)]
+pub(crate) struct RefusedEntry {
+    pub(crate) entry: u64,
+    pub(crate) code: String,
+    pub(crate) sentence: String,
+    /// Signed refusals by authority, base64.
+    pub(crate) signed: Vec<SignedRefusalView>,
+}
+
+/// One authority's signed refusal.
+#[derive(Debug, Serialize)]
+pub(crate) struct SignedRefusalView {
+    pub(crate) authority: u8,
+    pub(crate) refusal: String,
+}
+
+/// Where finality stands.
+#[derive(Debug, Serialize)]
+pub(crate) struct RoundsView {
+    pub(crate) height: u64,
+    pub(crate) round: u32,
+    pub(crate) leaves: u64,
+    pub(crate) final_size: u64,
+    pub(crate) following: bool,
+    pub(crate) waiting: usize,
+}
+
+pub(crate) fn phase_name(phase: &Phase) -> &'static str {
+    match phase {
+        Phase::Empty => "draft",
+        Phase::Setup { .. } => "setup",
+        Phase::Open => "open",
+        Phase::Closed { .. } => "closed",
+        Phase::Published => "published",
+    }
+}
+
+pub(crate) fn blocker(blocker: &Blocker) -> String {
+    match blocker {
+        Blocker::RollIncomplete { found, expected } => {
+            format!("the ledger holds {found} of {expected} voters of the roll")
+        }
+        Blocker::CeremonyIncomplete { message, trustee } => {
+            format!("the key ceremony waits for the {message} of {trustee}")
+        }
+        Blocker::TrusteeEndorsement { name, .. } => {
+            format!("trustee {name} has not signed the manifest")
+        }
+        Blocker::AuthorityEndorsements { found, needed } => {
+            format!("{found} of {needed} authorities have signed the manifest")
+        }
+        Blocker::SmallClass { group, weight, voters } => format!(
+            "only {voters} voters are in group {group} with weight {weight}: their secrecy is \
+             narrow; merge the class or accept small classes in the definition"
+        ),
+    }
+}
+
+impl From<&Definition> for DefinitionView {
+    fn from(definition: &Definition) -> Self {
+        let contest = |contest: &election::Contest| {
+            let (kind, min, max) = match contest.rule {
+                Rule::One => ("one", 1, 1),
+                Rule::Some { min, max } => ("some", min, max),
+            };
+            let count = contest.option_count();
+            let options = (0..count).filter_map(|option| contest.option_text(option));
+            ContestView {
+                title: contest.title.clone(),
+                kind,
+                min,
+                max,
+                options: options.map(str::to_owned).collect(),
+            }
+        };
+        Self {
+            title: definition.title.clone(),
+            contests: definition.contests.iter().map(contest).collect(),
+            trustees: definition.trustees.clone(),
+            threshold: definition.threshold,
+            opens: definition.opens,
+            closes: definition.closes,
+            revote: match definition.revote {
+                election::Revote::Off => "off",
+                election::Revote::LastCounts => "last-counts",
+            },
+            issuer: match definition.issuer {
+                election::Issuer::Separate => "separate",
+                election::Issuer::Cluster => "cluster",
+            },
+            minimum_ballots: definition.minimum_ballots,
+            test: definition.test,
+        }
+    }
+}
+
+impl From<Turnout> for TurnoutView {
+    fn from(turnout: Turnout) -> Self {
+        let Turnout { voters, weight, ballots, roll_voters, roll_weight } = turnout;
+        Self { voters, weight, ballots, roll_voters, roll_weight }
+    }
+}
+
+impl SignedRefusalView {
+    pub(crate) fn new(authority: u8, refusal: &election::SignedRefusal) -> Self {
+        Self { authority, refusal: encoding::encode(&refusal.encode()) }
+    }
+}

@@ -1,0 +1,144 @@
+//! Figures of one node for Prometheus. Each node has its own registry, so that several nodes in
+//! one process (tests) do not add up.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+use std::sync::Arc;
+
+/// Label of a figure kept per peer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PeerLabel {
+    peer: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct BuildLabel {
+    version: String,
+}
+
+/// Counters of one peer's connection.
+#[derive(Clone, Debug)]
+pub(crate) struct PeerMetrics {
+    pub(crate) sent: Counter,
+    pub(crate) dropped: Counter,
+}
+
+/// All figures of one node.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    registry: Arc<Registry>,
+    pub(crate) term: Gauge,
+    pub(crate) is_leader: Gauge,
+    pub(crate) leader_changes: Counter,
+    pub(crate) commit_index: Gauge,
+    pub(crate) applied_index: Gauge,
+    pub(crate) last_index: Gauge,
+    pub(crate) calls: Counter,
+    pub(crate) pending_writes: Gauge,
+    pub(crate) pending_reads: Gauge,
+    pub(crate) sync_seconds: Histogram,
+    pub(crate) batch_entries: Histogram,
+    pub(crate) apply_seconds: Histogram,
+    pub(crate) watchers: Gauge,
+    peer_sent: Family<PeerLabel, Counter>,
+    peer_dropped: Family<PeerLabel, Counter>,
+}
+
+impl Metrics {
+    /// Fresh figures, all zero.
+    pub fn new(version: &str) -> Self {
+        let mut registry = Registry::with_prefix("quorate");
+        let build = Family::<BuildLabel, Gauge>::default();
+        build.get_or_create(&BuildLabel { version: version.to_owned() }).set(1);
+        registry.register("build_info", "Version of the binary", build);
+        let seconds = || Histogram::new(exponential_buckets(0.000_05, 2.0, 16));
+        let mut metrics = Self {
+            registry: Arc::default(),
+            term: Gauge::default(),
+            is_leader: Gauge::default(),
+            leader_changes: Counter::default(),
+            commit_index: Gauge::default(),
+            applied_index: Gauge::default(),
+            last_index: Gauge::default(),
+            calls: Counter::default(),
+            pending_writes: Gauge::default(),
+            pending_reads: Gauge::default(),
+            sync_seconds: seconds(),
+            batch_entries: Histogram::new(exponential_buckets(1.0, 2.0, 14)),
+            apply_seconds: seconds(),
+            watchers: Gauge::default(),
+            peer_sent: Family::default(),
+            peer_dropped: Family::default(),
+        };
+        metrics.register(&mut registry);
+        metrics.registry = Arc::new(registry);
+        metrics
+    }
+
+    fn register(&self, registry: &mut Registry) {
+        let mut gauge = |name: &str, help: &str, metric: &Gauge| {
+            registry.register(name, help, metric.clone());
+        };
+        gauge("raft_term", "Current term", &self.term);
+        gauge("raft_is_leader", "1 while this member leads", &self.is_leader);
+        gauge("raft_commit_index", "Highest index known to be committed", &self.commit_index);
+        gauge("raft_applied_index", "Highest applied index", &self.applied_index);
+        gauge("raft_last_index", "Last index of the log", &self.last_index);
+        gauge("pending_writes", "Writes under way", &self.pending_writes);
+        gauge("pending_reads", "Reads under way", &self.pending_reads);
+        gauge("watchers", "Open watches", &self.watchers);
+        registry.register("calls", "Calls taken", self.calls.clone());
+        registry.register(
+            "raft_leader_changes",
+            "Changes of role or known leader",
+            self.leader_changes.clone(),
+        );
+        registry.register(
+            "log_sync_seconds",
+            "Time to write one batch and sync it",
+            self.sync_seconds.clone(),
+        );
+        registry.register("log_batch_entries", "Entries per sync", self.batch_entries.clone());
+        registry.register("apply_seconds", "Time to apply one batch", self.apply_seconds.clone());
+        registry.register("peer_messages_sent", "Messages written", self.peer_sent.clone());
+        registry.register("peer_messages_dropped", "Messages given up", self.peer_dropped.clone());
+    }
+
+    pub(crate) fn peer(&self, peer: u64) -> PeerMetrics {
+        let label = PeerLabel { peer };
+        PeerMetrics {
+            sent: self.peer_sent.get_or_create(&label).clone(),
+            dropped: self.peer_dropped.get_or_create(&label).clone(),
+        }
+    }
+
+    /// The text form (OpenMetrics 1.0).
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        if encode(&mut text, &self.registry).is_err() {
+            text.clear();
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_named_and_kept_per_node() {
+        let (one, two) = (Metrics::new("1"), Metrics::new("1"));
+        one.term.set(7);
+        one.peer(2).sent.inc();
+        let text = one.render();
+        assert!(text.contains("quorate_raft_term 7"), "{text}");
+        assert!(text.contains("quorate_peer_messages_sent_total{peer=\"2\"} 1"), "{text}");
+        assert!(two.render().contains("quorate_raft_term 0"));
+    }
+}

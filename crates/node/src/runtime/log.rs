@@ -1,0 +1,99 @@
+//! The log thread: takes every order that waits, writes them as one batch, syncs, reports.
+//!
+//! Group commit arises by itself: while one sync runs, the next group collects.
+
+use super::Fatal;
+use crate::metrics::Metrics;
+use raft::{LogIndex, Persist};
+use replica::{Event, LogStore, LogStoreError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+use storage::Disk;
+use tokio::sync::mpsc::UnboundedSender;
+
+/// Bytes of entries in one batch, above which the rest waits for the next sync.
+const BATCH_BYTES_MAX: u64 = 8 << 20;
+
+/// Quiet time after which the log is sealed and the next segment prepared.
+const IDLE_AFTER: Duration = Duration::from_millis(20);
+
+/// Bytes of the next segment prepared in one idle moment.
+const PREPARE_BYTES: u64 = 1 << 20;
+
+/// What the log is asked to do.
+pub(crate) enum LogOrder {
+    /// Make durable.
+    Persist(Persist),
+    /// Read back.
+    Load {
+        /// First index.
+        from: LogIndex,
+        /// Most bytes.
+        max_bytes: u64,
+    },
+}
+
+/// Serves orders until the replica hangs up.
+pub(crate) struct LogThread<D: Disk> {
+    pub(crate) store: LogStore<D>,
+    pub(crate) orders: Receiver<LogOrder>,
+    pub(crate) completions: UnboundedSender<Event>,
+    pub(crate) metrics: Metrics,
+    pub(crate) fatal: Fatal,
+}
+
+impl<D: Disk> LogThread<D> {
+    pub(crate) fn run(mut self) {
+        if let Err(error) = self.serve() {
+            self.fatal.raise(format!("the log failed: {error}"));
+        }
+    }
+
+    fn serve(&mut self) -> Result<(), LogStoreError> {
+        let mut group: Vec<Persist> = Vec::new();
+        loop {
+            match self.orders.recv_timeout(IDLE_AFTER) {
+                Ok(order) => self.gather(order, &mut group)?,
+                Err(RecvTimeoutError::Timeout) => self.store.idle(PREPARE_BYTES)?,
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+            let mut bytes = size_bytes(&group);
+            while bytes < BATCH_BYTES_MAX {
+                let Ok(order) = self.orders.try_recv() else { break };
+                self.gather(order, &mut group)?;
+                bytes = group.last().map_or(bytes, |last| bytes + size_bytes([last]));
+            }
+            self.persist(&mut group)?;
+        }
+    }
+
+    /// Adds an order to the group; a read comes in its turn, after the group is written.
+    fn gather(&mut self, order: LogOrder, group: &mut Vec<Persist>) -> Result<(), LogStoreError> {
+        match order {
+            LogOrder::Persist(persist) => group.push(persist),
+            LogOrder::Load { from, max_bytes } => {
+                self.persist(group)?;
+                let entries = self.store.load(from, max_bytes)?;
+                let _ = self.completions.send(Event::Loaded { entries });
+            }
+        }
+        Ok(())
+    }
+
+    fn persist(&mut self, group: &mut Vec<Persist>) -> Result<(), LogStoreError> {
+        let started = Instant::now();
+        let entries: usize = group.iter().map(|order| order.entries.len()).sum();
+        if let Some(ticket) = self.store.write(group)? {
+            self.store.sync()?;
+            self.metrics.sync_seconds.observe(started.elapsed().as_secs_f64());
+            self.metrics.batch_entries.observe(entries as f64);
+            let _ = self.completions.send(Event::Persisted { ticket });
+        }
+        group.clear();
+        Ok(())
+    }
+}
+
+fn size_bytes<'a>(orders: impl IntoIterator<Item = &'a Persist>) -> u64 {
+    orders.into_iter().flat_map(|order| &order.entries).map(raft::Entry::size_bytes).sum()
+}
