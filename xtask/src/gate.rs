@@ -44,7 +44,7 @@ pub(crate) fn run(root: &Path) -> Result<bool, String> {
     heading("tidy");
     total += Counts::one(tidy::run(root)?);
     heading("cargo build --release --workspace");
-    if exit_of(root, &["cargo", "build", "--release", "--workspace"])? {
+    if exit_of(root, "cargo build --release --workspace")? {
         heading("cargo test --release --workspace");
         total += cargo_test(root)?;
         for suite in SUITES {
@@ -86,8 +86,8 @@ fn suite_counts(passed: bool, last_line: &str) -> Counts {
 
 fn cargo_test(root: &Path) -> Result<Counts, String> {
     let mut counts = Counts::default();
-    let command = ["cargo", "test", "--release", "--workspace", "--no-fail-fast"];
-    let passed = pass_through(root, &command, |line| {
+    let command = "cargo test --release --workspace --no-fail-fast";
+    let passed = pass_through(root, command, |line| {
         if let Some(more) = test_result_line(line) {
             counts += more;
         }
@@ -126,13 +126,13 @@ fn summary_line(line: &str) -> Option<Counts> {
     parts.next().is_none().then_some(Counts { passed, failed, skipped })
 }
 
-fn exit_of(root: &Path, command: &[&str]) -> Result<bool, String> {
+fn exit_of(root: &Path, command: &str) -> Result<bool, String> {
     let status = prepared(root, command).status().map_err(|why| not_started(command, &why))?;
     Ok(status.success())
 }
 
 /// Runs `command`, shows each line of its output as it comes and hands it to `see`.
-fn pass_through(root: &Path, command: &[&str], mut see: impl FnMut(&str)) -> Result<bool, String> {
+fn pass_through(root: &Path, command: &str, mut see: impl FnMut(&str)) -> Result<bool, String> {
     let mut child = prepared(root, command)
         .stdout(Stdio::piped())
         .spawn()
@@ -150,15 +150,15 @@ fn pass_through(root: &Path, command: &[&str], mut see: impl FnMut(&str)) -> Res
     Ok(status.success())
 }
 
-fn prepared(root: &Path, command: &[&str]) -> Command {
-    let (program, arguments) = command.split_first().expect("a command has a program");
-    let mut prepared = Command::new(program);
-    prepared.args(arguments).current_dir(root);
+fn prepared(root: &Path, command: &str) -> Command {
+    let mut words = command.split_whitespace();
+    let mut prepared = Command::new(words.next().expect("a command has a program"));
+    prepared.args(words).current_dir(root);
     prepared
 }
 
-fn not_started(command: &[&str], why: &std::io::Error) -> String {
-    format!("`{}` could not be run: {why}", command.join(" "))
+fn not_started(command: &str, why: &std::io::Error) -> String {
+    format!("`{}` could not be run: {why}", command)
 }
 
 #[cfg(test)]
@@ -191,9 +191,9 @@ mod tests {
         let suite = |needs, command| Suite { name: "sample", needs, command };
         let root = crate::root();
         let run = |suite: Suite| run_suite(&root, &suite).expect("the suite can be started");
-        assert_eq!(run(suite(&["no-such-program"], &["true"])), counts(0, 0, 1));
-        assert_eq!(run(suite(&[], &["false"])), counts(0, 1, 0));
-        assert_eq!(run(suite(&[], &["echo", "4 passed, 0 failed, 1 skipped"])), counts(4, 0, 1));
+        assert_eq!(run(suite(&["no-such-program"], "true")), counts(0, 0, 1));
+        assert_eq!(run(suite(&[], "false")), counts(0, 1, 0));
+        assert_eq!(run(suite(&[], "echo 4 passed, 0 failed, 1 skipped")), counts(4, 0, 1));
     }
 
     #[test]

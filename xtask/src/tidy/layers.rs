@@ -61,6 +61,7 @@ const PURE_LIBRARIES: &[&str] = &[
     "argon2",
     "base64",
     "bytes",
+    "chacha20",
     "chacha20poly1305",
     "crc32c",
     "csv",
@@ -132,7 +133,8 @@ fn dependencies(metadata: &Value) -> Vec<Finding> {
     for package in items(metadata, "packages") {
         let name = package["name"].as_str().unwrap_or_default();
         // Development dependencies are free: tests may compare with anything.
-        let normal = items(package, "dependencies").filter(|d| d["kind"] != "dev");
+        let normal = items(package, "dependencies")
+            .filter(|d| d["kind"] != "dev" && !is_for_testing(package, d));
         for dependency in normal {
             let on = dependency["name"].as_str().unwrap_or_default();
             let inside = !dependency["path"].is_null();
@@ -151,6 +153,15 @@ fn dependencies(metadata: &Value) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Whether only the feature `testing` brings `dependency`: helpers for other crates' tests.
+fn is_for_testing(package: &Value, dependency: &Value) -> bool {
+    let wanted = format!("dep:{}", dependency["name"].as_str().unwrap_or_default());
+    let brings = |list: &Value| list.as_array().into_iter().flatten().any(|item| *item == *wanted);
+    let features = package["features"].as_object().into_iter().flatten();
+    let mut names = features.filter(|(_, list)| brings(list)).map(|(name, _)| name);
+    dependency["optional"] == true && names.next().is_some_and(|name| name == "testing")
 }
 
 /// Why `name` may not depend on `on`, and what to do; `None` when it may.
@@ -235,10 +246,13 @@ mod tests {
         let text = r#"{"packages":[{"name":"kv","dependencies":[
             {"name":"redb","kind":"dev"},
             {"name":"tokio","kind":null},
-            {"name":"node","kind":null,"path":"/x"}]}]}"#;
+            {"name":"testkit","kind":null,"path":"/x","optional":true},
+            {"name":"sim","kind":null,"path":"/x","optional":true},
+            {"name":"node","kind":null,"path":"/x"}],
+            "features":{"testing":["dep:testkit"],"more":["dep:sim"]}}]}"#;
         let metadata = serde_json::from_str(text).expect("the sample is JSON");
         let what: Vec<String> = dependencies(&metadata).into_iter().map(|f| f.what).collect();
-        assert_eq!(what, ["kv depends on tokio", "kv depends on node"]);
+        assert_eq!(what, ["kv depends on tokio", "kv depends on sim", "kv depends on node"]);
     }
 
     #[test]
