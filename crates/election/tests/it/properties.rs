@@ -1,5 +1,7 @@
 //! What must hold for any entries in any order.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use election::{
     Body, Fold, Refusal, Revote,
@@ -125,6 +127,36 @@ proptest! {
         prop_assert_eq!(again.turnout(), one.turnout());
         prop_assert_eq!(again.phase(), one.phase());
         prop_assert_eq!(again.encrypted_tally(), one.encrypted_tally());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Each vote: who, which one of three, which of the three sets.
+    #[test]
+    fn the_result_is_the_count_in_the_clear(
+        seed in 0..1000u64,
+        votes in proptest::collection::vec((0..VOTERS, 0..3u16, 0..4usize), 1..10),
+    ) {
+        let weight = |voter: u32| 1 + 3 * voter;
+        let mut election =
+            ElectionBuilder::new(seed).voters(VOTERS as u32).classes(weight, |_| 0).build();
+        let sets: [&[u16]; 4] = [&[], &[1], &[0, 2], &[2]];
+        let mut run = election.open();
+        let mut last = BTreeMap::new();
+        for (voter, option, set) in votes {
+            election.vote(&mut run, voter, &[choose(option), choose_all(sets[set])]);
+            last.insert(voter, (option, sets[set]));
+        }
+        let mut expected = vec![vec![0u64; 3], vec![0; 3]];
+        for (voter, (option, set)) in last {
+            let weight = u64::from(weight(voter as u32));
+            expected[0][usize::from(option)] += weight;
+            set.iter().for_each(|option| expected[1][usize::from(*option)] += weight);
+        }
+        let finished = election.finish(run);
+        prop_assert_eq!(&finished.fold.result().unwrap().counts, &expected);
     }
 }
 

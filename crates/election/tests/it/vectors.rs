@@ -32,6 +32,14 @@ fn the_frozen_vectors_still_hold() {
     reopen(&serde_json::from_str(&frozen).unwrap());
 }
 
+#[test]
+fn every_refusal_code_is_in_the_specification() {
+    let spec = fs::read_to_string(repo_root().join("spec/election.md")).unwrap();
+    for code in election::refusal::code::ALL {
+        assert!(spec.contains(&format!("`{code}`")), "{code}");
+    }
+}
+
 /// Reads everything back from the file alone.
 fn reopen(frozen: &Value) {
     let archive = Archive::decode(&Bytes::from(unhex(&frozen["archive"]))).unwrap();
