@@ -1,2 +1,67 @@
-//! quorate
-fn main() {}
+//! The one binary: parses, wires, renders. What it wires is described in ARCHITECTURE.md.
+#![forbid(unsafe_code)]
+
+mod authority_folder;
+mod commands;
+mod config;
+mod voter;
+mod random;
+mod http;
+mod pabulib;
+mod secret_file;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Exit codes, as `sysexits.h` names them where it does.
+mod exit {
+    /// The command ran and failed.
+    pub(crate) const FAILED: u8 = 1;
+    /// The input is wrong.
+    pub(crate) const BAD_DATA: u8 = 65;
+    /// No node could be reached.
+    pub(crate) const UNAVAILABLE: u8 = 69;
+    /// The configuration is wrong.
+    pub(crate) const BAD_CONFIG: u8 = 78;
+}
+
+/// Elections that no single machine can lose, bend or read, on a replicated store of their own.
+#[derive(Parser, Debug)]
+#[command(name = "quorate", version, max_term_width = 100)]
+#[command(after_help = "Start with `quorate demo`: a whole election on three nodes of this machine.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Run one node of the cluster
+    Serve(commands::serve::ServeCommand),
+    /// Look at the configuration
+    #[command(subcommand)]
+    Config(commands::serve::ConfigCommand),
+    /// Read and write the store
+    Kv(commands::kv::KvCommand),
+    /// Check a whole election from its archive
+    Verify(commands::verify::VerifyCommand),
+    /// A whole election on this machine: nodes, voters, an accident, the count, the proof
+    Demo(commands::demo::DemoCommand),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Serve(command) => commands::serve::run(command),
+        Command::Config(command) => commands::serve::config(command),
+        Command::Kv(command) => commands::kv::run(command),
+        Command::Verify(command) => commands::verify::run(&command),
+        Command::Demo(command) => commands::demo::run(&command),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("quorate: {}", failure.message);
+            ExitCode::from(failure.code)
+        }
+    }
+}

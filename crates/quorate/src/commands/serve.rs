@@ -1,0 +1,291 @@
+//! `quorate serve`: one node, until Ctrl-C, SIGTERM or a failure that must not be survived.
+
+use super::Failure;
+use crate::config::{self, LogFormat, NodeSettings, ServeArgs};
+use crate::{authority_folder, exit, secret_file};
+use clap::{Args, Subcommand};
+use gateway::AdminToken;
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use tokio::sync::watch;
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Run one node of the cluster.
+///
+/// One node alone:       quorate serve
+/// Three on one machine: quorate serve --node-id 1 \
+///   --cluster 1=127.0.0.1:7101,2=127.0.0.1:7102,3=127.0.0.1:7103 --data-dir d1
+/// and the same with --node-id 2 --data-dir d2, --node-id 3 --data-dir d3.
+#[derive(Args, Debug)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct ServeCommand {
+    #[command(flatten)]
+    args: ServeArgs,
+}
+
+/// Look at the configuration.
+#[derive(Subcommand, Debug)]
+pub(crate) enum ConfigCommand {
+    /// Check flags, environment and file as `serve` would, and say what is wrong
+    Check(ServeCommand),
+}
+
+/// `quorate config …`.
+pub(crate) fn config(command: ConfigCommand) -> Result<(), Failure> {
+    let ConfigCommand::Check(serve) = command;
+    let settings = settle(serve)?;
+    println!("{settings:#?}");
+    println!("the configuration is complete");
+    Ok(())
+}
+
+fn settle(command: ServeCommand) -> Result<NodeSettings, Failure> {
+    config::settle(command.args).map_err(|error| Failure::new(exit::BAD_CONFIG, error))
+}
+
+/// `quorate serve`.
+pub(crate) fn run(command: ServeCommand) -> Result<(), Failure> {
+    let settings = settle(command)?;
+    start_log(settings.log_format);
+    let listeners = Listeners::bind(&settings)?;
+    let settings = NodeSettings { bind: listeners.peer_address, ..settings };
+    let token = admin_token(&settings)?;
+    let (node, gateway) = start(&settings, listeners.peer, token)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::because(exit::FAILED, "cannot start the runtime"))?;
+    let open = [listeners.client, listeners.web, listeners.admin];
+    let outcome = runtime.block_on(serve(&settings, &node, gateway, open));
+    tracing::info!("stopping");
+    node.stop();
+    outcome
+}
+
+fn start_log(format: LogFormat) {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("QUORATE_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => lines.init(),
+        LogFormat::Json => lines.json().init(),
+    }
+}
+
+/// The four listeners, bound before anything else happens.
+struct Listeners {
+    peer: TcpListener,
+    peer_address: SocketAddr,
+    client: TcpListener,
+    web: TcpListener,
+    admin: TcpListener,
+}
+
+impl Listeners {
+    fn bind(settings: &NodeSettings) -> Result<Self, Failure> {
+        let bind = |name: &str, address: SocketAddr| {
+            let what = format!("cannot listen on {address} ({name})");
+            TcpListener::bind(address).map_err(|e| Failure::because(exit::UNAVAILABLE, &what)(e))
+        };
+        let peer = bind("bind", settings.bind)?;
+        let peer_address = address_of(&peer)?;
+        Ok(Self {
+            peer,
+            peer_address,
+            client: bind("client", settings.client)?,
+            web: bind("web", settings.web)?,
+            admin: bind("admin", settings.admin)?,
+        })
+    }
+}
+
+fn address_of(listener: &TcpListener) -> Result<SocketAddr, Failure> {
+    listener.local_addr().map_err(Failure::because(exit::FAILED, "listener"))
+}
+
+/// Everything that runs on threads of its own: the member of the store and the authority.
+struct Started {
+    gateway: gateway::Gateway,
+    /// Says why the authority had to stop.
+    failed: tokio::sync::oneshot::Receiver<String>,
+}
+
+fn start(
+    settings: &NodeSettings,
+    peer: TcpListener,
+    token: AdminToken,
+) -> Result<(node::Node, Started), Failure> {
+    let mut members = settings.cluster.clone();
+    members.insert(settings.node_id, settings.bind);
+    let cluster = cluster_id(&members.keys().copied().collect::<Vec<_>>());
+    let seed = random_seed()?;
+    let (authority, journal) = authority_folder::open(settings, cluster, seed)?;
+    let authority_key = authority.key().to_string();
+    let config = node::NodeConfig {
+        cluster,
+        member: settings.node_id,
+        members,
+        data_dir: settings.data_dir.clone(),
+        timing: replica::Timing {
+            heartbeat_ms: settings.heartbeat_ms,
+            election_min_ms: settings.election_ms,
+            election_max_ms: settings.election_ms * 2,
+            ..replica::Timing::default()
+        },
+        seed,
+        version: VERSION.to_owned(),
+    };
+    let node =
+        node::Node::start(config, peer).map_err(|error| Failure::new(exit::FAILED, error))?;
+    let client: Arc<dyn client::Client> = Arc::new(node.client());
+    let (fail, failed) = tokio::sync::oneshot::channel();
+    let handle = gateway::runner::start(authority, journal, Arc::clone(&client), |reason| {
+        let _ = fail.send(reason);
+    })
+    .map_err(Failure::because(exit::FAILED, "cannot start the authority"))?;
+    let facts = gateway::NodeFacts {
+        node: settings.node_id,
+        version: VERSION.to_owned(),
+        authority_key,
+    };
+    let gateway = gateway::Gateway::new(handle, client, token, facts);
+    Ok((node, Started { gateway, failed }))
+}
+
+/// The administrators' token: from the given file, or made once and printed once.
+fn admin_token(settings: &NodeSettings) -> Result<AdminToken, Failure> {
+    let text = match &settings.admin_token_file {
+        Some(path) => std::fs::read_to_string(path)
+            .map_err(Failure::because(exit::BAD_CONFIG, &path.display().to_string()))?,
+        None => {
+            let wrong = Failure::because(exit::FAILED, "data-dir");
+            std::fs::create_dir_all(&settings.data_dir).map_err(wrong)?;
+            secret_file::read_or_make(&settings.data_dir.join("admin-token"), || {
+                let mut bytes = [0; 20];
+                getrandom::fill(&mut bytes)
+                    .map_err(Failure::because(exit::FAILED, "no randomness from the system"))?;
+                let token = hex::encode(bytes);
+                println!("administrators' token (shown once, kept in admin-token): {token}");
+                Ok(token)
+            })?
+        }
+    };
+    AdminToken::parse(&text).map_err(|error| Failure::new(exit::BAD_CONFIG, error))
+}
+
+/// The same on all nodes that were given the same member numbers: FNV-1a over them.
+fn cluster_id(members: &[u64]) -> u64 {
+    members.iter().flat_map(|member| member.to_be_bytes()).fold(
+        0xcbf2_9ce4_8422_2325,
+        |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3),
+    )
+}
+
+fn random_seed() -> Result<u64, Failure> {
+    getrandom::u64().map_err(Failure::because(exit::FAILED, "no randomness from the system"))
+}
+
+async fn serve(
+    settings: &NodeSettings,
+    node: &node::Node,
+    started: Started,
+    [client_listener, web_listener, admin_listener]: [TcpListener; 3],
+) -> Result<(), Failure> {
+    let listening = Failure::because(exit::FAILED, "listener");
+    let (stop, stopped) = watch::channel(false);
+    let addresses = [
+        ("peer", settings.bind),
+        ("client", address_of(&client_listener)?),
+        ("web", address_of(&web_listener)?),
+        ("admin", address_of(&admin_listener)?),
+    ];
+    let client: Arc<dyn client::Client> = Arc::new(node.client());
+    let admin = node::admin::Admin {
+        client: Arc::clone(&client),
+        leadership: node.leadership(),
+        metrics: node.metrics(),
+        version: VERSION.to_owned(),
+    };
+    let info = server_info(settings, addresses[1].1);
+    let admin_task = node::admin::serve(tokio_listener(admin_listener)?, admin, until(&stopped));
+    let etcd_task =
+        etcd_api::serve(tokio_listener(client_listener)?, client, info, until(&stopped));
+    let web_task = started.gateway.serve(tokio_listener(web_listener)?, until(&stopped));
+    announce(settings, &addresses);
+    let ended = tokio::select! {
+        reason = node.failed() => Err(Failure::new(exit::FAILED, reason)),
+        Ok(reason) = started.failed => {
+            Err(Failure::new(exit::FAILED, format!("the authority stopped: {reason}")))
+        }
+        result = admin_task => result.map_err(&listening),
+        result = web_task => result.map_err(&listening),
+        result = etcd_task => {
+            result.map_err(|error| Failure::new(exit::FAILED, format!("client listener: {error}")))
+        }
+        () = signalled() => Ok(()),
+    };
+    stop.send_replace(true);
+    ended
+}
+
+async fn until_true(mut stopped: watch::Receiver<bool>) {
+    let _ = stopped.wait_for(|stop| *stop).await;
+}
+
+fn until(stopped: &watch::Receiver<bool>) -> impl Future<Output = ()> + Send + use<> {
+    until_true(stopped.clone())
+}
+
+fn tokio_listener(listener: TcpListener) -> Result<tokio::net::TcpListener, Failure> {
+    listener
+        .set_nonblocking(true)
+        .and_then(|()| tokio::net::TcpListener::from_std(listener))
+        .map_err(Failure::because(exit::FAILED, "listener"))
+}
+
+fn server_info(settings: &NodeSettings, client: SocketAddr) -> etcd_api::ServerInfo {
+    let member = |(id, address): (&u64, &SocketAddr)| {
+        let own = *id == settings.node_id;
+        etcd_api::MemberInfo {
+            id: *id,
+            name: if own { settings.name.clone() } else { format!("node-{id}") },
+            peer_urls: vec![format!("http://{address}")],
+            client_urls: if own { vec![format!("http://{client}")] } else { Vec::new() },
+        }
+    };
+    let mut members: BTreeMap<u64, SocketAddr> = settings.cluster.clone();
+    members.insert(settings.node_id, settings.bind);
+    etcd_api::ServerInfo {
+        cluster_id: cluster_id(&members.keys().copied().collect::<Vec<_>>()),
+        member_id: settings.node_id,
+        name: settings.name.clone(),
+        members: members.iter().map(member).collect(),
+        version: "3.5.17".to_owned(),
+    }
+}
+
+/// One line per listener on standard output, for people and for whoever started the node.
+fn announce(settings: &NodeSettings, addresses: &[(&str, SocketAddr)]) {
+    println!("node {} of {} is up", settings.node_id, settings.cluster.len());
+    for (name, address) in addresses {
+        println!("{name} {address}");
+    }
+    println!("ready");
+}
+
+async fn signalled() {
+    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(terminate) => terminate,
+        Err(error) => {
+            tracing::warn!(%error, "SIGTERM cannot be caught; Ctrl-C still stops the node");
+            let _ = tokio::signal::ctrl_c().await;
+            return;
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}

@@ -1,0 +1,389 @@
+//! A voter's side: make a ballot for some choices, and cast it until it is final.
+//!
+//! The ballot is encrypted, proven and signed here; only its bytes leave. They are sent to one
+//! node after another, always the same bytes, until a node answers with a receipt that proves
+//! that a quorum of authorities holds them. The receipt is checked here, against keys that the
+//! booth was given, before the voter is told that the ballot is final. A refusal counts once as
+//! many nodes have said it as make a quorum: one node may lag behind, or lie.
+
+use crate::commands::Failure;
+use crate::exit;
+use crate::http::{ApiClient, Content, Leaves, PAUSE, Reply, SubmitAnswer};
+use ballot::{BallotContext, Choice, ChoiceError, ContestKind, Credential, SealedBallot};
+use bytes::Bytes;
+use election::{Body, Contest, ElectionId, Entry, Manifest};
+use ledger::{Policy, Receipt, leaf_hash};
+use rand_core::CryptoRng;
+use reqwest::Method;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long a ballot is sent again before its fate is called unknown.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// Bytes of a receipt's extra: an entry's header and its appender's signature.
+const ENVELOPE_BYTES: usize = election::entry::HEADER_BYTES + election::entry::SIGNATURE_BYTES;
+
+/// Everything needed to vote in one election. Cloning is cheap.
+#[derive(Clone)]
+pub(crate) struct Booth {
+    manifest: Manifest,
+    context: BallotContext,
+    policy: Policy,
+}
+
+/// A final ballot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FinalBallot {
+    /// The receipt, checked.
+    pub(crate) receipt: String,
+    /// The ballot's short name.
+    pub(crate) tracker: String,
+    /// Index of its leaf.
+    pub(crate) leaf: u64,
+    /// How often the bytes were sent again.
+    pub(crate) resent: u32,
+}
+
+/// Why there is no final ballot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum NotFinal {
+    /// Refused by as many nodes as make a quorum, or by all that could be asked.
+    Refused {
+        /// Stable code.
+        code: String,
+        /// For the person.
+        sentence: String,
+    },
+    /// No receipt and no sufficient refusals in time: it may still become final.
+    Unknown(String),
+}
+
+impl fmt::Display for NotFinal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused { code, sentence } => write!(f, "the ballot is refused: {sentence} ({code})"),
+            Self::Unknown(reason) => write!(
+                f,
+                "the ballot may or may not have been taken: {reason}; send the same bytes again"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for NotFinal {}
+
+impl Booth {
+    /// A booth for the election of a manifest. Receipts are checked against the manifest's own
+    /// authorities, unless [`trusting`](Self::trusting) gives others.
+    ///
+    /// # Errors
+    /// A sentence, when the manifest breaks a rule.
+    pub(crate) fn new(manifest: Manifest) -> Result<Self, String> {
+        manifest.check().map_err(|problems| {
+            let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            format!("the manifest breaks its rules: {}", all.join("; "))
+        })?;
+        let context = manifest.ballot_context().map_err(|problem| problem.to_string())?;
+        let policy = manifest.policy().map_err(|error| error.to_string())?;
+        Ok(Self { manifest, context, policy })
+    }
+
+    /// The booth of an election, from the nodes. All nodes that answer must give one manifest.
+    ///
+    /// # Errors
+    /// When no node has it, or they differ.
+    pub(crate) async fn fetch(api: &ApiClient, election: ElectionId) -> Result<Self, Failure> {
+        let path = format!("/api/v1/elections/{election}/manifest");
+        let bytes = api.get_bytes(&path).await?;
+        for (number, node) in api.nodes().iter().enumerate() {
+            let reply = api.ask_once(number, Method::GET, &path, &Content::None).await;
+            if let Reply::Done { body, .. } = reply
+                && body != bytes
+            {
+                let message = format!("{node} gives another manifest than the other nodes: {path}");
+                return Err(Failure::new(exit::FAILED, message));
+            }
+        }
+        let failed = |reason: String| Failure::new(exit::FAILED, reason);
+        let manifest = Manifest::decode(&bytes).map_err(|error| failed(error.to_string()))?;
+        if manifest.id != election {
+            return Err(failed(format!("the manifest is of election {}", manifest.id)));
+        }
+        Self::new(manifest).map_err(failed)
+    }
+
+    /// The same booth, checking receipts against a trust file instead.
+    #[must_use]
+    pub(crate) fn trusting(self, policy: Policy) -> Self {
+        Self { policy, ..self }
+    }
+
+    /// The manifest.
+    pub(crate) fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Encrypts, proves and signs choices, one for each contest. `seq` and `prev` continue the
+    /// credential's chain: 0 and zeros first, then the last ballot's number plus 1 and its hash.
+    ///
+    /// # Errors
+    /// When a choice does not fit its contest.
+    pub(crate) fn prepare(
+        &self,
+        credential: &Credential,
+        seq: u32,
+        prev: [u8; 32],
+        choices: &[Choice],
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> Result<SealedBallot, ChoiceError> {
+        ballot::cast(&self.context, credential, seq, prev, choices, rng)
+    }
+
+    /// Sends the same bytes to the nodes in turn, from `start_node` on, until they are final.
+    ///
+    /// # Errors
+    /// Refused, or unknown after two minutes.
+    pub(crate) async fn cast_until_final(
+        &self,
+        api: &ApiClient,
+        ballot: &SealedBallot,
+        start_node: usize,
+    ) -> Result<FinalBallot, NotFinal> {
+        let path = format!("/api/v1/elections/{}/ballots?wait=final", self.manifest.id);
+        let content = Content::Octets(Bytes::copy_from_slice(ballot.as_bytes()));
+        let mut words = Words::new(self.manifest.quorum().min(api.nodes().len()));
+        let started = Instant::now();
+        for attempt in 0_u32.. {
+            let node = (start_node + attempt as usize) % api.nodes().len();
+            match api.ask_once(node, Method::POST, &path, &content).await {
+                Reply::Done { body, .. } => match self.read_answer(api, node, &body, ballot).await {
+                    Ok((receipt, leaf)) => {
+                        let tracker = ballot.tracker().to_string();
+                        return Ok(FinalBallot { receipt, tracker, leaf, resent: attempt });
+                    }
+                    Err(reason) => words.not_now(format!("{}: {reason}", api.nodes()[node])),
+                },
+                Reply::Refused(problem) if problem.code == election::refusal::code::ALREADY_ACCEPTED => {
+                    words.not_now(format!("{}: accepted, not final yet", api.nodes()[node]));
+                }
+                Reply::Refused(problem) => words.refused(node, problem.code, problem.detail),
+                Reply::NotNow(reason) => {
+                    words.not_now(format!("{}: {reason}", api.nodes()[node]));
+                }
+            }
+            if let Some(end) = words.end(started.elapsed() > PATIENCE) {
+                return Err(end);
+            }
+            if (attempt as usize + 1).is_multiple_of(api.nodes().len()) {
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+        unreachable!("patience ends before the numbers do")
+    }
+
+    /// The receipt in an answer, once it proves that these bytes are final.
+    async fn read_answer(
+        &self,
+        api: &ApiClient,
+        node: usize,
+        answer: &[u8],
+        ballot: &SealedBallot,
+    ) -> Result<(String, u64), String> {
+        let answer: SubmitAnswer =
+            serde_json::from_slice(answer).map_err(|error| format!("strange answer: {error}"))?;
+        let Some(text) = answer.receipt else {
+            return Err(format!("{}, not final yet", answer.state));
+        };
+        let receipt = Receipt::parse(&text).map_err(|error| error.to_string())?;
+        let leaf = match envelope(&receipt.extra, ballot.as_bytes()) {
+            Some(leaf) => leaf,
+            None => self.fetch_leaf(api, node, receipt.index).await?,
+        };
+        let entry = Entry::decode(&leaf).map_err(|error| error.to_string())?;
+        if entry.body != Body::Ballot(ballot.as_bytes()) {
+            return Err("the receipt is for other bytes".to_owned());
+        }
+        receipt.verify(&self.policy, leaf_hash(&leaf)).map_err(|error| error.to_string())?;
+        Ok((text, receipt.index))
+    }
+
+    /// The leaf from the node that gave the receipt: others may lag behind.
+    async fn fetch_leaf(
+        &self,
+        api: &ApiClient,
+        node: usize,
+        index: u64,
+    ) -> Result<Vec<u8>, String> {
+        let path = format!("/api/v1/elections/{}/leaves?from={index}&limit=1", self.manifest.id);
+        let body = match api.ask_once(node, Method::GET, &path, &Content::None).await {
+            Reply::Done { body, .. } => body,
+            Reply::Refused(problem) => return Err(problem.detail),
+            Reply::NotNow(reason) => return Err(reason),
+        };
+        let leaves: Leaves = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
+        let leaf = leaves.leaves.into_iter().next().map(|leaf| leaf.0);
+        leaf.ok_or_else(|| format!("the node does not give leaf {index}"))
+    }
+}
+
+/// The leaf that a ballot became, when the receipt carries what stands around it.
+fn envelope(extra: &[u8], ballot: &[u8]) -> Option<Vec<u8>> {
+    if extra.len() != ENVELOPE_BYTES {
+        return None;
+    }
+    let (header, signature) = extra.split_at(election::entry::HEADER_BYTES);
+    Some([header, ballot, signature].concat())
+}
+
+/// What the nodes have said about one ballot.
+struct Words {
+    needed: usize,
+    /// The last refusal of each node.
+    refusals: BTreeMap<usize, (String, String)>,
+    last: String,
+}
+
+impl Words {
+    fn new(needed: usize) -> Self {
+        Self { needed, refusals: BTreeMap::new(), last: String::new() }
+    }
+
+    fn not_now(&mut self, reason: String) {
+        self.last = reason;
+    }
+
+    fn refused(&mut self, node: usize, code: String, sentence: String) {
+        self.refusals.insert(node, (code, sentence));
+    }
+
+    /// Whether nothing more is to be expected.
+    fn end(&mut self, over: bool) -> Option<NotFinal> {
+        if self.refusals.len() >= self.needed || over && !self.refusals.is_empty() {
+            let (_, (code, sentence)) = self.refusals.pop_first()?;
+            return Some(NotFinal::Refused { code, sentence });
+        }
+        over.then(|| NotFinal::Unknown(std::mem::take(&mut self.last)))
+    }
+}
+
+/// Reads what a person typed for a contest: texts of options with commas between, or their
+/// numbers as `#1`; nothing, or `(blank)`, for no answer where that is allowed.
+///
+/// # Errors
+/// A sentence that names the contest and its options.
+pub(crate) fn read_choice(contest: &Contest, typed: &str) -> Result<Choice, String> {
+    let kind = contest.kind();
+    let chosen = options_of(contest, typed)?;
+    let choice = match kind {
+        ContestKind::One { .. } => match chosen[..] {
+            [one] => Choice::One(one),
+            [] if contest.has_blank_option() => Choice::One(contest.options.len() as u16),
+            _ => {
+                return Err(format!("'{}': exactly one option must be chosen", contest.title));
+            }
+        },
+        _ => Choice::Some(chosen),
+    };
+    choice.check(0, &kind).map_err(|error| match error {
+        ChoiceError::Count { found, min, max, .. } => {
+            format!("'{}': {found} options are chosen; allowed are {min} to {max}", contest.title)
+        }
+        ChoiceError::Repeated { option, .. } => {
+            let option = contest.option_text(option.into()).unwrap_or_default();
+            format!("'{}': '{option}' is chosen twice", contest.title)
+        }
+        other => format!("'{}': {other}", contest.title),
+    })?;
+    Ok(choice)
+}
+
+fn options_of(contest: &Contest, typed: &str) -> Result<Vec<u16>, String> {
+    let typed = typed.trim();
+    if typed.is_empty() || typed == election::definition::BLANK {
+        return Ok(Vec::new());
+    }
+    if let Some(whole) = option_number(contest, typed) {
+        return Ok(vec![whole]);
+    }
+    let number = |text: &str| {
+        option_number(contest, text.trim()).ok_or_else(|| {
+            let known: Vec<&str> =
+                (0..contest.option_count()).filter_map(|at| contest.option_text(at)).collect();
+            format!(
+                "'{}' has no option '{}'; its options are: {}",
+                contest.title,
+                text.trim(),
+                known.join(", ")
+            )
+        })
+    };
+    typed.split(',').map(number).collect()
+}
+
+fn option_number(contest: &Contest, text: &str) -> Option<u16> {
+    let numbered = text.strip_prefix('#').and_then(|number| number.parse::<usize>().ok());
+    let number = match numbered {
+        Some(number) => number.checked_sub(1).filter(|at| *at < contest.option_count()),
+        None => (0..contest.option_count()).find(|at| contest.option_text(*at) == Some(text)),
+    };
+    number.and_then(|at| u16::try_from(at).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use election::Rule;
+
+    fn contest(rule: Rule, blank: bool) -> Contest {
+        let options = ["Ada", "Grace", "Yes, both"].map(str::to_owned).to_vec();
+        Contest { title: "Chair".to_owned(), rule, options, blank }
+    }
+
+    fn check(rule: Rule, blank: bool, typed: &str, expect: &str) {
+        let found = match read_choice(&contest(rule, blank), typed) {
+            Ok(Choice::One(option)) => format!("one {option}"),
+            Ok(Choice::Some(options)) => format!("some {options:?}"),
+            Err(sentence) => sentence,
+        };
+        assert_eq!(found, expect);
+    }
+
+    #[test]
+    fn choices_are_typed_as_texts_or_numbers() {
+        let some = Rule::Some { min: 0, max: 2 };
+        check(Rule::One, false, "Grace", "one 1");
+        check(Rule::One, false, " #1 ", "one 0");
+        check(Rule::One, false, "Yes, both", "one 2");
+        check(Rule::One, true, "(blank)", "one 3");
+        check(some, true, "", "some []");
+        check(some, false, "Grace, #1", "some [1, 0]");
+    }
+
+    #[test]
+    fn a_wrong_choice_is_told_with_the_options() {
+        let some = Rule::Some { min: 1, max: 2 };
+        check(Rule::One, false, "", "'Chair': exactly one option must be chosen");
+        check(Rule::One, false, "Ada,Grace", "'Chair': exactly one option must be chosen");
+        let known = "its options are: Ada, Grace, Yes, both";
+        check(some, false, "Bob", &format!("'Chair' has no option 'Bob'; {known}"));
+        check(some, false, "#4", &format!("'Chair' has no option '#4'; {known}"));
+        check(some, false, "Ada,Ada", "'Chair': 'Ada' is chosen twice");
+        check(some, false, "#1,#2,#3", "'Chair': 3 options are chosen; allowed are 1 to 2");
+        check(some, false, "", "'Chair': 0 options are chosen; allowed are 1 to 2");
+    }
+
+    #[test]
+    fn one_node_alone_cannot_refuse_a_ballot() {
+        let mut words = Words::new(2);
+        words.refused(0, "broken-chain".into(), "No.".into());
+        assert_eq!(words.end(false), None);
+        words.refused(0, "broken-chain".into(), "Still no.".into());
+        assert_eq!(words.end(false), None);
+        words.refused(2, "broken-chain".into(), "No.".into());
+        let refused = words.end(false).expect("two of three");
+        let text = "the ballot is refused: Still no. (broken-chain)";
+        assert_eq!(refused.to_string(), text);
+    }
+}

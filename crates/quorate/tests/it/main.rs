@@ -1,0 +1,12 @@
+//! The real binary, as processes: whole elections, crashes, doors that must stay shut.
+//!
+//! Nothing here sleeps to give something time: whatever is waited for is polled, with a deadline.
+//! Every process is killed by its own id when its handle goes.
+
+mod badinput;
+mod canaries;
+mod crashes;
+mod demo;
+mod doors;
+mod durability;
+mod support;
