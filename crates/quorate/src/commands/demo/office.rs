@@ -201,7 +201,7 @@ impl<'a> Office<'a> {
     pub(super) async fn export(&self, node: &str, archive: &Path) -> Result<(), Failure> {
         let (id, out) = (self.election.to_string(), archive.display().to_string());
         self.program
-            .run(&["election", "export", &id, "--out", &out, "--nodes", node])
+            .run(&["election", "--nodes", node, "export", &id, "--out", &out])
             .await
             .map(drop)
     }

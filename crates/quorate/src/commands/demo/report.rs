@@ -212,10 +212,10 @@ impl Summary {
         text += &format!(
             "\n  to try:\n    \
              quorate verify {archive} --trust {archive}.trust\n    \
-             quorate election show {} --nodes http://{}\n    \
+             quorate election --nodes http://{} show {}\n    \
              quorate kv --cluster {} status\n    \
              curl http://{}/api/v1/elections/{}/checkpoint\n",
-            self.election, first.web, first.client, first.web, self.election
+            first.web, self.election, first.client, first.web, self.election
         );
         text += &format!("  the administrators' token is in {}\n", self.token_file.display());
         text
