@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use sim::check::Marks;
 use sim::{Figures, Options, Outcome};
 
 use crate::workers::run_seeds;
@@ -12,6 +13,9 @@ const TWICE_EVERY: u64 = 100;
 /// Every so many seeds a line says how far it is.
 const PROGRESS_EVERY: u64 = 100;
 
+/// From so many seeds on, a mark that was never hit is a failure.
+const MARKS_FROM: u64 = 100;
+
 /// Most failing seeds that are shown.
 const SHOWN_MAX: usize = 20;
 
@@ -19,12 +23,14 @@ const SHOWN_MAX: usize = 20;
 pub(crate) fn run(first_seed: u64, seeds: u64, options: Options) -> bool {
     let started = Instant::now();
     let mut total = Figures::default();
+    let mut marks = Marks::default();
     let mut failed = Vec::new();
     let mut done = 0;
     let mut twice = 0;
     run_seeds(first_seed, seeds, options, |outcome| {
         done += 1;
         add(&mut total, &outcome.figures);
+        marks.add(&outcome.marks);
         if outcome.violation.is_some() {
             if failed.len() < SHOWN_MAX {
                 show_failure(&outcome);
@@ -51,7 +57,11 @@ pub(crate) fn run(first_seed: u64, seeds: u64, options: Options) -> bool {
         total.simulated_ns as f64 / 1e9 / seconds,
         failed.len()
     );
-    failed.is_empty()
+    let dead = marks.dead();
+    if !dead.is_empty() {
+        println!("never seen to happen: {dead:?}");
+    }
+    failed.is_empty() && (seeds < MARKS_FROM || dead.is_empty())
 }
 
 /// Runs one seed; true when it did not fail.

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::check::Violation;
+use crate::check::{Marks, Violation};
 use crate::world::{Figures, Options, World};
 
 /// What became of a seed.
@@ -14,6 +14,8 @@ pub struct Outcome {
     pub trace: u64,
     /// What was counted.
     pub figures: Figures,
+    /// What has been seen to happen.
+    pub marks: Marks,
     /// The first invariant that did not hold.
     pub violation: Option<Violation>,
 }
@@ -26,10 +28,11 @@ pub fn run(seed: u64, options: Options) -> Outcome {
         Ok(result) => result.err(),
         Err(panic) => Some(Violation { rule: "panic", text: panic_text(&*panic) }),
     };
-    Outcome { seed, trace: world.trace_hash(), figures: world.figures(), violation }
+    let (trace, figures, marks) = (world.trace_hash(), world.figures(), world.marks);
+    Outcome { seed, trace, figures, marks, violation }
 }
 
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     if let Some(text) = panic.downcast_ref::<&str>() {
         (*text).to_owned()
     } else if let Some(text) = panic.downcast_ref::<String>() {

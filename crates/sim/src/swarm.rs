@@ -182,7 +182,7 @@ fn timing(random: &mut Prng) -> replica::Timing {
         election_min_ms,
         election_max_ms: election_min_ms + random.between(50, 200),
         heartbeat_ms: random.between(10, (election_min_ms - 10) / 2),
-        call_ms: random.between(500, 3000),
+        call_ms: random.between(200, 2000),
         patience_ms: random.between(50, 1000),
         ..replica::Timing::default()
     }

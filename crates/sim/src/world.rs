@@ -11,7 +11,7 @@ use kv::api::{Error, Response};
 use raft::LogIndex;
 
 use crate::callers::{Call, Callers, Session};
-use crate::check::{self, Checker, Violation, violated};
+use crate::check::{self, Checker, Mark, Marks, Violation, violated};
 use crate::faults::{Fault, FaultCounts, FaultId, FaultPlan};
 use crate::hash::mix;
 use crate::host::{Host, ReadOrder};
@@ -105,6 +105,7 @@ pub(crate) struct World {
     pub(crate) truth: Truth,
     checkers: Vec<Box<dyn Checker>>,
     pub(crate) figures: Figures,
+    pub(crate) marks: Marks,
     pub(crate) calm: bool,
     trace: u64,
 }
@@ -129,6 +130,7 @@ impl World {
             truth: Truth::new(swarm.members),
             checkers: check::all(),
             figures: Figures::default(),
+            marks: Marks::default(),
             calm: false,
             trace: 0,
             swarm,
@@ -233,6 +235,7 @@ impl World {
     pub(crate) fn tell(&mut self, fact: &Fact<'_>) -> Result<(), Violation> {
         self.dump(|_| shown(fact));
         self.truth.see(fact).map_err(|text| Violation { rule: "R5", text })?;
+        self.marks.see(fact, &self.truth);
         for checker in &mut self.checkers {
             checker.see(fact, &self.truth)?;
         }
@@ -318,6 +321,7 @@ impl World {
         }
         let seconds = self.swarm.duration_ns / SECOND;
         let figures = self.figures();
+        self.marks.hit_if(Mark::CommandRepeated, figures.repeated > 0);
         if figures.called < CALLS_PER_SECOND_MIN * seconds {
             return violated("W", format!("only {} calls in {seconds} s", figures.called));
         }

@@ -21,11 +21,14 @@ mod complete;
 mod durable;
 mod leaders;
 mod linear;
+mod marks;
 mod matching;
 mod promises;
 mod restart;
 
 use crate::truth::{Fact, Truth};
+
+pub use marks::{Mark, Marks};
 
 /// An invariant that did not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]

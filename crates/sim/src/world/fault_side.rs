@@ -5,7 +5,7 @@ use kv::api::{Error, KeyRange, RangeRequest, Request, Response};
 use raft::Recovered;
 
 use super::{Answer, Event, World};
-use crate::check::{Violation, violated};
+use crate::check::{Mark, Violation, violated};
 use crate::disk::PowerCut;
 use crate::faults::{Fault, FaultId};
 use crate::host::SlowDisk;
@@ -109,6 +109,7 @@ impl World {
         cut: Option<PowerCut>,
         down_ns: Nanos,
     ) -> Result<(), Violation> {
+        self.mark_death(member);
         let host = &mut self.hosts[member];
         let process = host.process.take();
         host.lose_process(cut);
@@ -124,9 +125,20 @@ impl World {
         self.tell(&Fact::Died { member })
     }
 
+    fn mark_death(&mut self, member: Member) {
+        let Some(process) = &self.hosts[member].process else { return };
+        let role = self.truth.members[member].role;
+        self.marks.hit_if(Mark::DiedWhileSyncing, process.syncing.is_some());
+        self.marks.hit_if(Mark::DiedWhileApplying, process.applying);
+        self.marks.hit_if(Mark::DiedAsLeader, role == raft::RoleName::Leader);
+        self.marks.hit_if(Mark::DiedAsCandidate, role == raft::RoleName::Candidate);
+    }
+
     /// A disk operation failed: either a fault asked for it, and the process ends, or the member
     /// gave up for no reason.
     pub(super) fn on_disk_error(&mut self, member: Member, why: &str) -> Result<(), Violation> {
+        let burnt = self.hosts[member].log_disk.is_blown();
+        self.marks.hit_if(Mark::DiedWriting, burnt);
         if !self.hosts[member].disk_ended_process() {
             return violated("W", format!("member {} stops without a fault: {why}", member + 1));
         }

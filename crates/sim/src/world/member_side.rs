@@ -6,7 +6,7 @@ use raft::Recovered;
 use replica::{Effect, PeerMessage};
 
 use super::{Answer, Event, World};
-use crate::check::{Violation, violated};
+use crate::check::{Mark, Violation, violated};
 use crate::host::{Host, Process, ReadOrder};
 use crate::net::{self, Link};
 use crate::time::{MILLI, Nanos};
@@ -106,6 +106,7 @@ impl World {
     fn die_opening(&mut self, member: Member) -> Result<(), Violation> {
         let cut = self.random.chance(1, 2).then_some(crate::disk::PowerCut::Mixed);
         self.hosts[member].lose_process(cut);
+        self.marks.hit(Mark::DiedOpening);
         self.figures.faults.effective += u64::from(!self.calm);
         let down = self.plan.length().max(MILLI);
         self.queue.after(down, Event::Started { member });
@@ -139,6 +140,7 @@ impl World {
             }
             // Only the one put back below goes on ticking; see `on_ticked`.
             self.hosts[member].burst += missed;
+            self.marks.hit_if(Mark::TickBurst, missed > 0);
         }
         self.queue.at(until, event);
         None
@@ -167,7 +169,10 @@ impl World {
         if self.hosts[link.to].process.is_none() {
             return Ok(());
         }
-        let Some(body) = net::open(frame) else { return Ok(()) };
+        let Some(body) = net::open(frame) else {
+            self.marks.hit(Mark::FrameDamaged);
+            return Ok(());
+        };
         match PeerMessage::decode(body) {
             Ok(message) => {
                 let event = replica::Event::Received { from: id_of(link.from), message };
@@ -332,7 +337,10 @@ impl World {
         }
         let (from, max_bytes) = process.loads.remove(0);
         match process.log.load(from, max_bytes) {
-            Ok(entries) => self.step(member, replica::Event::Loaded { entries }),
+            Ok(entries) => {
+                self.marks.hit_if(Mark::LogReadBack, !entries.is_empty());
+                self.step(member, replica::Event::Loaded { entries })
+            }
             Err(why) => self.on_disk_error(member, &why.to_string()),
         }
     }

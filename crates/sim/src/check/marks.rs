@@ -1,0 +1,223 @@
+//! Marks: proof that the interesting things happen.
+//!
+//! A simulator that never reaches a branch finds nothing there, and says so to nobody. Each mark
+//! is something that a hundred seeds must have seen; `sim run` fails when one stays at zero.
+
+use std::collections::BTreeMap;
+
+use kv::api::{Outcome, Request, Response};
+use raft::{Body, LogIndex, RoleName};
+
+use crate::truth::{Fact, Member, Truth};
+
+macro_rules! marks {
+    ($($(#[doc = $text:literal])+ $name:ident;)+) => {
+        /// Something that must happen now and then.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Mark {$($(#[doc = $text])+ $name,)+}
+
+        impl Mark {
+            /// Every mark.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+        }
+    };
+}
+
+marks! {
+    /// A member became candidate.
+    CampaignBegan;
+    /// A member became leader.
+    LeaderElected;
+    /// A leader became something else without dying.
+    LeaderSteppedDown;
+    /// A pre-vote was refused.
+    PreVoteRefused;
+    /// A vote was refused.
+    VoteRefused;
+    /// An append did not fit.
+    AppendRejected;
+    /// A follower cut its log.
+    LogCut;
+    /// A follower cut its log while a write of what it cut was under way.
+    LogCutUnsynced;
+    /// Entries were read back from the disk for a slow follower.
+    LogReadBack;
+    /// A follower asked the leader for the index of a read.
+    ReadForwarded;
+    /// The leader could not confirm a read.
+    ReadUnconfirmed;
+    /// A command came to the log twice and counted once.
+    CommandRepeated;
+    /// A process died while its log was writing.
+    DiedWhileSyncing;
+    /// A process died while its state was applying.
+    DiedWhileApplying;
+    /// A leader's process died.
+    DiedAsLeader;
+    /// A candidate's process died.
+    DiedAsCandidate;
+    /// A process died between two operations of its disk.
+    DiedWriting;
+    /// A process died while it opened its folders.
+    DiedOpening;
+    /// A start found writes that nobody had synced.
+    UnsyncedSurvived;
+    /// A start found that unsynced writes were lost.
+    UnsyncedLost;
+    /// A start found a state behind the log.
+    StateBehindLog;
+    /// A frame arrived damaged and was dropped.
+    FrameDamaged;
+    /// A woken process found all its missed ticks at once.
+    TickBurst;
+    /// A caller heard that the outcome is unknown.
+    OutcomeUnknown;
+    /// A caller heard that the call will never happen.
+    RefusedForCertain;
+    /// A compare-and-swap found what it compared with.
+    SwapSucceeded;
+    /// A compare-and-swap found something else.
+    SwapFailed;
+}
+
+/// How often each mark was hit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Marks {
+    hits: BTreeMap<Mark, u64>,
+    roles: BTreeMap<Member, RoleName>,
+    durable: BTreeMap<Member, LogIndex>,
+    /// Members that died with writes under way.
+    died_writing: BTreeMap<Member, bool>,
+}
+
+impl Marks {
+    /// Hits `mark` once.
+    pub fn hit(&mut self, mark: Mark) {
+        *self.hits.entry(mark).or_default() += 1;
+    }
+
+    /// Hits `mark` if `condition` holds.
+    pub fn hit_if(&mut self, mark: Mark, condition: bool) {
+        if condition {
+            self.hit(mark);
+        }
+    }
+
+    /// How often `mark` was hit.
+    pub fn count(&self, mark: Mark) -> u64 {
+        self.hits.get(&mark).copied().unwrap_or(0)
+    }
+
+    /// Adds the hits of another run.
+    pub fn add(&mut self, other: &Self) {
+        for (mark, hits) in &other.hits {
+            *self.hits.entry(*mark).or_default() += hits;
+        }
+    }
+
+    /// The marks that were never hit.
+    pub fn dead(&self) -> Vec<Mark> {
+        Mark::ALL.iter().copied().filter(|mark| self.count(*mark) == 0).collect()
+    }
+
+    /// Looks at `fact`, which `truth` has taken in already.
+    pub(crate) fn see(&mut self, fact: &Fact<'_>, truth: &Truth) {
+        match fact {
+            Fact::Became { member, role, .. } => self.role(*member, *role),
+            Fact::Ordered { member, persist } if persist.truncate_from.is_some() => {
+                self.hit(Mark::LogCut);
+                // The order itself is among the pending ones.
+                let cuts_unsynced = truth.members[*member].pending.len() > 1;
+                self.hit_if(Mark::LogCutUnsynced, cuts_unsynced);
+            }
+            Fact::Persisted { member, .. } => {
+                self.durable.insert(*member, truth.members[*member].durable.last_index());
+            }
+            Fact::Died { member } => {
+                let writes = truth.members[*member].pending.iter();
+                let writes = writes.map(|order| order.entries.len()).sum::<usize>() > 0;
+                self.died_writing.insert(*member, writes);
+                self.roles.remove(member);
+            }
+            Fact::Opened { member, recovered } => {
+                let durable = self.durable.get(member).copied().unwrap_or_default();
+                let wrote = self.died_writing.remove(member) == Some(true);
+                let more = recovered.last.index > durable;
+                self.hit_if(Mark::UnsyncedSurvived, wrote && more);
+                self.hit_if(Mark::UnsyncedLost, wrote && !more);
+                self.hit_if(Mark::StateBehindLog, recovered.applied < recovered.last.index);
+                self.durable.insert(*member, recovered.last.index);
+            }
+            Fact::Sent { message, .. } => self.message(&message.body),
+            Fact::Answered { request, result, .. } => match result {
+                Ok(Response::Txn(txn)) if has_compare(request) => {
+                    let mark = if txn.succeeded { Mark::SwapSucceeded } else { Mark::SwapFailed };
+                    self.hit(mark);
+                }
+                Ok(_) => {}
+                Err(error) => self.hit(match error.outcome() {
+                    Outcome::Unknown => Mark::OutcomeUnknown,
+                    Outcome::NotApplied => Mark::RefusedForCertain,
+                }),
+            },
+            _ => {}
+        }
+    }
+
+    fn role(&mut self, member: Member, role: RoleName) {
+        let before = self.roles.insert(member, role);
+        if before == Some(role) {
+            return;
+        }
+        self.hit_if(Mark::CampaignBegan, role == RoleName::Candidate);
+        self.hit_if(Mark::LeaderElected, role == RoleName::Leader);
+        self.hit_if(Mark::LeaderSteppedDown, before == Some(RoleName::Leader));
+    }
+
+    fn message(&mut self, body: &Body) {
+        match body {
+            Body::PreVoteReply { granted: false, .. } => self.hit(Mark::PreVoteRefused),
+            Body::VoteReply { granted: false } => self.hit(Mark::VoteRefused),
+            Body::AppendRejected { .. } => self.hit(Mark::AppendRejected),
+            Body::ReadRequest { .. } => self.hit(Mark::ReadForwarded),
+            Body::ReadReply { index: None, .. } => self.hit(Mark::ReadUnconfirmed),
+            _ => {}
+        }
+    }
+}
+
+fn has_compare(request: &Request) -> bool {
+    matches!(request, Request::Txn(txn) if !txn.compare.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use raft::Term;
+
+    #[test]
+    fn a_mark_is_dead_until_it_is_hit_anywhere() {
+        let (mut one, mut other) = (Marks::default(), Marks::default());
+        assert_eq!(one.dead(), Mark::ALL);
+        other.hit_if(Mark::LogCut, false);
+        other.hit(Mark::TickBurst);
+        one.add(&other);
+        assert_eq!(one.dead().len(), Mark::ALL.len() - 1);
+        assert_eq!(one.count(Mark::TickBurst), 1);
+    }
+
+    #[test]
+    fn a_leader_that_dies_has_not_stepped_down() {
+        let truth = Truth::new(1);
+        let mut marks = Marks::default();
+        let became = |role| Fact::Became { member: 0, role, term: Term::new(1) };
+        marks.see(&became(RoleName::Leader), &truth);
+        marks.see(&Fact::Died { member: 0 }, &truth);
+        marks.see(&became(RoleName::Follower), &truth);
+        assert_eq!(marks.count(Mark::LeaderSteppedDown), 0);
+        marks.see(&became(RoleName::Leader), &truth);
+        marks.see(&became(RoleName::Follower), &truth);
+        assert_eq!(marks.count(Mark::LeaderSteppedDown), 1);
+        assert_eq!(marks.count(Mark::LeaderElected), 2);
+    }
+}
