@@ -90,11 +90,9 @@ pub(crate) fn result(view: ElectionView<'_>) -> Option<ResultView> {
 /// The state of a ballot that is a leaf.
 pub(crate) fn ballot(view: ElectionView<'_>, tracker: &Tracker) -> Option<BallotView> {
     let leaf = view.fold().find_tracker(tracker)?;
-    let receipt = if leaf < view.final_size() {
-        view.receipt(leaf, tracker.to_string().into_bytes())
-    } else {
-        None
-    };
+    let receipt = view
+        .final_checkpoint()
+        .and_then(|checkpoint| election::receipt::issue(view.fold(), leaf, &checkpoint));
     let is_published = view.fold().phase() == Phase::Published;
     let state = match (&receipt, is_published) {
         (None, _) => "ordered",

@@ -259,6 +259,14 @@ fn open(config: &NodeConfig) -> Result<Opened, StartError> {
         .map_err(|e| failed(&config.data_dir.join("log").display().to_string())(&e))?;
     let state = StateStore::open(folder("state")?, ValueLogOptions::new(owner))
         .map_err(|e| failed(&config.data_dir.join("state").display().to_string())(&e))?;
+    if let Some(cut) = state.cut() {
+        tracing::warn!(
+            offset = cut.offset,
+            dropped_bytes = cut.dropped_bytes,
+            damaged = cut.damaged,
+            "the end of the state was cut; the log brings it back"
+        );
+    }
     let applied = LogIndex::new(state.applied());
     let recovered =
         log.recovered(applied).map_err(|e| failed(&config.data_dir.display().to_string())(&e))?;

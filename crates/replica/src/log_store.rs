@@ -171,14 +171,30 @@ impl<D: Disk> LogStore<D> {
         records.into_iter().map(|(index, term, bytes)| entry(index, term, bytes)).collect()
     }
 
+    /// Prepares a part of the next segment when the present one fills up. To be called after a
+    /// sync was reported, so that steady load never meets an unprepared segment.
+    ///
+    /// # Errors
+    /// [`LogStoreError::Write`]; the member stops. A full disk is no error here: it shows when
+    /// something has to be written.
+    pub fn prepare_if_due(&mut self, budget_bytes: u64) -> Result<(), LogStoreError> {
+        tolerate_full(self.wal.prepare_if_due(budget_bytes))
+    }
+
     /// Work for a moment in which nothing waits: seals the log, prepares the next segment.
     ///
     /// # Errors
-    /// [`LogStoreError::Write`]; the member stops.
+    /// As [`Self::prepare_if_due`].
     pub fn idle(&mut self, budget_bytes: u64) -> Result<(), LogStoreError> {
         self.wal.seal_if_idle()?;
-        self.wal.prepare_ahead(budget_bytes)?;
-        Ok(())
+        tolerate_full(self.wal.prepare_ahead(budget_bytes))
+    }
+}
+
+fn tolerate_full<T>(prepared: Result<T, storage::WriteError>) -> Result<(), LogStoreError> {
+    match prepared {
+        Ok(_) | Err(storage::WriteError::Full(_)) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 

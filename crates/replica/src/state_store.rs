@@ -10,7 +10,7 @@ use kv::{Fault, Kv, RevisionEvents};
 use mvcc::{Backing, BackingError};
 use raft::{Entry, LogIndex, Payload};
 use std::ops::ControlFlow;
-use storage::{Disk, ReadError, Scanned, ValueLog, ValueLogOptions, WriteError};
+use storage::{Cut, Disk, ReadError, Scanned, ValueLog, ValueLogOptions, WriteError};
 
 /// Bytes of records shown in one step of a scan.
 const SCAN_BYTES: u64 = 4 << 20;
@@ -66,6 +66,7 @@ pub struct Applied {
 pub struct StateStore<D: Disk> {
     kv: Kv<ValueBacking<D>>,
     applied: u64,
+    cut: Option<Cut>,
 }
 
 impl<D: Disk> StateStore<D> {
@@ -75,9 +76,16 @@ impl<D: Disk> StateStore<D> {
     /// [`StateOpenError`] when the folder is another's or its records do not fit together.
     pub fn open(disk: D, options: ValueLogOptions) -> Result<Self, StateOpenError> {
         let log = ValueLog::open(disk, options, &mut |_, _| Ok(())).map_err(StateOpenError::Log)?;
+        let cut = log.cut();
         let kv = Kv::open(ValueBacking(log)).map_err(|e| StateOpenError::Content(e.to_string()))?;
         let applied = kv.applied_index();
-        Ok(Self { kv, applied })
+        Ok(Self { kv, applied, cut })
+    }
+
+    /// What opening cut off the end of the value log, if anything; the log of consensus brings
+    /// it back.
+    pub fn cut(&self) -> Option<Cut> {
+        self.cut
     }
 
     /// Index of the last applied entry.

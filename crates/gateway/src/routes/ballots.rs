@@ -41,13 +41,7 @@ pub(crate) async fn cast(
             return Err(Problem::malformed(format!("wait is '{other}'; it may be 'final'.")));
         }
     };
-    let ballot = body.map_err(|_| {
-        Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "ballot-too-large",
-            "A ballot has at most 65,535 bytes.",
-        )
-    })?;
+    let ballot = body.map_err(|rejection| unread(&rejection))?;
     let id = super::elections::parse_id(&id)?;
     let hash = look::sha256(&ballot);
     let answer = gateway.authority.submit(id, ballot).await?;
@@ -72,6 +66,17 @@ pub(crate) async fn cast(
     let is_final = view.receipt.is_some();
     let code = if is_final { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok((code, Json(view)).into_response())
+}
+
+fn unread(rejection: &BytesRejection) -> Problem {
+    match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "ballot-too-large",
+            "A ballot has at most 65,535 bytes.",
+        ),
+        _ => Problem::malformed(format!("The ballot did not arrive: {rejection}.")),
+    }
 }
 
 /// What became of an ordered ballot.

@@ -17,7 +17,7 @@ const BATCH_BYTES_MAX: u64 = 8 << 20;
 /// Quiet time after which the log is sealed and the next segment prepared.
 const IDLE_AFTER: Duration = Duration::from_millis(20);
 
-/// Bytes of the next segment prepared in one idle moment.
+/// Bytes of the next segment prepared in one idle moment, or after one sync when it is due.
 const PREPARE_BYTES: u64 = 1 << 20;
 
 /// What the log is asked to do.
@@ -88,6 +88,7 @@ impl<D: Disk> LogThread<D> {
             self.metrics.sync_seconds.observe(started.elapsed().as_secs_f64());
             self.metrics.batch_entries.observe(entries as f64);
             let _ = self.completions.send(Event::Persisted { ticket });
+            self.store.prepare_if_due(PREPARE_BYTES)?;
         }
         group.clear();
         Ok(())
