@@ -113,8 +113,7 @@ pub(crate) fn parse_toml(text: &str) -> Result<Definition, Vec<Wrong>> {
     };
     let file: DefinitionFile = toml::from_str(text)
         .map_err(|error| vec![place(error.span(), error.message().to_owned())])?;
-    let definition =
-        file.definition().map_err(|(span, reason)| vec![place(Some(span), reason)])?;
+    let definition = file.definition().map_err(|(span, reason)| vec![place(Some(span), reason)])?;
     match definition.check() {
         Ok(()) => Ok(definition),
         Err(problems) => {
@@ -145,7 +144,10 @@ impl DefinitionFile {
                 IssuerFile::Separate => Issuer::Separate,
                 IssuerFile::Cluster => Issuer::Cluster,
             },
-            minimum_ballots: self.minimum_ballots.as_ref().map_or(MINIMUM_BALLOTS, |n| *n.get_ref()),
+            minimum_ballots: self
+                .minimum_ballots
+                .as_ref()
+                .map_or(MINIMUM_BALLOTS, |n| *n.get_ref()),
             accept_small_classes: self.accept_small_classes,
             test: self.test,
         })
@@ -244,10 +246,12 @@ fn minutes_since_1970(text: &str) -> Option<u32> {
     }
     // Days from the start of March of year 0 in the proleptic Gregorian calendar, so that the
     // leap day is the last one of its year (Hinnant, "chrono-compatible date algorithms").
-    let (shifted, from_march) =
-        if month <= 2 { (year - 1, month + 9) } else { (year, month - 3) };
-    let days = 365 * shifted + shifted / 4 - shifted / 100 + shifted / 400
-        + (153 * from_march + 2) / 5 + day - 1;
+    let (shifted, from_march) = if month <= 2 { (year - 1, month + 9) } else { (year, month - 3) };
+    let days = 365 * shifted + shifted / 4 - shifted / 100
+        + shifted / 400
+        + (153 * from_march + 2) / 5
+        + day
+        - 1;
     let days = days.checked_sub(719_468)?;
     days.checked_mul(1440)?.checked_add(hour * 60 + minute)
 }

@@ -42,6 +42,7 @@ pub(crate) struct NodeArgs {
     /// Web addresses of one or more nodes; any of them will do
     #[arg(
         long,
+        global = true,
         env = "QUORATE_NODES",
         value_name = "URL,…",
         value_delimiter = ',',
@@ -49,7 +50,7 @@ pub(crate) struct NodeArgs {
     )]
     pub(crate) nodes: Vec<String>,
     /// File that holds the administrators' token, for calls that need it
-    #[arg(long, env = "QUORATE_TOKEN_FILE", value_name = "FILE")]
+    #[arg(long, global = true, env = "QUORATE_TOKEN_FILE", value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
 }
 
@@ -89,7 +90,11 @@ pub(crate) enum ApiError {
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused(problem) => write!(f, "{} ({})", problem.detail, problem.code),
+            Self::Refused(problem) => {
+                write!(f, "{} ({})", problem.detail, problem.code)?;
+                let is_token = problem.code == "token-required";
+                if is_token { f.write_str("; name its file with --token-file") } else { Ok(()) }
+            }
             Self::Unavailable(nodes) => {
                 f.write_str("no node gave an answer; check --nodes and that the nodes run")?;
                 nodes.iter().try_for_each(|(node, reason)| write!(f, "\n  {node}: {reason}"))
@@ -136,8 +141,6 @@ impl Content {
 pub(crate) enum Reply {
     /// 2xx.
     Done {
-        /// The status.
-        status: StatusCode,
         /// The body.
         body: Bytes,
     },
@@ -190,7 +193,10 @@ impl ApiClient {
             None => None,
             Some(path) => {
                 let text = std::fs::read_to_string(path).map_err(|error| {
-                    ApiError::Settings(format!("cannot read the token in {}: {error}", path.display()))
+                    ApiError::Settings(format!(
+                        "cannot read the token in {}: {error}",
+                        path.display()
+                    ))
                 })?;
                 Some(text.trim().to_owned())
             }
@@ -293,20 +299,17 @@ impl ApiClient {
         Ok(self.ask(Method::GET, path, &Content::None).await?.1)
     }
 
-    /// POST of a JSON body. What an act answers is of no interest, only that it is done.
+    /// An act with a JSON body. What it answers is of no interest, only that it is done.
     ///
     /// # Errors
     /// As [`ask`](Self::ask).
-    pub(crate) async fn post(&self, path: &str, body: &impl Serialize) -> Result<(), ApiError> {
-        self.ask(Method::POST, path, &Content::json(body)).await.map(drop)
-    }
-
-    /// PUT of a JSON body.
-    ///
-    /// # Errors
-    /// As [`ask`](Self::ask).
-    pub(crate) async fn put(&self, path: &str, body: &impl Serialize) -> Result<(), ApiError> {
-        self.ask(Method::PUT, path, &Content::json(body)).await.map(drop)
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<(), ApiError> {
+        self.ask(method, path, &Content::json(body)).await.map(drop)
     }
 
     /// What the nodes say of an election.
@@ -343,9 +346,7 @@ impl ApiClient {
 }
 
 /// Runs an asynchronous command on this thread.
-pub(crate) fn block_on<T>(
-    command: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
+pub(crate) fn block_on<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -366,7 +367,7 @@ fn base_url(node: &str) -> Result<String, ApiError> {
 
 fn read_reply(status: StatusCode, body: Bytes) -> Reply {
     if status.is_success() {
-        return Reply::Done { status, body };
+        return Reply::Done { body };
     }
     let problem = serde_json::from_slice::<Problem>(&body);
     let passing = status.is_server_error()

@@ -4,11 +4,14 @@
 mod authority_folder;
 mod commands;
 mod config;
-mod voter;
-mod random;
+mod definition;
+mod files;
 mod http;
 mod pabulib;
+mod random;
+mod roll_csv;
 mod secret_file;
+mod voter;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -43,6 +46,11 @@ enum Command {
     Config(commands::serve::ConfigCommand),
     /// Read and write the store
     Kv(commands::kv::KvCommand),
+    /// Hold an election
+    Election(commands::election::ElectionCommand),
+    /// Make the voters' codes, outside the nodes
+    #[command(subcommand)]
+    Issuer(commands::issuer::IssuerCommand),
     /// Check a whole election from its archive
     Verify(commands::verify::VerifyCommand),
     /// A whole election on this machine: nodes, voters, an accident, the count, the proof
@@ -54,6 +62,8 @@ fn main() -> ExitCode {
         Command::Serve(command) => commands::serve::run(command),
         Command::Config(command) => commands::serve::config(command),
         Command::Kv(command) => commands::kv::run(command),
+        Command::Election(command) => commands::election::run(command),
+        Command::Issuer(command) => commands::issuer::run(command),
         Command::Verify(command) => commands::verify::run(&command),
         Command::Demo(command) => commands::demo::run(&command),
     };

@@ -308,8 +308,14 @@ mod tests {
             read_voters(b"voter,weight\n"),
             &[&format!("line 1, column 1: unknown column 'voter'; {known}")],
         );
-        check(read_voters(b"name\nAnn\n"), &["line 1, column 1: the header has no column voter_id"]);
-        check(read_voters(b"voter_id\n"), &["line 2, column 1: there is no voter below the header"]);
+        check(
+            read_voters(b"name\nAnn\n"),
+            &["line 1, column 1: the header has no column voter_id"],
+        );
+        check(
+            read_voters(b"voter_id\n"),
+            &["line 2, column 1: there is no voter below the header"],
+        );
         check(
             read_voters(b"voter_id\nv1\nv\xff\n"),
             &["line 3, column 2: the text is not UTF-8; save the file as UTF-8"],
@@ -347,6 +353,9 @@ mod tests {
                 "line 3, column 2: expected credential,weight,group, found 1 cells",
             ],
         );
-        check(read_public_roll(b""), &["line 1, column 1: a roll has 1 to 111409500 voters, not 0"]);
+        check(
+            read_public_roll(b""),
+            &["line 1, column 1: a roll has 1 to 111409500 voters, not 0"],
+        );
     }
 }

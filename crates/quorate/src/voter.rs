@@ -63,7 +63,9 @@ pub(crate) enum NotFinal {
 impl fmt::Display for NotFinal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused { code, sentence } => write!(f, "the ballot is refused: {sentence} ({code})"),
+            Self::Refused { code, sentence } => {
+                write!(f, "the ballot is refused: {sentence} ({code})")
+            }
             Self::Unknown(reason) => write!(
                 f,
                 "the ballot may or may not have been taken: {reason}; send the same bytes again"
@@ -158,14 +160,18 @@ impl Booth {
         for attempt in 0_u32.. {
             let node = (start_node + attempt as usize) % api.nodes().len();
             match api.ask_once(node, Method::POST, &path, &content).await {
-                Reply::Done { body, .. } => match self.read_answer(api, node, &body, ballot).await {
-                    Ok((receipt, leaf)) => {
-                        let tracker = ballot.tracker().to_string();
-                        return Ok(FinalBallot { receipt, tracker, leaf, resent: attempt });
+                Reply::Done { body, .. } => {
+                    match self.read_answer(api, node, &body, ballot).await {
+                        Ok((receipt, leaf)) => {
+                            let tracker = ballot.tracker().to_string();
+                            return Ok(FinalBallot { receipt, tracker, leaf, resent: attempt });
+                        }
+                        Err(reason) => words.not_now(format!("{}: {reason}", api.nodes()[node])),
                     }
-                    Err(reason) => words.not_now(format!("{}: {reason}", api.nodes()[node])),
-                },
-                Reply::Refused(problem) if problem.code == election::refusal::code::ALREADY_ACCEPTED => {
+                }
+                Reply::Refused(problem)
+                    if problem.code == election::refusal::code::ALREADY_ACCEPTED =>
+                {
                     words.not_now(format!("{}: accepted, not final yet", api.nodes()[node]));
                 }
                 Reply::Refused(problem) => words.refused(node, problem.code, problem.detail),

@@ -1,6 +1,8 @@
 //! One file per command.
 
 pub(crate) mod demo;
+pub(crate) mod election;
+pub(crate) mod issuer;
 pub(crate) mod kv;
 pub(crate) mod progress;
 pub(crate) mod serve;

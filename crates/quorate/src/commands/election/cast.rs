@@ -1,0 +1,136 @@
+//! `quorate election cast`: one voter, one ballot.
+
+use super::{failed, path};
+use crate::commands::Failure;
+use crate::http::{ApiClient, CredentialView};
+use crate::voter::{Booth, read_choice};
+use crate::{exit, files, random};
+use ballot::{Choice, Code, Credential};
+use clap::Args;
+use election::{ElectionId, Manifest};
+use ledger::Policy;
+use std::path::PathBuf;
+
+#[derive(Args, Debug)]
+pub(super) struct CastArgs {
+    /// The election
+    id: ElectionId,
+    /// The voter's code
+    #[arg(long, value_name = "CODE", env = "QUORATE_CODE", hide_env_values = true)]
+    code: String,
+    /// Chosen options of a contest, with commas between: texts, or numbers as #1; once for each
+    /// contest, in order or together with --contest
+    #[arg(long, value_name = "OPTIONS", required = true)]
+    choose: Vec<String>,
+    /// Number of the contest, from 1, that the --choose at the same place answers
+    #[arg(long, value_name = "K")]
+    contest: Vec<usize>,
+    /// Save the receipt here
+    #[arg(long, value_name = "FILE")]
+    receipt: Option<PathBuf>,
+    /// Check the receipt against this trust file instead of the manifest's own authorities
+    #[arg(long, value_name = "FILE")]
+    trust: Option<PathBuf>,
+}
+
+pub(super) async fn run(api: &ApiClient, args: CastArgs) -> Result<(), Failure> {
+    let wrong = |message: String| Failure::new(exit::BAD_DATA, message);
+    let code: Code = args.code.parse().map_err(|error| wrong(format!("the code: {error}")))?;
+    let mut booth = Booth::fetch(api, args.id).await?;
+    if let Some(trust) = &args.trust {
+        let text = String::from_utf8(files::read(trust)?)
+            .map_err(|error| wrong(format!("{}: {error}", trust.display())))?;
+        let policy =
+            Policy::parse(&text).map_err(|error| wrong(format!("{}: {error}", trust.display())))?;
+        booth = booth.trusting(policy);
+    }
+    let choices = read_choices(booth.manifest(), &args.choose, &args.contest).map_err(wrong)?;
+    let credential = Credential::from_code(&code, &args.id.0);
+    let (seq, prev) = next_place(api, args.id, &credential).await?;
+    let ballot = booth
+        .prepare(&credential, seq, prev, &choices, &mut random::system())
+        .map_err(|error| wrong(error.to_string()))?;
+    eprintln!("the ballot is encrypted; tracker {}", ballot.tracker());
+    let done = booth.cast_until_final(api, &ballot, 0).await.map_err(failed)?;
+    if let Some(path) = &args.receipt {
+        files::write_public(path, done.receipt.as_bytes())?;
+        eprintln!("receipt saved to {}", path.display());
+    }
+    println!("final: tracker {}, leaf {}", done.tracker, done.leaf);
+    Ok(())
+}
+
+/// Where the credential's chain goes on.
+async fn next_place(
+    api: &ApiClient,
+    id: ElectionId,
+    credential: &Credential,
+) -> Result<(u32, [u8; 32]), Failure> {
+    let key = hex::encode(credential.public().to_bytes());
+    let view: CredentialView = api.get_json(&path(id, &format!("credentials/{key}"))).await?;
+    if !view.on_roll {
+        let message = "this code is not on the roll of this election; check the code and the id, \
+                       and that the election is open";
+        return Err(failed(message));
+    }
+    let Some(last) = view.last else { return Ok((0, [0; 32])) };
+    let mut prev = [0; 32];
+    hex::decode_to_slice(&last.hash, &mut prev).map_err(failed)?;
+    let seq = last.seq.checked_add(1).ok_or_else(|| failed("this code cannot vote again"))?;
+    eprintln!("this code has voted before; the new ballot replaces number {}", last.seq);
+    Ok((seq, prev))
+}
+
+/// One choice for each contest, in the contests' order.
+fn read_choices(
+    manifest: &Manifest,
+    typed: &[String],
+    numbers: &[usize],
+) -> Result<Vec<Choice>, String> {
+    let contests = &manifest.definition.contests;
+    if !numbers.is_empty() && numbers.len() != typed.len() {
+        let (chosen, named) = (typed.len(), numbers.len());
+        return Err(format!("{chosen} --choose but {named} --contest; give one for each"));
+    }
+    let mut answers: Vec<Option<&str>> = vec![None; contests.len()];
+    for (place, text) in typed.iter().enumerate() {
+        let number = numbers.get(place).copied().unwrap_or(place + 1);
+        let answer = number.checked_sub(1).and_then(|at| answers.get_mut(at));
+        let answer = answer
+            .ok_or_else(|| format!("there is no contest {number}; there are {}", contests.len()))?;
+        if answer.replace(text).is_some() {
+            return Err(format!("contest {number} is answered twice"));
+        }
+    }
+    let read = |(contest, answer): (&election::Contest, Option<&str>)| match answer {
+        Some(text) => read_choice(contest, text),
+        None => Err(format!("no answer to '{}'; use --choose for each contest", contest.title)),
+    };
+    contests.iter().zip(answers).map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use election::testing::ElectionBuilder;
+
+    fn check(typed: &[&str], numbers: &[usize], expect: &str) {
+        let election = ElectionBuilder::new(1).voters(1).build();
+        let typed: Vec<String> = typed.iter().map(|text| (*text).to_owned()).collect();
+        let found = match read_choices(&election.manifest, &typed, numbers) {
+            Ok(choices) => format!("{} choices", choices.len()),
+            Err(sentence) => sentence,
+        };
+        assert_eq!(found, expect);
+    }
+
+    #[test]
+    fn every_contest_is_answered_once() {
+        check(&["Ada", "Well,Shed"], &[], "2 choices");
+        check(&["Well,Shed", "Ada"], &[2, 1], "2 choices");
+        check(&["Ada"], &[], "no answer to 'Projects'; use --choose for each contest");
+        check(&["Ada", "Ada"], &[1, 1], "contest 1 is answered twice");
+        check(&["Ada"], &[3], "there is no contest 3; there are 2");
+        check(&["Ada", "Well"], &[1], "2 --choose but 1 --contest; give one for each");
+    }
+}

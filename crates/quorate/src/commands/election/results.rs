@@ -1,0 +1,126 @@
+//! `quorate election results`.
+
+use super::{LAG_PATIENCE, failed, path};
+use crate::commands::Failure;
+use crate::http::{ApiClient, ElectionView, ResultView};
+use clap::Args;
+use election::{Definition, ElectionId, Manifest};
+use serde::Serialize;
+use tokio::time::Instant;
+
+#[derive(Args, Debug)]
+pub(super) struct ResultsArgs {
+    /// The election
+    id: ElectionId,
+    /// As one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Results {
+    id: String,
+    title: String,
+    ballots: u32,
+    weight: u64,
+    contests: Vec<ContestResult>,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct ContestResult {
+    title: String,
+    options: Vec<OptionResult>,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct OptionResult {
+    text: String,
+    votes: u64,
+}
+
+pub(super) async fn run(api: &ApiClient, args: ResultsArgs) -> Result<(), Failure> {
+    let started = Instant::now();
+    let settled = |view: &ElectionView| {
+        let waits = view.phase == "closed" && started.elapsed() < LAG_PATIENCE / 3;
+        (view.result.is_some() || !waits).then(|| view.clone())
+    };
+    let view = api.wait_for_election(args.id, settled, |_| {}).await?;
+    let Some(result) = view.result else {
+        let phase = view.phase;
+        return Err(failed(format!("the election has no published result yet; it is {phase}")));
+    };
+    let bytes = api.get_bytes(&path(args.id, "manifest")).await?;
+    let manifest = Manifest::decode(&bytes).map_err(failed)?;
+    let results = put_together(args.id, &manifest.definition, &result)?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&results).map_err(failed)?);
+    } else {
+        print!("{}", text(&results));
+    }
+    Ok(())
+}
+
+fn put_together(
+    id: ElectionId,
+    definition: &Definition,
+    result: &ResultView,
+) -> Result<Results, Failure> {
+    let shape = |contests: &[Vec<u64>]| contests.iter().map(Vec::len).collect::<Vec<_>>();
+    let asked: Vec<usize> =
+        definition.contests.iter().map(election::Contest::option_count).collect();
+    if shape(&result.counts) != asked {
+        return Err(failed("the node's result does not fit the questions of the manifest"));
+    }
+    let contests = definition.contests.iter().zip(&result.counts).map(|(contest, counts)| {
+        let option = |(at, votes): (usize, &u64)| OptionResult {
+            text: contest.option_text(at).unwrap_or_default().to_owned(),
+            votes: *votes,
+        };
+        let options = counts.iter().enumerate().map(option).collect();
+        ContestResult { title: contest.title.clone(), options }
+    });
+    Ok(Results {
+        id: id.to_string(),
+        title: definition.title.clone(),
+        ballots: result.ballots,
+        weight: result.weight,
+        contests: contests.collect(),
+    })
+}
+
+fn text(results: &Results) -> String {
+    let mut lines = vec![
+        results.title.clone(),
+        format!("{} ballots of total weight {}", results.ballots, results.weight),
+    ];
+    for contest in &results.contests {
+        lines.push(String::new());
+        lines.push(contest.title.clone());
+        for option in &contest.options {
+            lines.push(format!("{:>10}  {}", option.votes, option.text));
+        }
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use election::testing::ElectionBuilder;
+
+    #[test]
+    fn results_are_printed_by_contest_and_option() {
+        let election = ElectionBuilder::new(1).voters(1).build();
+        let definition = &election.draft.definition;
+        let counts = vec![vec![2, 1, 0], vec![0, 0, 3]];
+        let mut view = ResultView { ballots: 3, weight: 3, counts };
+        let results = put_together(election.id(), definition, &view).expect("it fits");
+        let expect = "A small election\n3 ballots of total weight 3\n\nChair\n         2  Ada\n\
+                      \u{20}        1  Grace\n         0  (blank)\n\nProjects\n         0  Well\n\
+                      \u{20}        0  Fence\n         3  Shed\n";
+        assert_eq!(text(&results), expect);
+        view.counts[1].pop();
+        assert!(put_together(election.id(), definition, &view).is_err());
+    }
+}

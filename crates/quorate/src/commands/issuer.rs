@@ -1,0 +1,259 @@
+//! `quorate issuer …`: makes the voters' codes, outside the nodes. Only the public roll leaves
+//! this program's folder for a node; codes and sheets are for the voters.
+
+mod sheets;
+
+use super::Failure;
+use super::election::bad_file;
+use crate::roll_csv::{ListedVoter, read_voters, write_public_roll};
+use crate::{exit, files, random};
+use ballot::{Code, Credential};
+use base::Prng;
+use clap::{Args, Subcommand};
+use election::{ElectionId, Roll, Voter};
+use std::path::{Path, PathBuf};
+
+/// Make the voters' codes, outside the nodes
+#[derive(Subcommand, Debug)]
+pub(crate) enum IssuerCommand {
+    /// Make a code for each voter of a list, the public roll, and sheets to print
+    Codes(CodesArgs),
+    /// Make the sheets again from the codes
+    Sheets(SheetsArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CodesArgs {
+    /// The election
+    #[arg(long, value_name = "ID")]
+    election: ElectionId,
+    /// List of voters: columns voter_id,email,name,language,weight,group, only the first required
+    #[arg(long, value_name = "VOTERS.csv")]
+    roll: PathBuf,
+    /// Folder for codes.csv, public-roll.csv and sheets.html
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Only read the list and tell what is wrong
+    #[arg(long)]
+    dry_run: bool,
+    /// Make the same codes each time; for tests and demonstrations only
+    #[arg(long, value_name = "N", hide = true)]
+    seed: Option<u64>,
+    #[command(flatten)]
+    booth: BoothArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SheetsArgs {
+    /// The election
+    #[arg(long, value_name = "ID")]
+    election: ElectionId,
+    /// The codes that `issuer codes` wrote
+    #[arg(long, value_name = "codes.csv")]
+    codes: PathBuf,
+    /// Where to put the sheets
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    #[command(flatten)]
+    booth: BoothArgs,
+}
+
+/// Where voters go.
+#[derive(Args, Debug)]
+pub(crate) struct BoothArgs {
+    /// Address of the voting booth on the sheets; the code follows it after #, so that no server
+    /// sees it
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7301/vote")]
+    address: String,
+}
+
+/// A voter with the code on its sheet.
+struct Issued {
+    voter_id: String,
+    name: String,
+    code: Code,
+}
+
+/// `quorate issuer …`.
+pub(crate) fn run(command: IssuerCommand) -> Result<(), Failure> {
+    match command {
+        IssuerCommand::Codes(args) => codes(&args),
+        IssuerCommand::Sheets(args) => sheets(&args),
+    }
+}
+
+fn codes(args: &CodesArgs) -> Result<(), Failure> {
+    let voters =
+        read_voters(&files::read(&args.roll)?).map_err(|wrong| bad_file(&args.roll, &wrong))?;
+    if args.dry_run {
+        println!("{} voters; the list is good; nothing was made", voters.len());
+        return Ok(());
+    }
+    let codes_path = args.out.join("codes.csv");
+    if codes_path.exists() {
+        let message = format!(
+            "{} is there already; codes that voters hold would become worthless. Choose another \
+             folder",
+            codes_path.display()
+        );
+        return Err(Failure::new(exit::BAD_DATA, message));
+    }
+    std::fs::create_dir_all(&args.out)
+        .map_err(Failure::because(exit::FAILED, &format!("cannot make {}", args.out.display())))?;
+    let (roll, issued) = issue(args.election, voters, args.seed)?;
+    files::write_private(&codes_path, &codes_csv(&issued)?)?;
+    files::write_public(&args.out.join("public-roll.csv"), write_public_roll(&roll).as_bytes())?;
+    write_sheets(&args.out.join("sheets.html"), args.election, &args.booth, &issued)?;
+    println!(
+        "made {} codes in {}; give public-roll.csv to the administrator, keep the rest private",
+        issued.len(),
+        args.out.display()
+    );
+    Ok(())
+}
+
+fn sheets(args: &SheetsArgs) -> Result<(), Failure> {
+    let issued = read_codes(&args.codes)?;
+    write_sheets(&args.out, args.election, &args.booth, &issued)?;
+    println!("made {} sheets in {}", issued.len(), args.out.display());
+    Ok(())
+}
+
+fn write_sheets(
+    path: &Path,
+    election: ElectionId,
+    booth: &BoothArgs,
+    issued: &[Issued],
+) -> Result<(), Failure> {
+    let html = sheets::html(election, &booth.address, issued)
+        .map_err(Failure::because(exit::BAD_DATA, "cannot make the sheets"))?;
+    files::write_private(path, html.as_bytes())
+}
+
+/// A code for each voter, and the roll of their credentials.
+fn issue(
+    election: ElectionId,
+    voters: Vec<ListedVoter>,
+    seed: Option<u64>,
+) -> Result<(Roll, Vec<Issued>), Failure> {
+    let mut seeded = seed.map(|seed| Prng::named(seed, "issuer codes"));
+    let mut code = || match &mut seeded {
+        None => Code::random(&mut random::system()),
+        Some(prng) => {
+            let mut bytes = [0; 15];
+            prng.fill(&mut bytes);
+            Code::from_bytes(bytes)
+        }
+    };
+    let (mut public, mut issued) = (Vec::new(), Vec::new());
+    for ListedVoter { voter_id, name, weight, group } in voters {
+        let code = code();
+        let credential = Credential::from_code(&code, &election.0).public().to_bytes();
+        public.push(Voter { credential, weight, group });
+        issued.push(Issued { voter_id, name, code });
+    }
+    let roll = Roll::new(public).map_err(Failure::because(exit::FAILED, "the roll"))?;
+    Ok((roll, issued))
+}
+
+fn codes_csv(issued: &[Issued]) -> Result<Vec<u8>, Failure> {
+    let failed = |error: csv::Error| Failure::new(exit::FAILED, error);
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(["voter_id", "code", "name"]).map_err(failed)?;
+    for Issued { voter_id, name, code } in issued {
+        writer.write_record([voter_id, &code.to_string(), name]).map_err(failed)?;
+    }
+    writer.into_inner().map_err(|error| Failure::new(exit::FAILED, error.to_string()))
+}
+
+fn read_codes(path: &Path) -> Result<Vec<Issued>, Failure> {
+    let bytes = files::read(path)?;
+    let wrong = |line: u64, column: usize, reason: String| {
+        let place = format!("{}: line {line}, column {column}", path.display());
+        Failure::new(exit::BAD_DATA, format!("{place}: {reason}"))
+    };
+    let mut issued = Vec::new();
+    for row in csv::Reader::from_reader(bytes.as_slice()).into_records() {
+        let row = row.map_err(|error| wrong(1, 1, error.to_string()))?;
+        let line = row.position().map_or(1, csv::Position::line);
+        let cell = |at| row.get(at).unwrap_or_default();
+        let code = cell(1)
+            .parse()
+            .map_err(|error: ballot::CodeError| wrong(line, 2, format!("the code: {error}")))?;
+        issued.push(Issued { voter_id: cell(0).to_owned(), name: cell(2).to_owned(), code });
+    }
+    Ok(issued)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(subcommand)]
+        command: IssuerCommand,
+    }
+
+    fn codes_in(folder: &Path, voters: &str, more: &[&str]) -> Result<(), Failure> {
+        let list = folder.join("voters.csv");
+        std::fs::write(&list, voters).expect("written");
+        let (list, out) = (list.display().to_string(), folder.join("out").display().to_string());
+        let id = "0123456789abcdef0123456789abcdef";
+        let words = ["issuer", "codes", "--election", id, "--roll", &list, "--out", &out];
+        run(Line::parse_from(words.iter().chain(more)).command)
+    }
+
+    #[test]
+    fn codes_are_made_for_their_owner_only_and_never_twice() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let voters = "voter_id,name,weight\nv1,Ann & <Bob>,2\nv2,,1\n";
+        codes_in(folder.path(), voters, &["--dry-run"]).expect("good");
+        let out = folder.path().join("out");
+        assert!(!out.exists(), "a dry run makes nothing");
+        codes_in(folder.path(), voters, &[]).expect("made");
+        let mode = |name: &str| {
+            let meta = std::fs::metadata(out.join(name)).expect("it is there");
+            meta.permissions().mode() & 0o777
+        };
+        assert_eq!((mode("codes.csv"), mode("sheets.html")), (0o600, 0o600));
+        let issued = read_codes(&out.join("codes.csv")).expect("readable");
+        let roll = files::read(&out.join("public-roll.csv")).expect("there");
+        let roll = crate::roll_csv::read_public_roll(&roll).expect("good");
+        let id: ElectionId = "0123456789abcdef0123456789abcdef".parse().expect("an id");
+        for (one, weight) in issued.iter().zip([2, 1]) {
+            let key = Credential::from_code(&one.code, &id.0).public().to_bytes();
+            let at = roll.position(&key).expect("on the roll");
+            assert_eq!(roll.voters()[at].weight, weight, "{}", one.voter_id);
+        }
+        let sheets = std::fs::read_to_string(out.join("sheets.html")).expect("text");
+        assert!(sheets.contains("Ann &amp; &lt;Bob&gt;"));
+        assert!(sheets.contains(&issued[0].code.to_string()));
+        assert!(!String::from_utf8_lossy(&roll_text(&out)).contains(&issued[0].code.to_string()));
+        let error = codes_in(folder.path(), voters, &[]).expect_err("they are there");
+        assert!(error.message.contains("would become worthless"), "{}", error.message);
+    }
+
+    fn roll_text(out: &Path) -> Vec<u8> {
+        files::read(&out.join("public-roll.csv")).expect("there")
+    }
+
+    #[test]
+    fn a_seed_makes_the_same_codes_and_mistakes_make_none() {
+        let rolls: Vec<Vec<u8>> = (0..2)
+            .map(|_| {
+                let folder = tempfile::tempdir().expect("a folder");
+                codes_in(folder.path(), "voter_id\nv1\n", &["--seed", "7"]).expect("made");
+                roll_text(&folder.path().join("out"))
+            })
+            .collect();
+        assert_eq!(rolls[0], rolls[1]);
+        let folder = tempfile::tempdir().expect("a folder");
+        let error = codes_in(folder.path(), "voter_id\nv1\nv1\n", &[]).expect_err("twice");
+        let expect = "voters.csv: line 3, column 1: voter_id 'v1' stands in line 2 already";
+        assert!(error.message.ends_with(expect), "{}", error.message);
+        assert!(!folder.path().join("out").exists());
+    }
+}
