@@ -20,7 +20,8 @@ pub(crate) mod base64_bytes {
     }
 }
 
-/// A 64-byte signature as base64, for `#[serde(deserialize_with = "encoding::signature::deserialize")]`.
+/// A 64-byte signature as base64, for
+/// `#[serde(deserialize_with = "encoding::signature::deserialize")]`.
 pub(crate) mod signature {
     use super::{Deserialize, Deserializer, Engine, Error, STANDARD};
 

@@ -31,7 +31,7 @@ mod exit {
 /// Elections that no single machine can lose, bend or read, on a replicated store of their own.
 #[derive(Parser, Debug)]
 #[command(name = "quorate", version, max_term_width = 100)]
-#[command(after_help = "Start with `quorate demo`: a whole election on three nodes of this machine.")]
+#[command(after_help = "Start with `quorate demo`: a whole election on this machine.")]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -2,7 +2,7 @@
 //!
 //! | thread | runs | takes from |
 //! |---|---|---|
-//! | `replica` | the [`Replica`](replica::Replica) machine, the peers' sockets | callers, peers, completions |
+//! | `replica` | the replica machine, the peers' sockets | callers, peers, completions |
 //! | `log` | [`LogStore`](replica::LogStore): write, sync | the replica's orders |
 //! | `state` | [`StateStore`](replica::StateStore): apply | the replica's orders |
 //! | `read` | reads on the state, beside applying | the replica's orders |

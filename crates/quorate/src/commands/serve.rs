@@ -276,7 +276,8 @@ fn announce(settings: &NodeSettings, addresses: &[(&str, SocketAddr)]) {
 }
 
 async fn signalled() {
-    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = match signal(SignalKind::terminate()) {
         Ok(terminate) => terminate,
         Err(error) => {
             tracing::warn!(%error, "SIGTERM cannot be caught; Ctrl-C still stops the node");
