@@ -221,7 +221,8 @@ pub enum Answer {
     },
     /// Not taken; the signature makes this authority answer for it.
     Refused(SignedRefusal),
-    /// Too many ballots wait: send it to another node, or later.
+    /// Too many ballots wait, or this node is still catching up with the order: send it to another
+    /// node, or later.
     Overloaded,
     /// No such election is known here (yet).
     UnknownElection,

@@ -5,7 +5,10 @@ use bytes::Bytes;
 use election::{ElectionId, Fold, Refusal};
 use rand_core::CryptoRng;
 
-use crate::rounds::Leaves;
+use crate::{
+    head::{Head, chained},
+    rounds::Leaves,
+};
 
 /// Entries by number, from 1, folded.
 pub(crate) struct LedgerCopy {
@@ -15,6 +18,8 @@ pub(crate) struct LedgerCopy {
     outcomes: Vec<Result<u64, Refusal>>,
     /// Entry number of each leaf.
     leaf_entries: Vec<u64>,
+    /// The head's chain after each entry.
+    chains: Vec<[u8; 32]>,
 }
 
 impl LedgerCopy {
@@ -25,6 +30,7 @@ impl LedgerCopy {
             entries: Vec::new(),
             outcomes: Vec::new(),
             leaf_entries: Vec::new(),
+            chains: Vec::new(),
         }
     }
 
@@ -44,6 +50,17 @@ impl LedgerCopy {
         rng: &mut impl CryptoRng,
     ) -> Result<(), Refusal> {
         self.fold.check_ballot(ballot, rng).map(drop)
+    }
+
+    /// The head that the entries up to this one give.
+    ///
+    /// # Panics
+    /// When there are fewer.
+    pub(crate) fn head_at(&self, number: u64) -> Head {
+        match number.checked_sub(1) {
+            None => Head::new(0, &[0; 32]),
+            Some(last) => Head::new(number, &self.chains[last as usize]),
+        }
     }
 
     /// The entry with this number.
@@ -70,6 +87,11 @@ impl LedgerCopy {
                 self.leaf_entries.push(number);
             }
             self.outcomes.push(outcome);
+        }
+        let mut chain = self.chains.last().copied().unwrap_or_default();
+        for entry in batch {
+            chain = chained(&chain, entry);
+            self.chains.push(chain);
         }
         self.entries.extend_from_slice(batch);
         assert_eq!(self.entries.len(), self.outcomes.len(), "one verdict per entry");

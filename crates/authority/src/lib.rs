@@ -28,6 +28,7 @@ mod api;
 mod authority;
 mod copy;
 mod desk;
+mod head;
 mod journal;
 mod outbox;
 pub mod rounds;

@@ -11,6 +11,11 @@ use kv::{
 use ledger::AuthoritySigner;
 use mvcc::MemoryBacking;
 
+/// SHA-256, the name of a ballot.
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    crate::desk::sha256(bytes)
+}
+
 /// The seed of authority `index`'s key in an election made by [`own_keys`].
 pub fn key_seed(index: u8) -> [u8; 32] {
     [index; 32]

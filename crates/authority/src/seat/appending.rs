@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use ballot::Tracker;
 use bytes::Bytes;
-use election::{Body, Endorser, Entry, Refusal, SignedRefusal, keys, keys::Key, refusal::code};
+use election::{Body, Endorser, Entry, Refusal, SignedRefusal, keys::Key, refusal::code};
 use kv::api::{
     Code, Error, KeyRange, Outcome, RangeRequest, Request, Response, TxnOperation, TxnRequest,
 };
@@ -28,6 +28,7 @@ use super::{
 use crate::{
     api::Answer,
     desk::{Desk, Purpose, SeatCall, sha256},
+    head::Head,
 };
 
 /// Most entries in one batch: with the head and the comparisons below etcd's 128 operations.
@@ -110,7 +111,9 @@ struct Pending {
 
 #[derive(Debug)]
 struct Batch {
-    base: u64,
+    base: Head,
+    /// The head with the batch behind it.
+    after: Head,
     matters: Vec<Matter>,
     entries: Vec<Bytes>,
     /// An earlier attempt may have happened, or may still.
@@ -158,7 +161,13 @@ impl Seat {
         }
         let checked = self.copy.check_ballot(&ballot, &mut desk.rng);
         if let Err(refusal) = checked {
-            let answer = self.refused(&ballot, refusal, desk);
+            // Who is behind must not sign that something is wrong.
+            let is_behind = !self.reader.is_current()
+                || self.reader.head.entries() > self.copy.position();
+            let answer = match refusal.leaf {
+                None if is_behind => Answer::Overloaded,
+                _ => self.refused(&ballot, refusal, desk),
+            };
             return desk.answer(ticket, answer);
         }
         if desk.queued >= desk.config.queue_max {
@@ -226,9 +235,13 @@ impl Seat {
         if entries.is_empty() {
             return;
         }
-        let base = self.reader.head;
-        self.intake.batch =
-            Some(Batch { base, matters, entries, in_doubt: false, under_way: false });
+        let base = self.reader.head.clone();
+        let Some(after) = base.after(&entries) else {
+            matters.into_iter().rev().for_each(|matter| self.intake.queue.push_front(matter));
+            return self.distrust("the head is no head any more".to_owned(), desk);
+        };
+        let (in_doubt, under_way) = (false, false);
+        self.intake.batch = Some(Batch { base, after, matters, entries, in_doubt, under_way });
         self.send_batch(desk);
     }
 
@@ -236,17 +249,15 @@ impl Seat {
         let election = self.election;
         let Some(batch) = &mut self.intake.batch else { return };
         batch.under_way = true;
-        let encode = |head: u64| Bytes::copy_from_slice(&keys::encode_head(head));
-        let before = (batch.base > 0).then(|| encode(batch.base));
         let head = Bytes::from(Key::Head.of(election));
-        let numbered = (batch.base + 1..).zip(&batch.entries);
+        let numbered = (batch.base.entries() + 1..).zip(&batch.entries);
         let mut success: Vec<TxnOperation> = numbered
             .map(|(number, entry)| put(Key::Entry(number).of(election).into(), entry.clone()))
             .collect();
-        success.push(put(head.clone(), encode(batch.base + batch.entries.len() as u64)));
+        success.extend(batch.after.raw().map(|raw| put(head.clone(), raw.clone())));
         let range = KeyRange::single(head);
         let failure = vec![TxnOperation::Range(RangeRequest { range, ..RangeRequest::default() })];
-        let compare = vec![head_is(election, before.as_ref())];
+        let compare = vec![head_is(election, &batch.base)];
         let request = Request::Txn(TxnRequest { compare, success, failure });
         desk.call(Purpose::Seat(election, SeatCall::Append), request);
     }
@@ -261,8 +272,7 @@ impl Seat {
             }
             Ok(Response::Txn(_)) if batch.in_doubt => {}
             Ok(Response::Txn(reply)) => {
-                let head = value_at(&reply, 0).and_then(|head| keys::decode_head(&head));
-                self.lost(head.unwrap_or(0), desk);
+                self.lost(Head::read(value_at(&reply, 0)), desk);
             }
             Err(error) if is_final(error) && !batch.in_doubt => {
                 let matters = self.intake.batch.take().map_or(Vec::new(), |batch| batch.matters);
@@ -287,7 +297,7 @@ impl Seat {
             let range = KeyRange::single(key.of(self.election));
             TxnOperation::Range(RangeRequest { range, ..RangeRequest::default() })
         };
-        let success = vec![get(Key::Head), get(Key::Entry(batch.base + 1))];
+        let success = vec![get(Key::Head), get(Key::Entry(batch.base.entries() + 1))];
         let request = Request::Txn(TxnRequest { success, ..TxnRequest::default() });
         desk.call(Purpose::Seat(self.election, SeatCall::Recheck), request);
     }
@@ -299,11 +309,11 @@ impl Seat {
             self.intake.retry_at_ms = desk.now_ms + RETRY_MS;
             return;
         };
-        let head = value_at(&reply, 0).and_then(|head| keys::decode_head(&head)).unwrap_or(0);
+        let head = Head::read(value_at(&reply, 0));
         let first = value_at(&reply, 1);
         if first.is_some() && first.as_ref() == batch.entries.first() {
             self.ordered(desk);
-        } else if head == batch.base {
+        } else if head.raw() == batch.base.raw() {
             self.send_batch(desk);
         } else {
             self.lost(head, desk);
@@ -313,9 +323,10 @@ impl Seat {
     /// The batch stands in the store.
     fn ordered(&mut self, desk: &mut Desk) {
         let Some(batch) = self.intake.batch.take() else { return };
-        let count = batch.entries.len() as u64;
-        self.reader.head = self.reader.head.max(batch.base + count);
-        for (number, matter) in (batch.base + 1..).zip(batch.matters) {
+        if self.reader.head.entries() < batch.after.entries() {
+            self.reader.head = batch.after;
+        }
+        for (number, matter) in (batch.base.entries() + 1..).zip(batch.matters) {
             if let Matter::Ballot(_) = matter {
                 desk.queued = desk.queued.saturating_sub(1);
             }
@@ -335,13 +346,10 @@ impl Seat {
     }
 
     /// Somebody else appended first.
-    fn lost(&mut self, head: u64, desk: &mut Desk) {
+    fn lost(&mut self, head: Head, desk: &mut Desk) {
         self.requeue();
         self.reader.head = head;
-        if head < self.copy.position() {
-            let position = self.copy.position();
-            self.distrust(format!("the head went back from {position} to {head}"), desk);
-        }
+        self.distrust_head(desk);
     }
 
     fn requeue(&mut self) {
@@ -381,10 +389,10 @@ impl Seat {
         }
     }
 
-    /// The store has another order than before. What this authority had appended for a voter, and
-    /// what is not there any more, goes into the queue again, since the voter was told "ordered".
+    /// The store has another order than before. What this authority had appended and what is not
+    /// there any more goes into the queue again, since somebody was told "ordered".
     pub(super) fn order_again(&mut self, dropped: &[Bytes], desk: &mut Desk) {
-        let (head, copy) = (self.reader.head, &self.copy);
+        let (head, copy) = (self.reader.head.entries(), &self.copy);
         let is_gone = |(matter, pending): &(&Matter, &Pending)| match pending.place {
             Place::Queued => false,
             Place::Ordered(at) if at > copy.position() => at > head,
@@ -397,19 +405,17 @@ impl Seat {
             again.extend(Matter::of(entry).filter(|matter| own && !self.intake.holds(matter)));
         }
         for matter in again {
-            match &matter {
-                Matter::Ballot(ballot) if self.copy.check_ballot(ballot, &mut desk.rng).is_ok() => {
-                    desk.queued += 1;
-                    self.enqueue(matter, None);
+            if let Matter::Ballot(ballot) = &matter {
+                if self.copy.check_ballot(ballot, &mut desk.rng).is_err() {
+                    self.intake.pending.remove(&matter);
+                    continue;
                 }
-                Matter::Ballot(_) => drop(self.intake.pending.remove(&matter)),
-                _ => {
-                    let waiting = self.intake.pending.remove(&matter);
-                    for ticket in waiting.into_iter().flat_map(|pending| pending.tickets) {
-                        desk.answer(ticket, Answer::Unavailable(Error::OutcomeUnknown));
-                    }
-                }
+                desk.queued += 1;
             }
+            let waiting = self.intake.pending.remove(&matter);
+            let tickets = waiting.map_or(Vec::new(), |pending| pending.tickets);
+            self.intake.pending.insert(matter.clone(), Pending { place: Place::Queued, tickets });
+            self.intake.queue.push_back(matter);
         }
     }
 }

@@ -21,6 +21,7 @@ use kv::api::{
 use super::Seat;
 use crate::{
     desk::{Desk, Purpose, SeatCall, Watcher},
+    head::Head,
     rounds::Leaves,
 };
 
@@ -69,7 +70,7 @@ pub(super) struct Reader {
     /// `seen_revision` when the page or audit under way was asked for.
     asked_revision: i64,
     /// The value under `head`, as far as known.
-    pub(super) head: u64,
+    pub(super) head: Head,
     /// `position` when the audit under way was asked for; `None` when there is none.
     audited: Option<Audited>,
     audit_due_ms: u64,
@@ -78,6 +79,8 @@ pub(super) struct Reader {
     /// Height plus final size, and when it last changed, or everything was read again for that.
     progress: (u64, u64),
     stall_ms: u64,
+    /// When everything is to be read again because of a doubt.
+    doubted_until_ms: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -93,13 +96,14 @@ impl Reader {
             phase: Phase::Waiting { from_ms: 0 },
             seen_revision: 0,
             asked_revision: 0,
-            head: 0,
+            head: Head::default(),
             audited: None,
             audit_due_ms: 0,
             lagging_audits: 0,
             last_read_ms: 0,
             progress: (0, 0),
             stall_ms: STALL_MS,
+            doubted_until_ms: None,
         }
     }
 
@@ -132,7 +136,7 @@ impl Seat {
                 self.open_watch(next_revision, desk);
             }
             Phase::Watching { .. } => {
-                if self.is_stalled(desk) {
+                if self.is_stalled(desk) || self.is_doubtful(desk) {
                     self.read_again(desk);
                 } else {
                     self.audit(desk);
@@ -177,12 +181,15 @@ impl Seat {
         self.read_again(desk);
     }
 
-    /// Another authority computed another root: one of us was shown something else.
-    pub(super) fn doubt(&mut self, desk: &mut Desk) {
-        let due_ms = self.reader.last_read_ms + desk.config.audit_ms;
-        if matches!(self.reader.phase, Phase::Watching { .. }) && desk.now_ms >= due_ms {
-            self.read_again(desk);
-        }
+    /// Another authority computed another root: one of us was shown something else. Everything
+    /// is read again, unless that was just done.
+    pub(super) fn doubt(&mut self, desk: &Desk) {
+        self.reader.doubted_until_ms = Some(self.reader.last_read_ms + desk.config.audit_ms);
+    }
+
+    fn is_doubtful(&mut self, desk: &Desk) -> bool {
+        let due = |until_ms: &mut u64| desk.now_ms >= *until_ms;
+        self.reader.doubted_until_ms.take_if(due).is_some()
     }
 
     /// Everything but the statements of heights that are settled here.
@@ -345,8 +352,8 @@ impl Seat {
                 (Key::Entry(number), EventKind::Delete) if number <= self.copy.position() => {
                     return self.distrust(format!("entry {number} was deleted"), desk);
                 }
-                (Key::Head, EventKind::Put) => self.on_head(&kv.value),
-                (Key::Head, EventKind::Delete) => self.reader.head = 0,
+                (Key::Head, EventKind::Put) => self.on_head(Some(kv.value)),
+                (Key::Head, EventKind::Delete) => self.on_head(None),
                 (key, EventKind::Put) => others.push((key, kv)),
                 (key, EventKind::Delete) => self.on_key_deleted(key),
             }
@@ -355,14 +362,37 @@ impl Seat {
         for (key, kv) in others {
             self.on_key(key, &kv, desk);
         }
-        if self.reader.head < self.copy.position() {
-            let (head, position) = (self.reader.head, self.copy.position());
-            self.distrust(format!("the head went back from {position} to {head}"), desk);
+        self.distrust_head(desk);
+    }
+
+    /// Reads everything again if the head known last contradicts the own copy.
+    pub(super) fn distrust_head(&mut self, desk: &mut Desk) {
+        if let Some(what) = self.contradiction(&self.reader.head, self.copy.position()) {
+            self.distrust(what, desk);
         }
     }
 
-    pub(super) fn on_head(&mut self, value: &[u8]) {
-        self.reader.head = keys::decode_head(value).unwrap_or(0);
+    /// The head was changed. After an own append it may be an older value that comes late.
+    fn on_head(&mut self, value: Option<Bytes>) {
+        let head = Head::read(value);
+        let entries = head.entries();
+        let is_late = self.copy.position() <= entries && entries < self.reader.head.entries();
+        if !is_late {
+            self.reader.head = head;
+        }
+    }
+
+    /// What is wrong with a head that was read when `position` entries were held.
+    fn contradiction(&self, head: &Head, position: u64) -> Option<String> {
+        let Some((entries, chain)) = head.value() else {
+            return Some("the head is no head any more".to_owned());
+        };
+        if entries < position {
+            return Some(format!("the head went back from {position} to {entries}"));
+        }
+        let own = (entries <= self.copy.position()).then(|| self.copy.head_at(entries));
+        let other = own.and_then(|own| own.value()).is_some_and(|(_, own)| own != chain);
+        other.then(|| format!("the {entries} entries are not those that the store showed"))
     }
 
     /// Asks for the head, the last entry held and the last one that must not be lost.
@@ -397,18 +427,17 @@ impl Seat {
         }
         self.reader.saw_revision(revision);
         let [head, last, floor] = [0, 1, 2].map(|at| value_at(&reply, at));
-        let head = head.and_then(|value| keys::decode_head(&value)).unwrap_or(0);
+        let head = Head::read(head);
         let holds = |number: u64, value: &Option<Bytes>| {
             number == 0 || self.copy.entry(number).is_none_or(|own| value.as_ref() == Some(own))
         };
-        if head < audited.position {
-            let position = audited.position;
-            return self.distrust(format!("the head went back from {position} to {head}"), desk);
+        if let Some(what) = self.contradiction(&head, audited.position) {
+            return self.distrust(what, desk);
         }
         if !holds(audited.position, &last) || !holds(audited.floor, &floor) {
             return self.distrust("the store no longer holds an entry it showed".into(), desk);
         }
-        self.notice_lagging(head, desk);
+        self.notice_lagging(head.entries(), desk);
     }
 
     /// The watch may have lost something, or an entry is missing below the head.

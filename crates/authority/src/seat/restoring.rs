@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
-use election::keys::{self, Key};
+use election::keys::Key;
 use kv::api::{
     Compare, CompareResult, CompareTarget, Error, KeyRange, KeyValue, PutRequest, Request,
     Response, TxnOperation, TxnRequest,
@@ -20,6 +20,7 @@ use kv::api::{
 use super::Seat;
 use crate::{
     desk::{Desk, Purpose, SeatCall},
+    head::Head,
     journal::Record,
 };
 
@@ -36,12 +37,12 @@ const HOLES_MAX: u8 = 3;
 pub(super) struct Repair {
     /// Numbers, with the revision at which the store's own bytes were written (0 for none).
     numbers: VecDeque<(u64, i64)>,
-    /// Value under `head` when it was read.
-    head: Option<Bytes>,
-    /// What it becomes.
-    new_head: u64,
-    /// What it becomes if the transaction under way succeeds; `None` when none is.
-    sent: Option<Bytes>,
+    /// The head as it is.
+    head: Head,
+    /// What it becomes in the end; `None` when it stays.
+    new_head: Option<Head>,
+    /// What it is if the transaction under way succeeds; `None` when none is.
+    sent: Option<Head>,
 }
 
 impl Seat {
@@ -53,8 +54,8 @@ impl Seat {
         desk: &mut Desk,
     ) {
         let floor = self.floor();
-        let stored_head = head.as_ref().and_then(|value| keys::decode_head(value)).unwrap_or(0);
-        self.reader.head = stored_head;
+        let head = Head::read(head);
+        self.reader.head = head.clone();
         let mut numbers = VecDeque::new();
         let mut replaced = None;
         for number in 1..=self.copy.position() {
@@ -80,30 +81,23 @@ impl Seat {
             (next..).map_while(|number| Some(found.get(&number)?.value.clone())).collect();
         self.adopt(&adopted, desk);
         self.order_again(&dropped, desk);
-        self.plan_repair(numbers, head, stored_head, desk);
+        self.plan_repair(numbers, head, desk);
     }
 
-    fn plan_repair(
-        &mut self,
-        numbers: VecDeque<(u64, i64)>,
-        head: Option<Bytes>,
-        stored_head: u64,
-        desk: &mut Desk,
-    ) {
+    fn plan_repair(&mut self, numbers: VecDeque<(u64, i64)>, head: Head, desk: &mut Desk) {
         let position = self.copy.position();
-        let hole = stored_head > position;
+        let own = self.copy.head_at(position);
+        let hole = head.entries() > position;
         self.holes = if hole { self.holes + 1 } else { 0 };
-        let mut new_head = stored_head.max(position);
+        let mut new_head = (!hole && own.value() != head.value()).then(|| own.clone());
         if self.holes >= HOLES_MAX {
-            let what = format!("entry {} of {stored_head} is nowhere; going on", position + 1);
-            desk.alarm(self.election, what);
+            let what = format!("entry {} of {} is nowhere", position + 1, head.entries());
+            desk.alarm(self.election, format!("{what}; going on without"));
             self.holes = 0;
-            new_head = position;
+            new_head = Some(own);
         }
-        self.repair = None;
-        if !numbers.is_empty() || new_head != stored_head {
-            self.repair = Some(Repair { numbers, head, new_head, sent: None });
-        }
+        let needed = !numbers.is_empty() || new_head.is_some();
+        self.repair = needed.then_some(Repair { numbers, head, new_head, sent: None });
     }
 
     /// Another order is the store's now: follow it. Returns what is given up.
@@ -129,7 +123,9 @@ impl Seat {
         let entries = batch.to_vec();
         desk.persist(self.election, &Record::Entries { from, entries });
         self.copy.append(batch, &mut desk.rng);
-        self.reader.head = self.reader.head.max(self.copy.position());
+        if self.reader.head.entries() < self.copy.position() {
+            self.reader.head = self.copy.head_at(self.copy.position());
+        }
         self.on_folded(from, desk);
     }
 
@@ -139,11 +135,8 @@ impl Seat {
         let Some(repair) = self.repair.as_mut().filter(|repair| repair.sent.is_none()) else {
             return;
         };
-        let mut compare = vec![head_is(election, repair.head.as_ref())];
-        let mut success = Vec::new();
-        let mut bytes = 0;
-        let mut through =
-            repair.head.as_ref().and_then(|head| keys::decode_head(head)).unwrap_or(0);
+        let mut compare = vec![head_is(election, &repair.head)];
+        let (mut success, mut bytes, mut through) = (Vec::new(), 0, repair.head.entries());
         while let Some(&(number, mod_revision)) = repair.numbers.front() {
             let entry = self.copy.entry(number).expect("only a comparison cuts the copy").clone();
             bytes += entry.len();
@@ -156,13 +149,20 @@ impl Seat {
             through = through.max(number);
             repair.numbers.pop_front();
         }
-        if repair.numbers.is_empty() && repair.new_head < through {
-            // The hole is given up: whatever lies behind it will be written over.
-            through = repair.new_head;
-            compare.push(was_written_at(Key::Entry(through + 1).of(election).into(), 0));
+        let mut head = repair.head.clone();
+        if repair.numbers.is_empty() {
+            if let Some(new_head) = &repair.new_head {
+                head = new_head.clone();
+            }
+            if head.entries() < through {
+                // A hole is given up: whatever lies behind it will be written over.
+                let key = Key::Entry(head.entries() + 1).of(election);
+                compare.push(was_written_at(key.into(), 0));
+            }
+        } else if through > head.entries() {
+            head = self.copy.head_at(through);
         }
-        let head = Bytes::copy_from_slice(&keys::encode_head(through));
-        success.push(put(Key::Head.of(election).into(), head.clone()));
+        success.extend(head.raw().map(|raw| put(Key::Head.of(election).into(), raw.clone())));
         repair.sent = Some(head);
         let request = Request::Txn(TxnRequest { compare, success, failure: Vec::new() });
         desk.call(Purpose::Seat(election, SeatCall::Repair), request);
@@ -174,11 +174,11 @@ impl Seat {
         match result {
             Ok(Response::Txn(reply)) if reply.succeeded => {
                 self.reader.saw_revision(reply.header.revision);
-                repair.head = Some(head.clone());
+                repair.head = head.clone();
                 if repair.numbers.is_empty() {
                     self.repair = None;
                 }
-                self.on_head(&head);
+                self.reader.head = head;
             }
             _ => {
                 self.repair = None;
@@ -188,11 +188,11 @@ impl Seat {
     }
 }
 
-/// The head has this value, or does not exist.
-pub(super) fn head_is(election: election::ElectionId, value: Option<&Bytes>) -> Compare {
+/// The head is this one, byte for byte.
+pub(super) fn head_is(election: election::ElectionId, head: &Head) -> Compare {
     let key = Bytes::from(Key::Head.of(election));
-    match value {
-        Some(value) => compare(key, CompareTarget::Value(value.clone())),
+    match head.raw() {
+        Some(raw) => compare(key, CompareTarget::Value(raw.clone())),
         None => compare(key, CompareTarget::Create(0)),
     }
 }

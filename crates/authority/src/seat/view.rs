@@ -38,7 +38,7 @@ impl<'a> ElectionView<'a> {
     /// The head of the order as far as known; above [`position`](Self::position) while this
     /// authority catches up.
     pub fn head(self) -> u64 {
-        self.seat.reader.head.max(self.position())
+        self.seat.reader.head.entries().max(self.position())
     }
 
     /// An entry by number, from 1, accepted or not.
