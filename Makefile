@@ -2,6 +2,7 @@
 # machine lacks.
 
 DEMO_ARGS ?=
+BENCH_ARGS ?=
 SEEDS ?= 10000
 
 .PHONY: demo test bench soak doctor fix verify
@@ -13,8 +14,9 @@ test: ## Everything; the last line counts passed, failed and skipped
 	@cargo xtask install
 	@cargo xtask test
 
-bench: ## Comparisons, into target/bench/figures.jsonl
-	cargo run --release --package bench
+bench: ## Comparisons, into target/bench/figures.jsonl (docs/benchmarks.md)
+	cargo build --release --bin quorate --bin bench
+	cargo run --release --bin bench -- $(BENCH_ARGS)
 
 soak: ## SEEDS fresh simulator seeds; the first one is the time, so that each soak is new
 	cargo run --release --package sim -- run --seeds $(SEEDS) --first-seed $$(date +%s)
