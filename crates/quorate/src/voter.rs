@@ -8,11 +8,11 @@
 
 use crate::commands::Failure;
 use crate::exit;
-use crate::http::{ApiClient, Content, Leaves, PAUSE, Reply, SubmitAnswer};
+use crate::http::{ApiClient, Content, PAUSE, Reply, SubmitAnswer};
 use ballot::{BallotContext, Choice, ChoiceError, ContestKind, Credential, SealedBallot};
 use bytes::Bytes;
-use election::{Body, Contest, ElectionId, Entry, Manifest};
-use ledger::{Policy, Receipt, leaf_hash};
+use election::{Contest, ElectionId, Manifest, receipt};
+use ledger::{Policy, Receipt};
 use rand_core::CryptoRng;
 use reqwest::Method;
 use std::collections::BTreeMap;
@@ -22,9 +22,6 @@ use tokio::time::Instant;
 
 /// How long a ballot is sent again before its fate is called unknown.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// Bytes of a receipt's extra: an entry's header and its appender's signature.
-const ENVELOPE_BYTES: usize = election::entry::HEADER_BYTES + election::entry::SIGNATURE_BYTES;
-
 /// Everything needed to vote in one election. Cloning is cheap.
 #[derive(Clone)]
 pub(crate) struct Booth {
@@ -160,19 +157,21 @@ impl Booth {
         for attempt in 0_u32.. {
             let node = (start_node + attempt as usize) % api.nodes().len();
             match api.ask_once(node, Method::POST, &path, &content).await {
-                Reply::Done { body, .. } => {
-                    match self.read_answer(api, node, &body, ballot).await {
-                        Ok((receipt, leaf)) => {
-                            let tracker = ballot.tracker().to_string();
-                            return Ok(FinalBallot { receipt, tracker, leaf, resent: attempt });
-                        }
-                        Err(reason) => words.not_now(format!("{}: {reason}", api.nodes()[node])),
+                Reply::Done { body, .. } => match self.read_answer(&body, ballot) {
+                    Ok((receipt, leaf)) => {
+                        let tracker = ballot.tracker().to_string();
+                        return Ok(FinalBallot { receipt, tracker, leaf, resent: attempt });
                     }
-                }
+                    Err(reason) => words.not_now(format!("{}: {reason}", api.nodes()[node])),
+                },
                 Reply::Refused(problem)
                     if problem.code == election::refusal::code::ALREADY_ACCEPTED =>
                 {
                     words.not_now(format!("{}: accepted, not final yet", api.nodes()[node]));
+                }
+                // A node that has not heard of the election lags behind the others.
+                Reply::Refused(problem) if problem.status == 404 => {
+                    words.not_now(format!("{}: {}", api.nodes()[node], problem.detail));
                 }
                 Reply::Refused(problem) => words.refused(node, problem.code, problem.detail),
                 Reply::NotNow(reason) => {
@@ -189,58 +188,18 @@ impl Booth {
         unreachable!("patience ends before the numbers do")
     }
 
-    /// The receipt in an answer, once it proves that these bytes are final.
-    async fn read_answer(
-        &self,
-        api: &ApiClient,
-        node: usize,
-        answer: &[u8],
-        ballot: &SealedBallot,
-    ) -> Result<(String, u64), String> {
+    /// The receipt in an answer, once it proves that these bytes are final, and the leaf.
+    fn read_answer(&self, answer: &[u8], ballot: &SealedBallot) -> Result<(String, u64), String> {
         let answer: SubmitAnswer =
             serde_json::from_slice(answer).map_err(|error| format!("strange answer: {error}"))?;
         let Some(text) = answer.receipt else {
             return Err(format!("{}, not final yet", answer.state));
         };
         let receipt = Receipt::parse(&text).map_err(|error| error.to_string())?;
-        let leaf = match envelope(&receipt.extra, ballot.as_bytes()) {
-            Some(leaf) => leaf,
-            None => self.fetch_leaf(api, node, receipt.index).await?,
-        };
-        let entry = Entry::decode(&leaf).map_err(|error| error.to_string())?;
-        if entry.body != Body::Ballot(ballot.as_bytes()) {
-            return Err("the receipt is for other bytes".to_owned());
-        }
-        receipt.verify(&self.policy, leaf_hash(&leaf)).map_err(|error| error.to_string())?;
-        Ok((text, receipt.index))
+        let confirmed = receipt::verify(&receipt, ballot.as_bytes(), &self.policy)
+            .map_err(|error| error.to_string())?;
+        Ok((text, confirmed.leaf_index))
     }
-
-    /// The leaf from the node that gave the receipt: others may lag behind.
-    async fn fetch_leaf(
-        &self,
-        api: &ApiClient,
-        node: usize,
-        index: u64,
-    ) -> Result<Vec<u8>, String> {
-        let path = format!("/api/v1/elections/{}/leaves?from={index}&limit=1", self.manifest.id);
-        let body = match api.ask_once(node, Method::GET, &path, &Content::None).await {
-            Reply::Done { body, .. } => body,
-            Reply::Refused(problem) => return Err(problem.detail),
-            Reply::NotNow(reason) => return Err(reason),
-        };
-        let leaves: Leaves = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
-        let leaf = leaves.leaves.into_iter().next().map(|leaf| leaf.0);
-        leaf.ok_or_else(|| format!("the node does not give leaf {index}"))
-    }
-}
-
-/// The leaf that a ballot became, when the receipt carries what stands around it.
-fn envelope(extra: &[u8], ballot: &[u8]) -> Option<Vec<u8>> {
-    if extra.len() != ENVELOPE_BYTES {
-        return None;
-    }
-    let (header, signature) = extra.split_at(election::entry::HEADER_BYTES);
-    Some([header, ballot, signature].concat())
 }
 
 /// What the nodes have said about one ballot.

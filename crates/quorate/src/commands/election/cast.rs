@@ -25,7 +25,7 @@ pub(super) struct CastArgs {
     /// Number of the contest, from 1, that the --choose at the same place answers
     #[arg(long, value_name = "K")]
     contest: Vec<usize>,
-    /// Save the receipt here
+    /// Save the receipt here, and the encrypted ballot that it is for in FILE.ballot
     #[arg(long, value_name = "FILE")]
     receipt: Option<PathBuf>,
     /// Check the receipt against this trust file instead of the manifest's own authorities
@@ -51,6 +51,11 @@ pub(super) async fn run(api: &ApiClient, args: CastArgs) -> Result<(), Failure> 
         .prepare(&credential, seq, prev, &choices, &mut random::system())
         .map_err(|error| wrong(error.to_string()))?;
     eprintln!("the ballot is encrypted; tracker {}", ballot.tracker());
+    if let Some(receipt) = &args.receipt {
+        let mut path = receipt.clone().into_os_string();
+        path.push(".ballot");
+        files::write_public(path.as_ref(), ballot.as_bytes())?;
+    }
     let done = booth.cast_until_final(api, &ballot, 0).await.map_err(failed)?;
     if let Some(path) = &args.receipt {
         files::write_public(path, done.receipt.as_bytes())?;
