@@ -31,7 +31,7 @@
 //! # Differences from the paper
 //! - A value travels in every statement, so a decision needs no proposal at hand.
 //! - A decision makes a [`Certificate`], q signed `ready` statements, which anyone can pass on. As
-//!   each value contains all before it, one for a later height lets an authority that was away jump.
+//!   each value contains all before it, one for a later height lets who was away jump there.
 //! - A proposal of an earlier round's value brings the `checked` of that round along.
 //! - A value the own tree has not reached yet is waited for until the proposal timer ends.
 //! - A height without new leaves stays idle: no timer runs.

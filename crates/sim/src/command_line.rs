@@ -4,10 +4,12 @@ pub(crate) const USAGE: &str = "\
 usage: sim run [--seeds N] [--first-seed S] [--mutant NAME]
        sim replay SEED [--dump] [--mutant NAME]
        sim mutants [--seeds N] [--first-seed S]
+       sim voting [--seeds N] [--first-seed S] [--dump]
 
   run       N seeds (default 500) from S on (default 1); exit 1 if any violates an invariant
   replay    one seed again; --dump prints everything that happens
-  mutants   each seeded bug until it is caught, at most N seeds; exit 1 if one is not";
+  mutants   each seeded bug until it is caught, at most N seeds; exit 1 if one is not
+  voting    N whole elections (default 100) over a store that is slow, forgetful, or lies";
 
 #[cfg(not(feature = "mutants"))]
 pub(crate) const NO_MUTANTS: &str =
@@ -19,9 +21,11 @@ pub(crate) enum Command {
     Run { seeds: u64, first_seed: u64, mutant: Option<String> },
     Replay { seed: u64, dump: bool, mutant: Option<String> },
     Mutants { seeds: u64, first_seed: u64 },
+    Voting { seeds: u64, first_seed: u64, dump: bool },
 }
 
 const SEEDS: u64 = 500;
+const ELECTIONS: u64 = 100;
 
 /// Reads the arguments after the program's name.
 pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
@@ -46,6 +50,11 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
         "mutants" => Command::Mutants {
             seeds: words.number("--seeds", SEEDS)?,
             first_seed: words.number("--first-seed", 1)?,
+        },
+        "voting" => Command::Voting {
+            seeds: words.number("--seeds", ELECTIONS)?,
+            first_seed: words.number("--first-seed", 1)?,
+            dump: words.flag("--dump"),
         },
         other => return Err(format!("`{other}` is no command")),
     };
@@ -134,6 +143,7 @@ mod tests {
         );
         check("replay 9 --dump", Ok(Command::Replay { seed: 9, dump: true, mutant: None }));
         check("mutants --seeds 5", Ok(Command::Mutants { seeds: 5, first_seed: 1 }));
+        check("voting", Ok(Command::Voting { seeds: 100, first_seed: 1, dump: false }));
         check("", Err("a command is missing"));
         check("play", Err("`play` is no command"));
         check("replay", Err("`replay` needs a seed"));

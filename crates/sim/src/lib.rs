@@ -38,6 +38,7 @@ mod run;
 pub mod swarm;
 pub mod time;
 pub mod truth;
+pub mod voting;
 mod world;
 
 pub use run::{Outcome, run};

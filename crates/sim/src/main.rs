@@ -1,4 +1,4 @@
-//! `sim run | replay | mutants`: seeds on every core, failing ones by name.
+//! `sim run | replay | mutants | voting`: seeds on every core, failing ones by name.
 #![forbid(unsafe_code)]
 
 mod command_line;
@@ -33,6 +33,9 @@ fn main() -> ExitCode {
             report::replay(seed, options(dump, mutant.as_deref()))
         }
         Command::Mutants { seeds, first_seed } => mutants(first_seed, seeds),
+        Command::Voting { seeds, first_seed, dump } => {
+            sim::voting::run_seeds(first_seed, seeds, dump)
+        }
     };
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

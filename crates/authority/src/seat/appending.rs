@@ -162,8 +162,8 @@ impl Seat {
         let checked = self.copy.check_ballot(&ballot, &mut desk.rng);
         if let Err(refusal) = checked {
             // Who is behind must not sign that something is wrong.
-            let is_behind = !self.reader.is_current()
-                || self.reader.head.entries() > self.copy.position();
+            let is_behind =
+                !self.reader.is_current() || self.reader.head.entries() > self.copy.position();
             let answer = match refusal.leaf {
                 None if is_behind => Answer::Overloaded,
                 _ => self.refused(&ballot, refusal, desk),
