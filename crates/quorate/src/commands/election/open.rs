@@ -293,6 +293,10 @@ mod tests {
         check(&all[..5], "the key ceremony waits for the dealing of trustee 3 (Thea)");
         check(&all[..8], "the key ceremony waits for the confirmation of trustee 3 (Thea)");
         all[4].message.0[60] ^= 1;
-        check(&all, "trustee 2: the message is not signed: the signature does not match");
+        check(
+            &all,
+            "trustee 2: the message is not signed: the signature was not made by this key over \
+             these bytes",
+        );
     }
 }
