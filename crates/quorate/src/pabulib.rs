@@ -382,9 +382,15 @@ mod tests {
         check(("2;p2,p1", "2;p2,p2"), "line 15, field 2: a project is chosen twice");
         check(("2;p2,p1", "2"), "line 15: 1 fields; expected 2 as in the header");
         check(("2;p2,p1", "1;p2"), "line 15, field 1: voter '1' is empty or repeated");
-        check(("max_length;2", "max_length;1"), "line 15, field 2: 2 projects chosen; expected 1 to 1");
+        check(
+            ("max_length;2", "max_length;1"),
+            "line 15, field 2: 2 projects chosen; expected 1 to 1",
+        );
         check(("num_votes;3", "num_votes;4"), "line 5, field 2: num_votes is 4, VOTES has 3 rows");
-        check(("approval", "ordinal"), "line 6, field 2: vote_type is 'ordinal'; this program reads 'approval' and 'choose-1'");
+        check(
+            ("approval", "ordinal"),
+            "line 6, field 2: vote_type is 'ordinal'; this program reads 'approval' and 'choose-1'",
+        );
         check(("VOTES\n", ""), "line 12: 2 fields; expected 4 as in the header");
         check(("META\n", ""), "line 1: expected the section title META");
     }

@@ -52,7 +52,9 @@ fn secrets(stage: &Stage) -> Needles {
     let codes = std::fs::read_to_string(stage.path("issuer/codes.csv")).expect("codes");
     let id = election_id(stage);
     for row in codes.lines().skip(1).filter(|row| !row.is_empty()) {
-        let (voter, code) = row.split_once(',').expect("voter_id,code");
+        let mut cells = row.split(',');
+        let voter = cells.next().expect("voter_id,code,name");
+        let code = cells.next().expect("voter_id,code,name");
         needles.add(&format!("the name of {voter}"), voter);
         let code = code.trim().trim_matches('"');
         let plain = code.replace('-', "");
@@ -62,13 +64,16 @@ fn secrets(stage: &Stage) -> Needles {
         let code: Code = code.parse().expect("the issuer's codes are codes");
         needles.add_bytes(&format!("the bytes of the code of {voter}"), code.as_bytes());
         let mut seed = [0; 32];
-        let expanded = Hkdf::<Sha512>::new(Some(&id), code.as_bytes()).expand(b"cred/v1", &mut seed);
+        let expanded =
+            Hkdf::<Sha512>::new(Some(&id), code.as_bytes()).expand(b"cred/v1", &mut seed);
         expanded.expect("32 bytes are less than HKDF's limit");
         needles.add_bytes(&format!("the signing key of {voter}"), &seed);
     }
     for number in 1..=3 {
-        let sealed = std::fs::read(stage.path(&format!("trustee-{number}/secret"))).expect("sealed");
-        let passphrase = std::fs::read_to_string(stage.path(&format!("trustee-{number}/passphrase")));
+        let sealed =
+            std::fs::read(stage.path(&format!("trustee-{number}/secret"))).expect("sealed");
+        let passphrase =
+            std::fs::read_to_string(stage.path(&format!("trustee-{number}/passphrase")));
         let passphrase = passphrase.expect("a passphrase").trim().to_owned();
         needles.add(&format!("the passphrase of trustee {number}"), passphrase.as_str());
         needles.add(&format!("the sealed secret of trustee {number}"), &sealed[14..]);

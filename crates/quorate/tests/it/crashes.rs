@@ -29,9 +29,10 @@ fn every_acknowledged_put_survives_the_death_of_all_nodes() {
             is_dead.store(true, Ordering::SeqCst);
         });
         scope.spawn(|| {
-            block_on(join_all((0..WRITERS).map(|writer| {
-                write(writer, &addresses, &is_dead, &count, &acknowledged)
-            })))
+            block_on(join_all(
+                (0..WRITERS)
+                    .map(|writer| write(writer, &addresses, &is_dead, &count, &acknowledged)),
+            ))
         });
     });
     let acknowledged = acknowledged.into_inner().expect("no writer panics");

@@ -18,8 +18,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, watch};
 
-/// Voters at work at the same time.
-const VOTERS_AT_ONCE: usize = 24;
+/// Voters at work at the same time; most of them wait for their ballots to become final.
+const VOTERS_AT_ONCE: usize = 96;
+/// Ballots that are offered to nodes at the same time and not ordered yet.
+const OFFERED_AT_ONCE: usize = 24;
 /// Ballots encrypted at the same time.
 const ENCRYPTIONS_AT_ONCE: usize = 2;
 /// How long one ballot is offered to the nodes before it counts as not cast.
@@ -52,6 +54,7 @@ pub(super) struct Casting {
     codes: BTreeMap<String, Code>,
     receipts: PathBuf,
     encrypting: Semaphore,
+    offering: Semaphore,
     progress: watch::Sender<Cast>,
 }
 
@@ -74,6 +77,7 @@ impl Casting {
             codes,
             receipts,
             encrypting: Semaphore::new(ENCRYPTIONS_AT_ONCE),
+            offering: Semaphore::new(OFFERED_AT_ONCE),
             progress: watch::Sender::new(Cast::default()),
         })
     }
@@ -97,12 +101,7 @@ impl Casting {
     }
 
     /// One voter: perhaps a ballot that is taken back, then the one that counts.
-    async fn vote(
-        &self,
-        place: usize,
-        voter: &Voter,
-        contests: &[Contest],
-    ) -> Result<(), Failure> {
+    async fn vote(&self, place: usize, voter: &Voter, contests: &[Contest]) -> Result<(), Failure> {
         let code = self.codes.get(&voter.id).ok_or_else(|| {
             Failure::new(exit::FAILED, format!("the issuer made no code for '{}'", voter.id))
         })?;
@@ -146,7 +145,9 @@ impl Casting {
         is_chained: bool,
     ) -> Result<bool, Failure> {
         let started = Instant::now();
+        let permit = self.offering.acquire().await;
         let (node, is_ordered) = self.order(ballot, first_node, is_chained).await;
+        drop(permit);
         let ended = loop {
             match self.booth.cast_until_final(&self.api, ballot, node).await {
                 Err(NotFinal::Refused { code, .. })

@@ -36,10 +36,11 @@ impl Program {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.binary);
-        let inherited = std::env::vars_os().map(|(name, _)| name);
-        let settings = inherited
-            .filter(|name| name.to_string_lossy().starts_with("QUORATE_") && name != "QUORATE_LOG");
-        settings.for_each(|name| drop(command.env_remove(name)));
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("QUORATE_") && name != "QUORATE_LOG" {
+                command.env_remove(name);
+            }
+        }
         command.args(arguments).envs(self.environment.iter().cloned());
         command.stdin(Stdio::null()).kill_on_drop(true);
         command

@@ -17,7 +17,8 @@ impl Folder {
         let (path, is_temporary) = match wanted {
             Some(path) => (absolute(path)?, false),
             None => {
-                let name = format!("quorate-demo-{:016x}", u64::from_be_bytes(crate::random::bytes()));
+                let name =
+                    format!("quorate-demo-{:016x}", u64::from_be_bytes(crate::random::bytes()));
                 (std::env::temp_dir().join(name), true)
             }
         };
@@ -59,8 +60,7 @@ impl Folder {
     /// Reads a file.
     pub(super) fn read(&self, name: &str) -> Result<String, Failure> {
         let what = format!("cannot read {}", self.file(name));
-        std::fs::read_to_string(self.path.join(name))
-            .map_err(Failure::because(exit::FAILED, &what))
+        std::fs::read_to_string(self.path.join(name)).map_err(Failure::because(exit::FAILED, &what))
     }
 
     /// Removes a temporary folder.

@@ -88,10 +88,11 @@ pub(crate) fn run(command: &DemoCommand) -> Result<(), Failure> {
         .build()
         .map_err(Failure::because(exit::FAILED, "cannot start the runtime"))?;
     let outcome = runtime.block_on(async {
-        tokio::select! {
-            outcome = demonstrate(command, &scenario, &folder) => outcome,
-            () = interrupted() => Err(Failure::new(INTERRUPTED, "interrupted")),
-        }
+        let shown = tokio::select! {
+            shown = demonstrate(command, &scenario, &folder) => shown?,
+            () = interrupted() => return Err(Failure::new(INTERRUPTED, "interrupted")),
+        };
+        shown.stay(command.exit).await
     });
     match &outcome {
         Err(failure) if failure.code != INTERRUPTED => {
@@ -108,8 +109,8 @@ fn scenario_of(command: &DemoCommand) -> Result<Scenario, Failure> {
     let name = path.display();
     let bytes = std::fs::read(path)
         .map_err(Failure::because(exit::BAD_DATA, &format!("cannot read {name}")))?;
-    let election = PbElection::parse(&bytes)
-        .map_err(Failure::because(exit::BAD_DATA, &name.to_string()))?;
+    let election =
+        PbElection::parse(&bytes).map_err(Failure::because(exit::BAD_DATA, &name.to_string()))?;
     if let Some((project, official, count)) = election.contradiction() {
         let message = format!(
             "{name}: option '{}' ({}): the official total is {official}, the ballots say {count}",
@@ -124,12 +125,17 @@ async fn demonstrate(
     command: &DemoCommand,
     scenario: &Scenario,
     folder: &Folder,
-) -> Result<(), Failure> {
+) -> Result<Shown, Failure> {
     let archive = match &command.archive {
         Some(path) => folder::absolute(path)?,
         None => folder.path().join("election.archive"),
     };
-    println!("{}: {} voters, {} ballots", scenario.title, scenario.voters.len(), scenario.ballots());
+    println!(
+        "{}: {} voters, {} ballots",
+        scenario.title,
+        scenario.voters.len(),
+        scenario.ballots()
+    );
     let program = Program::own()?;
     let started = Instant::now();
     folder.write("token", &format!("{}\n", hex::encode(crate::random::bytes::<24>())))?;
@@ -140,22 +146,43 @@ async fn demonstrate(
     let office = Office::create(&program, folder, cluster.web_urls(), scenario).await?;
     let vote = vote(command, scenario, folder, &office, &mut cluster).await?;
     let counted = count(&office, &archive, folder).await?;
-    let summary = summary(scenario, &vote, counted, &cluster, Kept {
-        archive,
-        is_archive_kept: command.archive.is_some() || !folder.is_temporary(),
-        election: office.election().to_string(),
-        token_file,
-    });
+    let summary = summary(
+        scenario,
+        &vote,
+        counted,
+        &cluster,
+        Kept {
+            archive,
+            is_archive_kept: command.archive.is_some() || !folder.is_temporary(),
+            election: office.election().to_string(),
+            token_file,
+        },
+    );
     print!("{summary}");
     let judged = judge(&summary, &vote);
-    if judged.is_ok() && !command.exit {
-        print!("{}\n  Ctrl-C ends it\n", summary.invitation());
-        interrupted().await;
+    Ok(Shown { cluster, judged, invitation: summary.invitation() })
+}
+
+/// An election that is over, on nodes that are still up.
+struct Shown {
+    cluster: Cluster,
+    judged: Result<(), Failure>,
+    invitation: String,
+}
+
+impl Shown {
+    /// Lets people look around until Ctrl-C, unless the demonstration shall end or something was
+    /// wrong; then stops the nodes.
+    async fn stay(self, ends_now: bool) -> Result<(), Failure> {
+        if self.judged.is_ok() && !ends_now {
+            print!("{}\n  Ctrl-C ends it\n", self.invitation);
+            interrupted().await;
+        }
+        if !self.cluster.stop().await {
+            say("not every node stopped cleanly");
+        }
+        self.judged
     }
-    if !cluster.stop().await {
-        say("not every node stopped cleanly");
-    }
-    judged
 }
 
 /// The vote from enrolment to close.
@@ -174,7 +201,11 @@ async fn vote(
 ) -> Result<Vote, Failure> {
     let started = Instant::now();
     let codes = office.enrol(scenario, command.seed).await?;
-    say(&format!("the issuer has made {} codes, the roll is imported ({})", codes.len(), since(started)));
+    say(&format!(
+        "the issuer has made {} codes, the roll is imported ({})",
+        codes.len(),
+        since(started)
+    ));
     let started = Instant::now();
     office.open().await?;
     say(&format!("the trustees have made the key, the vote is open ({})", since(started)));

@@ -16,12 +16,16 @@ use tokio::sync::watch;
 
 /// Ballots that are cast without the node, if the election has that many.
 const WITHOUT_NODE: usize = 100;
+/// Ballots that may become ordered between the decision to kill and the kill.
+const LATE: usize = 12;
 /// Acknowledged puts of the probe before the kill.
 const PUTS_BEFORE: usize = 20;
 /// Acknowledged puts of the probe after the kill, before it ends.
 const PUTS_AFTER: usize = 200;
 /// The probe ends after this time in any case.
 const PROBE_TIME: Duration = Duration::from_secs(20);
+/// How long the first puts may take.
+const WARM_UP: Duration = Duration::from_secs(5);
 /// How long the node may take to catch up.
 const CATCH_UP_PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks.
@@ -67,14 +71,15 @@ pub(super) async fn run(
     mut casting: watch::Receiver<Cast>,
     bar: &ProgressBar,
 ) -> Result<Outage, Failure> {
-    let kill_at = (ballots / 3).min(ballots.saturating_sub(WITHOUT_NODE)).max(1);
-    wait(&mut casting, |cast| cast.ordered.len() >= kill_at).await?;
+    let kill_at = (ballots / 3).min(ballots.saturating_sub(WITHOUT_NODE + LATE)).max(1);
+    wait(&mut casting, |cast| cast.ordered.len() >= kill_at / 2).await?;
     let probe = Probe::new(&cluster.client_addresses())
         .map_err(|error| Failure::new(exit::FAILED, error))?;
     let outage = async {
         let warm = probe.wait_for(PUTS_BEFORE, Instant::now());
-        let _ = tokio::time::timeout(Duration::from_secs(5), warm).await;
+        let _ = tokio::time::timeout(WARM_UP, warm).await;
         let leader = cluster.leader().await?;
+        wait(&mut casting, |cast| cast.ordered.len() >= kill_at).await?;
         let before = casting.borrow().ordered.len();
         let killed_at = cluster.kill(leader).await?;
         let node = cluster.id(leader);
@@ -98,7 +103,8 @@ pub(super) async fn run(
     let node = cluster.id(leader);
     let seconds = restarted_at.elapsed().as_secs_f64();
     let missed = away(&casting.borrow());
-    let line = format!("node {node} is back and has caught up in {seconds:.1} s ({missed} ballots)");
+    let line =
+        format!("node {node} is back and has caught up in {seconds:.1} s ({missed} ballots)");
     say_over(bar, &line);
     Ok(Outage { node, killed_at, restarted_at, put_gap })
 }

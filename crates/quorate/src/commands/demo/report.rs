@@ -76,9 +76,9 @@ pub(super) fn first_difference(tables: &[Table]) -> Option<&Row> {
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let has_official = self.rows.iter().any(|row| row.official.is_some());
-        let official = if has_official { "official" } else { "" };
+        let official = if has_official { "  official" } else { "" };
         let title = cut(&self.title, OPTION_WIDTH);
-        writeln!(f, "  {title:<OPTION_WIDTH$} {:>8} {:>9} {official:>9}", "result", "in clear")?;
+        writeln!(f, "  {title:<OPTION_WIDTH$} {:>8} {:>9}{official}", "result", "in clear")?;
         for row in &self.rows {
             let option = cut(&row.option, OPTION_WIDTH);
             write!(f, "  {option:<OPTION_WIDTH$} {:>8} {:>9}", row.result, row.clear)?;
@@ -161,8 +161,9 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "\n{}", self.title)?;
         for table in &self.tables {
-            writeln!(f, "\n{table}")?;
+            write!(f, "\n{table}")?;
         }
+        writeln!(f)?;
         let Self { ordered, finals, refused, .. } = self;
         let lost = self.receipts.1;
         let counts = format!("{ordered} ordered, {finals} final, {refused} refused, {lost} lost");

@@ -79,7 +79,7 @@ impl Scenario {
             PbKind::Approval { min, max } => Rule::Some { min, max },
         };
         let contest = Contest {
-            title: text(&election.title),
+            title: "Which projects shall be paid for?".to_owned(),
             rule,
             options: option_texts(election),
             blank: false,
@@ -88,7 +88,7 @@ impl Scenario {
         let votes = election.votes.iter();
         let cast = votes.map(|vote| (vote.voter.clone(), vec![vote.chosen.clone()])).collect();
         let complete = contest.official.iter().all(Option::is_some);
-        Self::new(contest.title.clone(), vec![contest], cast, synthetic, seed)
+        Self::new(text(&election.title), vec![contest], cast, synthetic, seed)
             .with_officials(complete && synthetic == 0)
     }
 
@@ -131,9 +131,10 @@ impl Scenario {
         seed: u64,
     ) -> Self {
         let mut rng = Prng::named(seed, "synthetic");
-        cast.extend((1..=synthetic).map(|number| {
-            (format!("synthetic-{number}"), random_choices(&contests, &mut rng))
-        }));
+        cast.extend(
+            (1..=synthetic)
+                .map(|number| (format!("synthetic-{number}"), random_choices(&contests, &mut rng))),
+        );
         let mut rng = Prng::named(seed, "second thoughts");
         let voters = (0..).zip(cast).map(|(place, (id, choices))| {
             let rethinks = place % REVOTES_EVERY == REVOTES_EVERY - 1;

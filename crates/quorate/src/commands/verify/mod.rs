@@ -42,7 +42,8 @@ pub(crate) fn run(command: &VerifyCommand) -> Result<(), Failure> {
     let trust = command.trust.as_deref().map(read_trust).transpose()?;
     let report = report(&archive, trust.as_ref());
     print!("{report}");
-    if let Some(facts) = &report.facts {
+    let holds = matches!(report.verdict, Verdict::Verified | Verdict::ConsistentNotAnchored);
+    if let Some(facts) = report.facts.as_ref().filter(|_| holds) {
         print_facts(facts);
     }
     let counted = match &command.receipts {
@@ -84,8 +85,7 @@ fn read_trust(path: &Path) -> Result<Policy, Failure> {
     let name = path.display();
     let text = std::fs::read_to_string(path)
         .map_err(Failure::because(NOT_CHECKED, &format!("cannot read {name}")))?;
-    Policy::parse(&text)
-        .map_err(Failure::because(NOT_CHECKED, &format!("{name} is no trust file")))
+    Policy::parse(&text).map_err(Failure::because(NOT_CHECKED, &format!("{name} is no trust file")))
 }
 
 /// Verifies with weights from the system's randomness, a bar on the terminal meanwhile.

@@ -71,12 +71,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
 
 /// Whether the archive has, at the receipt's index, the leaf that the receipt's own path and
 /// cosigned checkpoint prove, and that leaf is the ballot named by the receipt.
-fn check(
-    text: &str,
-    path: &Path,
-    archive: &Archive,
-    trust: Option<&Policy>,
-) -> Result<(), String> {
+fn check(text: &str, path: &Path, archive: &Archive, trust: Option<&Policy>) -> Result<(), String> {
     let receipt = Receipt::parse(text).map_err(|error| error.to_string())?;
     let leaf = usize::try_from(receipt.index).ok().and_then(|index| archive.leaves.get(index));
     let leaf = leaf.ok_or_else(|| {
