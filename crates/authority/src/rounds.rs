@@ -35,6 +35,7 @@
 //! - A proposal of an earlier round's value brings the `checked` of that round along.
 //! - A value the own tree has not reached yet is waited for until the proposal timer ends.
 //! - A height without new leaves stays idle: no timer runs.
+//! - A quorum of `ready nil` ends a round at once.
 //! - The valid value follows the newest quorum of `checked` of any round so far. The paper looks at
 //!   the current round only; the difference touches what is proposed, never what is safe.
 //!
@@ -410,8 +411,14 @@ impl Rounds {
         }
     }
 
-    /// Lines 47-48 and 65-67: a quorum has said `ready` without agreeing; wait, then go on.
+    /// Lines 47-48 and 65-67: a quorum has said `ready` without agreeing; wait, then go on. After a
+    /// quorum of `ready nil` there is nothing to wait for: no value can be decided in this round.
     fn leave_round(&mut self) -> bool {
+        let agreed = self.book.agreed(self.height, self.round, Kind::Ready, self.votes());
+        if agreed == Some(None) {
+            self.start_round(self.round + 1);
+            return true;
+        }
         if self.book.speakers(self.height, self.round, Kind::Ready) < self.votes() {
             return false;
         }
