@@ -17,7 +17,7 @@ use crate::paths::Paths;
 use crate::stats::median;
 
 /// What the bare loop is called.
-pub(crate) const LIMIT: &str = "bare loop: overwrite written blocks, fdatasync";
+const LIMIT: &str = "bare loop: overwrite written blocks, fdatasync";
 
 /// Records made durable at a time.
 const BATCHES: [usize; 3] = [1, 16, 128];
@@ -56,13 +56,6 @@ pub(crate) fn measure(paths: &Paths) -> Result<Vec<Figure>, Failure> {
         figures.push(Figure::new(name, value, "records/s").with_limit(LIMIT, limit));
     }
     Ok(figures)
-}
-
-/// How often a second one sector is made durable, one after another.
-pub(crate) fn overwrites_per_second(paths: &Paths) -> Result<f64, Failure> {
-    let file = Overwritten::make(&paths.fresh("overwritten"))?;
-    let mut offset = 0;
-    per_second(1, || file.overwrite(&mut offset, 512))
 }
 
 /// Repeats `work`, which makes `records` durable, for [`RUN`].

@@ -1,6 +1,5 @@
 //! Requests from many clients at a time, on 1 and on 3 nodes, beside the same load on etcd.
 
-use crate::append;
 use crate::arguments::Arguments;
 use crate::cluster::{Cluster, System, Systems};
 use crate::etcd;
@@ -92,7 +91,7 @@ pub(crate) async fn measure(
                 }
             }
         }
-        figures.extend(summarize(&case, &our_runs, &peer_runs, paths)?);
+        figures.extend(summarize(&case, &our_runs, &peer_runs));
     }
     Ok(figures)
 }
@@ -128,12 +127,7 @@ async fn one(
 }
 
 /// Medians of each metric.
-fn summarize(
-    case: &Case,
-    ours: &[Run],
-    peers: &[Run],
-    paths: &Paths,
-) -> Result<Vec<Figure>, Failure> {
+fn summarize(case: &Case, ours: &[Run], peers: &[Run]) -> Vec<Figure> {
     let peer = format!("etcd {}", etcd::VERSION);
     let mut figures = Vec::new();
     for (end, unit, get, only_writes) in METRICS {
@@ -143,16 +137,9 @@ fn summarize(
         let Some(value) = median(ours.iter().filter_map(get)) else { continue };
         let figure = Figure::new(format!("{}.{end}", case.name()), value, unit)
             .with_peer(&peer, median(peers.iter().filter_map(get)));
-        let alone = end == "rate" && case.operation == Operation::Put && case.clients == 1;
-        figures.push(if alone {
-            // One client alone waits for the disk once a put, whatever the program.
-            let limit = append::overwrites_per_second(paths)?;
-            figure.with_limit(append::LIMIT, limit)
-        } else {
-            figure
-        });
+        figures.push(figure);
     }
-    Ok(figures)
+    figures
 }
 
 #[cfg(test)]
@@ -171,19 +158,17 @@ mod tests {
 
     #[test]
     fn medians_stand_beside_the_peers_and_reads_have_no_disk_rows() {
-        let out = tempfile::tempdir().unwrap();
-        let paths = Paths::prepare(Some(out.path().to_path_buf())).unwrap();
         let run = |per_second| Run { per_second, written_ratio: Some(2.0), ..Run::default() };
         let case = Case { operation: Operation::Put, nodes: 3, clients: 64 };
         let ours = [run(100.0), run(900.0), run(300.0)];
-        let figures = summarize(&case, &ours, &[run(150.0)], &paths).unwrap();
+        let figures = summarize(&case, &ours, &[run(150.0)]);
         assert_eq!(figures.len(), METRICS.len());
         let rate = &figures[0];
         assert_eq!((rate.name.as_str(), rate.value), ("puts.3_nodes.64_clients.rate", 300.0));
         assert_eq!((rate.peer.as_deref(), rate.peer_value), (Some("etcd 3.5.1"), Some(150.0)));
 
         let case = Case { operation: Operation::Read { serializable: true }, ..case };
-        let figures = summarize(&case, &ours, &[], &paths).unwrap();
+        let figures = summarize(&case, &ours, &[]);
         assert!(figures.iter().all(|figure| !figure.name.contains("disk")));
         assert_eq!(figures[0].peer, None);
     }
