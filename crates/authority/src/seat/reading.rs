@@ -88,6 +88,8 @@ struct Audited {
     call: u64,
     position: u64,
     floor: u64,
+    /// Entries that the store was known to hold.
+    known: u64,
 }
 
 impl Reader {
@@ -410,7 +412,8 @@ impl Seat {
         self.reader.audit_due_ms = desk.now_ms + desk.config.audit_ms;
         let request = Request::Txn(TxnRequest { success, ..TxnRequest::default() });
         let call = desk.call(Purpose::Seat(self.election, SeatCall::Audit), request);
-        self.reader.audited = Some(Audited { call, position, floor });
+        let known = position.max(self.reader.head.entries());
+        self.reader.audited = Some(Audited { call, position, floor, known });
     }
 
     pub(super) fn on_audit(&mut self, call: u64, result: Result<Response, Error>, desk: &mut Desk) {
@@ -431,7 +434,7 @@ impl Seat {
         let holds = |number: u64, value: &Option<Bytes>| {
             number == 0 || self.copy.entry(number).is_none_or(|own| value.as_ref() == Some(own))
         };
-        if let Some(what) = self.contradiction(&head, audited.position) {
+        if let Some(what) = self.contradiction(&head, audited.known) {
             return self.distrust(what, desk);
         }
         if !holds(audited.position, &last) || !holds(audited.floor, &floor) {

@@ -179,6 +179,8 @@ impl Seat {
                     self.repair = None;
                 }
                 self.reader.head = head;
+                // What stood behind a hole that was given up is to be ordered again.
+                self.order_again(&[], desk);
             }
             _ => {
                 self.repair = None;
