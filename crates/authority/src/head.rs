@@ -69,7 +69,8 @@ mod tests {
         let none = Head::read(None);
         assert_eq!(none.value(), Some((0, [0; 32])));
         let both = none.after(&[a.clone(), b.clone()]).unwrap();
-        let one_by_one = none.after(&[a.clone()]).unwrap().after(&[b.clone()]).unwrap();
+        let first = none.after(std::slice::from_ref(&a)).unwrap();
+        let one_by_one = first.after(std::slice::from_ref(&b)).unwrap();
         assert_eq!(both.value(), one_by_one.value());
         assert_eq!(both.entries(), 2);
         assert_ne!(none.after(&[b, a]).unwrap().value(), both.value());

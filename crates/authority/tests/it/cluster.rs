@@ -183,10 +183,12 @@ impl Cluster {
     }
 
     pub(crate) fn alarms(&self, node: usize) -> Vec<&str> {
-        let alarm = |notice| match notice {
-            &Notice::Alarm { ref what, .. } => Some(what.as_str()),
-            _ => None,
-        };
+        fn alarm(notice: &Notice) -> Option<&str> {
+            match notice {
+                Notice::Alarm { what, .. } => Some(what),
+                _ => None,
+            }
+        }
         self.nodes[node].notices.iter().filter_map(alarm).collect()
     }
 }
