@@ -460,11 +460,11 @@ impl World {
         if self.nodes[node].life != life {
             return Ok(());
         }
-        while let Some((_, record)) =
-            self.nodes[node].unwritten.pop_front_if(|(waiting, _)| *waiting <= ticket)
-        {
-            self.nodes[node].journal.push(record);
-        }
+        let unwritten = std::mem::take(&mut self.nodes[node].unwritten);
+        let (durable, rest): (VecDeque<_>, VecDeque<_>) =
+            unwritten.into_iter().partition(|(waiting, _)| *waiting <= ticket);
+        self.nodes[node].unwritten = rest;
+        self.nodes[node].journal.extend(durable.into_iter().map(|(_, record)| record));
         self.give(node, life, Event::Persisted { ticket })
     }
 
