@@ -4,12 +4,11 @@
 use ballot::signature::SigningKey;
 use election::{Appender, Authority, testing::TestElection};
 use kv::{
-    Kv,
+    Kv, MemoryBacking,
     api::{Error, Event, KeyRange, Request, Response},
     command::{Body, CallOrigin, Envelope},
 };
 use ledger::AuthoritySigner;
-use mvcc::MemoryBacking;
 
 /// SHA-256, the name of a ballot.
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {

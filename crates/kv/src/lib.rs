@@ -26,6 +26,9 @@ mod store;
 mod txn;
 pub mod watch;
 
+/// A state in memory, for tests of what stands on the store.
+pub use mvcc::MemoryBacking;
+
 pub use lease::{LEASE_TTL_MAX_S, LEASE_TTL_MIN_S, LEASES_ENDED_PER_ADVANCE_MAX};
 pub use session::{INCARNATIONS_MAX, RUNS_MAX};
 pub use store::{Applied, CHANGES_BYTES_MAX, Fault, Kv, RevisionEvents};

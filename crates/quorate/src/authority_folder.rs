@@ -43,8 +43,7 @@ pub(crate) fn open(
     let wrong = |reason: String| Failure::new(exit::FAILED, format!("{shown}: {reason}"));
     std::fs::create_dir_all(&folder).map_err(|error| wrong(error.to_string()))?;
     let seed = key_seed(&folder.join("key"))?;
-    let disk =
-        RealDisk::open(&folder.join("journal")).map_err(|error| wrong(error.to_string()))?;
+    let disk = RealDisk::open(&folder.join("journal")).map_err(|error| wrong(error.to_string()))?;
     let owner = Owner { cluster, member: settings.node_id, salt: random };
     let mut records: Vec<Bytes> = Vec::new();
     let log = ValueLog::open(disk, ValueLogOptions::new(owner), &mut |_, record| {

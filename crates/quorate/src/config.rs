@@ -295,9 +295,11 @@ impl File {
 
 /// The known key within an edit distance of three, if any.
 fn nearest(key: &str) -> Option<&'static str> {
-    FILE_KEYS.into_iter().map(|known| (distance(key, known), known)).min().and_then(
-        |(distance, known)| (distance <= 3).then_some(known),
-    )
+    FILE_KEYS
+        .into_iter()
+        .map(|known| (distance(key, known), known))
+        .min()
+        .and_then(|(distance, known)| (distance <= 3).then_some(known))
 }
 
 /// Edit distance (Levenshtein) of two short words.
@@ -341,11 +343,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("temporary folder");
         let path = folder.path().join("q.toml");
         std::fs::write(&path, "name = \"file\"\nheartbeat-ms = 20\n").expect("written");
-        let args = ServeArgs {
-            config: Some(path),
-            name: Some("flag".to_owned()),
-            ..ServeArgs::default()
-        };
+        let args =
+            ServeArgs { config: Some(path), name: Some("flag".to_owned()), ..ServeArgs::default() };
         let settings = settle(args).expect("fits");
         assert_eq!((settings.name.as_str(), settings.heartbeat_ms), ("flag", 20));
     }

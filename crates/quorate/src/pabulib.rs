@@ -391,7 +391,7 @@ mod tests {
             ("approval", "ordinal"),
             "line 6, field 2: vote_type is 'ordinal'; this program reads 'approval' and 'choose-1'",
         );
-        check(("VOTES\n", ""), "line 12: 2 fields; expected 4 as in the header");
+        check(("VOTES\n", ""), "there is no section VOTES; is this a .pb file?");
         check(("META\n", ""), "line 1: expected the section title META");
     }
 

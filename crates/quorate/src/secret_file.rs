@@ -43,9 +43,9 @@ pub(crate) fn write(path: &Path, text: &str) -> Result<(), Failure> {
     file.write_all(text.as_bytes()).and_then(|()| file.write_all(b"\n")).map_err(&wrong)?;
     file.sync_all().map_err(&wrong)?;
     match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        Some(parent) => std::fs::File::open(parent)
-            .and_then(|folder| folder.sync_all())
-            .map_err(&wrong),
+        Some(parent) => {
+            std::fs::File::open(parent).and_then(|folder| folder.sync_all()).map_err(&wrong)
+        }
         None => Ok(()),
     }
 }

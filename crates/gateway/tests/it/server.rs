@@ -108,7 +108,6 @@ impl Server {
         let mut stream = TcpStream::connect(self.address).expect("the server listens");
         // A server that has refused may close before everything is written.
         let _ = stream.write_all(bytes);
-        let _ = stream.shutdown(std::net::Shutdown::Write);
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer);
         answer

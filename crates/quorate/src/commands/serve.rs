@@ -6,6 +6,7 @@ use crate::{authority_folder, exit, secret_file};
 use clap::{Args, Subcommand};
 use gateway::AdminToken;
 use std::collections::BTreeMap;
+use std::io::IsTerminal;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -67,7 +68,10 @@ pub(crate) fn run(command: ServeCommand) -> Result<(), Failure> {
 fn start_log(format: LogFormat) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("QUORATE_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     match format {
         LogFormat::Text => lines.init(),
         LogFormat::Json => lines.json().init(),
@@ -145,11 +149,8 @@ fn start(
         let _ = fail.send(reason);
     })
     .map_err(Failure::because(exit::FAILED, "cannot start the authority"))?;
-    let facts = gateway::NodeFacts {
-        node: settings.node_id,
-        version: VERSION.to_owned(),
-        authority_key,
-    };
+    let facts =
+        gateway::NodeFacts { node: settings.node_id, version: VERSION.to_owned(), authority_key };
     let gateway = gateway::Gateway::new(handle, client, token, facts);
     Ok((node, Started { gateway, failed }))
 }
@@ -177,10 +178,12 @@ fn admin_token(settings: &NodeSettings) -> Result<AdminToken, Failure> {
 
 /// The same on all nodes that were given the same member numbers: FNV-1a over them.
 fn cluster_id(members: &[u64]) -> u64 {
-    members.iter().flat_map(|member| member.to_be_bytes()).fold(
-        0xcbf2_9ce4_8422_2325,
-        |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3),
-    )
+    members
+        .iter()
+        .flat_map(|member| member.to_be_bytes())
+        .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        })
 }
 
 fn random_seed() -> Result<u64, Failure> {

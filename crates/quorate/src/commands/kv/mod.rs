@@ -25,8 +25,13 @@ use kv::api::{
 #[derive(Args, Debug)]
 pub(crate) struct KvCommand {
     /// Client addresses of one or more nodes
-    #[arg(long, env = "QUORATE_KV_CLUSTER", value_name = "ADDR,…", value_delimiter = ',',
-          default_value = "127.0.0.1:7201")]
+    #[arg(
+        long,
+        env = "QUORATE_KV_CLUSTER",
+        value_name = "ADDR,…",
+        value_delimiter = ',',
+        default_value = "127.0.0.1:7201"
+    )]
     cluster: Vec<String>,
     #[command(subcommand)]
     action: Option<Action>,
@@ -130,8 +135,8 @@ struct Session {
 
 impl Session {
     fn open(nodes: Vec<String>) -> Result<Self, Failure> {
-        let client = EtcdClient::connect(&nodes)
-            .map_err(Failure::because(exit::BAD_DATA, "--cluster"))?;
+        let client =
+            EtcdClient::connect(&nodes).map_err(Failure::because(exit::BAD_DATA, "--cluster"))?;
         Ok(Self { nodes, client })
     }
 

@@ -39,9 +39,8 @@ impl TxnAction {
 }
 
 fn compare(text: &str) -> Result<Compare, String> {
-    let unread = || {
-        format!("condition '{text}' is not of the form value(KEY) = TEXT or version(KEY) > N")
-    };
+    let unread =
+        || format!("condition '{text}' is not of the form value(KEY) = TEXT or version(KEY) > N");
     let (head, rest) = text.split_once(')').ok_or_else(unread)?;
     let (what, key) = head.split_once('(').ok_or_else(unread)?;
     let rest = rest.trim_start();
@@ -54,9 +53,8 @@ fn compare(text: &str) -> Result<Compare, String> {
     .into_iter()
     .find_map(|(sign, result)| Some((result, rest.strip_prefix(sign)?.trim())))
     .ok_or_else(unread)?;
-    let number = || {
-        right.parse().map_err(|_| format!("condition '{text}': '{right}' is no whole number"))
-    };
+    let number =
+        || right.parse().map_err(|_| format!("condition '{text}': '{right}' is no whole number"));
     let target = match what.trim() {
         "value" => CompareTarget::Value(words::split(right)?.join(" ").into()),
         "version" | "ver" => CompareTarget::Version(number()?),
