@@ -106,6 +106,9 @@ impl Server {
 
     pub(crate) fn raw(&self, bytes: &[u8]) -> Vec<u8> {
         let mut stream = TcpStream::connect(self.address).expect("the server listens");
+        // A server that keeps silent has refused, too.
+        let patience = Some(std::time::Duration::from_secs(5));
+        stream.set_read_timeout(patience).expect("a socket option");
         // A server that has refused may close before everything is written.
         let _ = stream.write_all(bytes);
         let mut answer = Vec::new();
