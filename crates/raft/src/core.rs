@@ -1,22 +1,36 @@
 //! What a member has in every role: log, hard state, positions, and the orders of this step.
 
-use crate::config::{Config, Recovered};
+use crate::config::{Config, Recovered, Restriction};
+use crate::configurations::Configurations;
 use crate::durability::Durability;
 use crate::log::Log;
 use crate::message::{Body, Message};
 use crate::mutant::Mutant;
 use crate::quorum::Quorum;
-use crate::{Effect, HardState, LogId, LogIndex, MemberId, Term, Ticket};
+use crate::{
+    Effect, Entry, HardState, LogId, LogIndex, MemberId, Membership, Payload, Rebase, Snapshot,
+    Term, Ticket,
+};
 use alloc::vec::Vec;
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Core {
     pub(crate) config: Config,
     pub(crate) quorum: Quorum,
     /// Ticks since the start of the process.
     pub(crate) now: u64,
+    /// The shell's clock when it last spoke of it, nanoseconds.
+    pub(crate) clock_ns: Option<u64>,
+    /// The clock went back once: nothing is built on it any more.
+    pub(crate) is_clock_doubted: bool,
     hard_state: HardState,
+    configurations: Configurations,
+    /// Index of the membership that `quorum` was made of.
+    quorum_since: LogIndex,
+    pub(crate) restriction: Option<Restriction>,
+    /// The term at the start, for [`Restriction::OwesUnknown`].
+    started_in: Term,
     pub(crate) log: Log,
     pub(crate) durability: Durability,
     pub(crate) commit: LogIndex,
@@ -24,11 +38,13 @@ pub(crate) struct Core {
     pub(crate) handed: LogIndex,
     pub(crate) applied: LogIndex,
     load: Load,
+    /// A snapshot on which the log is being rebased, and the write that does it.
+    installing: Option<(Ticket, Snapshot)>,
     pub(crate) effects: Vec<Effect>,
 }
 
 /// Entries read back from the disk for slow followers, one request at a time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Load {
     Idle,
     Ordered,
@@ -40,18 +56,31 @@ enum Load {
 
 impl Core {
     pub(crate) fn new(config: Config, recovered: Recovered) -> Self {
-        let Recovered { hard_state, applied, term_starts, last, tail } = recovered;
+        let Recovered { mut hard_state, base, memberships, applied, .. } = recovered;
+        if config.has(Mutant::VoteForgotten) {
+            hard_state.vote = None;
+        }
+        let configurations = Configurations::new(memberships);
+        let (quorum_since, membership) = configurations.in_force();
+        let last = recovered.last;
         Self {
-            quorum: Quorum::new(&config),
+            quorum: Quorum::new(membership, &config),
+            quorum_since: *quorum_since,
             config,
             now: 0,
+            clock_ns: None,
+            is_clock_doubted: false,
             hard_state,
-            log: Log::new(term_starts, last, tail),
+            configurations,
+            restriction: recovered.restriction,
+            started_in: hard_state.term,
+            log: Log::new(base, recovered.term_starts, last, recovered.tail),
             durability: Durability::new(last.index),
-            commit: applied,
+            commit: applied.max(base.index),
             handed: applied,
             applied,
             load: Load::Idle,
+            installing: None,
             effects: Vec::new(),
         }
     }
@@ -70,6 +99,82 @@ impl Core {
 
     pub(crate) fn has(&self, mutant: Mutant) -> bool {
         self.config.has(mutant)
+    }
+
+    /// The membership in force.
+    pub(crate) fn membership(&self) -> &Membership {
+        &self.in_force().1
+    }
+
+    /// Index of the entry that brought the membership in force.
+    pub(crate) fn membership_index(&self) -> LogIndex {
+        self.in_force().0
+    }
+
+    fn in_force(&self) -> &(LogIndex, Membership) {
+        if self.has(Mutant::MembershipAtApply)
+            && let Some(applied) = self.configurations.at(self.applied)
+        {
+            return applied;
+        }
+        self.configurations.in_force()
+    }
+
+    /// Whether the newest membership is committed and not on the way to another.
+    pub(crate) fn is_membership_settled(&self) -> bool {
+        let (since, membership) = self.configurations.in_force();
+        *since <= self.commit && !membership.is_joint()
+    }
+
+    /// Whether this member may give its vote, as far as its own past goes. It may have promised a
+    /// leader to wait before its start; a transfer is that leader's own wish.
+    pub(crate) fn may_vote(&self, is_transfer: bool) -> bool {
+        let waits = self.config.waits_at_start && self.now < self.config.election_ticks_min;
+        self.restriction.is_none() && (is_transfer || !waits)
+    }
+
+    /// Whether this member may campaign: it votes, and its disk works. A voter that is on its way
+    /// out, by an entry that is not committed yet, may still be needed: perhaps no one else holds
+    /// that entry (thesis 4.2.2).
+    pub(crate) fn may_campaign(&self) -> bool {
+        let is_needed = self.configurations.is_voter_since(self.commit, self.id());
+        (self.quorum.contains(self.id()) || is_needed)
+            && self.restriction.is_none()
+            && self.durability.stalled_ticks(self.now) < self.config.disk_patience_ticks
+    }
+
+    /// What a snapshot of the state at `index` is of, if it is applied and still known.
+    pub(crate) fn snapshot_at(&self, index: LogIndex) -> Option<Snapshot> {
+        let last = self.log.id_at(index).filter(|last| last.index <= self.applied)?;
+        let (membership_index, membership) = self.configurations.at(index)?.clone();
+        Some(Snapshot { last, membership_index, membership })
+    }
+
+    /// Notes the shell's clock.
+    pub(crate) fn on_clock_read(&mut self, at_ns: u64) {
+        self.is_clock_doubted |= self.clock_ns.is_some_and(|before| at_ns < before);
+        self.clock_ns = Some(at_ns);
+    }
+
+    /// Adds an entry to the log; a membership is in force at once.
+    pub(crate) fn append(&mut self, entry: Entry) {
+        if let Payload::Membership(membership) = &entry.payload {
+            self.configurations.push(entry.id.index, membership.clone());
+        }
+        self.log.append(entry);
+    }
+
+    /// Makes the quorum follow the membership in force; whether it had to change.
+    pub(crate) fn refresh_quorum(&mut self) -> bool {
+        let (since, membership) = self.in_force();
+        if *since == self.quorum_since {
+            return false;
+        }
+        let (index, membership) = (*since, membership.clone());
+        self.quorum = Quorum::new(&membership, &self.config);
+        self.quorum_since = index;
+        self.effects.push(Effect::MembershipChanged { index, membership });
+        true
     }
 
     /// Enters a newer term, in which nothing is voted yet. Answers of older terms are void.
@@ -118,6 +223,9 @@ impl Core {
 
     /// Whether `last` is at least as up to date as this log (Raft paper 5.4.1).
     pub(crate) fn is_up_to_date(&self, last: LogId) -> bool {
+        if self.has(Mutant::LastIndexOnly) {
+            return last.index >= self.log.last().index;
+        }
         last >= self.log.last()
     }
 
@@ -129,7 +237,81 @@ impl Core {
             self.commit
         );
         self.log.truncate(from);
+        self.configurations.truncate(from);
         self.durability.on_truncated(from);
+    }
+
+    /// The shell wants the log through `through` gone.
+    pub(crate) fn on_log_cut_requested(&mut self, through: LogIndex) {
+        if through <= self.log.base().index || self.installing.is_some() {
+            return;
+        }
+        assert!(
+            through <= self.applied && through <= self.durability.durable(),
+            "the log is to be cut through {through}, applied is {}",
+            self.applied
+        );
+        self.log.cut(through);
+        self.durability.on_cut(Rebase::Cut { base: self.log.base() });
+    }
+
+    /// A snapshot came in: the log is rebased on it, unless it tells nothing new.
+    pub(crate) fn on_snapshot_received(&mut self, snapshot: Snapshot) {
+        let last = snapshot.last;
+        let has_state = self.handed >= self.log.base().index;
+        if self.installing.is_some()
+            || last.index < self.log.base().index
+            || (has_state && last.index <= self.commit)
+        {
+            return self.effects.push(Effect::SnapshotRefused { snapshot });
+        }
+        let keeps_log = self.log.id_at(last.index) == Some(last)
+            || (self.has(Mutant::SnapshotKeepsConflict) && last.index <= self.log.last().index);
+        let rebase = Rebase::Snapshot { base: last, keeps_log };
+        if keeps_log {
+            self.log.cut(last.index);
+            self.durability.on_cut(rebase);
+        } else {
+            let kept = self.commit.min(self.durability.durable());
+            self.log.reset(last);
+            self.durability.on_reset(last.index, kept, rebase);
+        }
+        let (since, membership) = (snapshot.membership_index, snapshot.membership.clone());
+        self.configurations.rebase(last.index, since, membership, keeps_log);
+        self.commit = self.commit.max(last.index);
+        self.installing = Some((self.durability.next_ticket(), snapshot));
+    }
+
+    /// Entries that a damaged log lacks came from a peer that holds what is owed.
+    pub(crate) fn on_refilled(&mut self, entries: Vec<Entry>) {
+        if !matches!(self.restriction, Some(Restriction::Owes(_))) {
+            return;
+        }
+        for entry in entries {
+            let last = self.log.last();
+            let follows = entry.id.index == last.index.next() && entry.id.term >= last.term;
+            if follows && entry.id.term <= self.term() {
+                self.append(entry);
+            }
+        }
+    }
+
+    /// Lifts the restriction once its reason is gone.
+    fn review_restriction(&mut self) {
+        let durable_through = |index| self.durability.durable() >= index;
+        let is_over = match self.restriction {
+            None | Some(Restriction::Founding) => return,
+            Some(Restriction::Owes(owed)) => {
+                self.log.last() >= owed && durable_through(self.log.last().index)
+            }
+            Some(Restriction::OwesUnknown) => {
+                let committed = self.log.id_at(self.commit).map(|id| id.term);
+                committed.is_some_and(|term| term > self.started_in) && durable_through(self.commit)
+            }
+        };
+        if is_over {
+            self.restriction = None;
+        }
     }
 
     /// Learns that everything up to `index` is committed; never goes back.
@@ -177,6 +359,10 @@ impl Core {
         for (to, message) in self.durability.on_persisted(ticket) {
             self.effects.push(Effect::Send { to, message });
         }
+        if let Some((_, snapshot)) = self.installing.take_if(|(rebased, _)| *rebased <= ticket) {
+            self.handed = self.handed.max(snapshot.last.index);
+            self.effects.push(Effect::InstallSnapshot { snapshot });
+        }
     }
 
     /// The state machine is done up to `through`.
@@ -187,17 +373,22 @@ impl Core {
             self.handed
         );
         self.applied = self.applied.max(through);
+        self.configurations.forget_below(self.applied);
     }
 
     /// Orders what the step left to do: first the write, so that the disk starts at once, then
     /// what the step sent, then what may be applied.
     pub(crate) fn flush(&mut self) {
         let last = self.log.last().index;
-        if let Some(from) = self.durability.pending(last) {
-            let entries = self.log.slice(from, last, u64::MAX);
-            let persist = self.durability.issue(self.hard_state, entries, last);
+        let pending = self.durability.pending(last);
+        if pending.is_some() || self.configurations.is_dirty() {
+            let entries = self.log.slice(pending.unwrap_or(last.next()), last, u64::MAX);
+            let memberships = self.configurations.take_changes();
+            let durability = &mut self.durability;
+            let persist = durability.issue(self.now, self.hard_state, memberships, entries, last);
             self.effects.insert(0, Effect::Persist(persist));
         }
+        self.review_restriction();
         self.hand_out();
         let settled = self.applied.min(self.durability.durable());
         self.log.evict(settled, self.config.cache_bytes);
@@ -207,7 +398,8 @@ impl Core {
         let through = self.commit.min(self.durability.durable());
         let waiting = self.log.bytes_between(self.applied, self.handed);
         let budget = self.config.apply_bytes_max.saturating_sub(waiting);
-        if self.handed >= through || budget == 0 {
+        let has_state = self.handed >= self.log.base().index && self.installing.is_none();
+        if self.handed >= through || budget == 0 || !has_state {
             return;
         }
         // A single larger entry goes only when nothing else is being applied.

@@ -9,7 +9,7 @@
 //! shell may have merged the writes that covered it with a later truncation, and an answer of an
 //! older term helps nobody.
 
-use crate::{HardState, LogIndex, MemberId, Message, Persist, Ticket};
+use crate::{HardState, LogIndex, MemberId, Membership, Message, Persist, Rebase, Ticket};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
@@ -17,7 +17,7 @@ use alloc::vec::Vec;
 const HELD_MESSAGES_MAX: usize = 8192;
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Durability {
     issued: Ticket,
     done: Ticket,
@@ -25,14 +25,24 @@ pub(crate) struct Durability {
     hard_state_ticket: Ticket,
     hard_state_changed: bool,
     truncate_from: Option<LogIndex>,
+    rebase: Option<Rebase>,
     /// The first index that no [`Persist`] has carried yet.
     unwritten: LogIndex,
-    /// Unfinished writes and the last index of the log that is durable after each.
-    unfinished: VecDeque<(Ticket, LogIndex)>,
+    unfinished: VecDeque<Unfinished>,
     /// Everything up to here is durable, as the log is now.
     durable: LogIndex,
     held: BTreeMap<Ticket, Vec<(MemberId, Message)>>,
     held_count: usize,
+}
+
+/// A write that was ordered.
+#[derive(Clone, Copy, Debug, Hash)]
+struct Unfinished {
+    ticket: Ticket,
+    /// The last index of the log that is durable after it.
+    last: LogIndex,
+    /// The tick at which it was ordered.
+    since: u64,
 }
 
 impl Durability {
@@ -44,6 +54,7 @@ impl Durability {
             hard_state_ticket: Ticket::new(0),
             hard_state_changed: false,
             truncate_from: None,
+            rebase: None,
             unwritten: last.next(),
             unfinished: VecDeque::new(),
             durable: last,
@@ -72,8 +83,8 @@ impl Durability {
         let log_ticket = if index <= self.durable {
             Ticket::new(0)
         } else {
-            let covering = self.unfinished.iter().find(|(_, last)| *last >= index);
-            covering.map_or(self.issued.next(), |(ticket, _)| *ticket)
+            let covering = self.unfinished.iter().find(|write| write.last >= index);
+            covering.map_or(self.issued.next(), |write| write.ticket)
         };
         log_ticket.max(self.hard_state_ticket)
     }
@@ -97,10 +108,33 @@ impl Durability {
             let lowest = self.truncate_from.map_or(from, |earlier| earlier.min(from));
             self.truncate_from = Some(lowest);
         }
+        self.lower(kept);
+    }
+
+    /// The log begins later from now on.
+    pub(crate) fn on_cut(&mut self, rebase: Rebase) {
+        self.rebase = Some(rebase);
+    }
+
+    /// The log is empty from now on and begins behind `base`. Of what it held, entries up to
+    /// `kept` cannot be wrong.
+    pub(crate) fn on_reset(&mut self, base: LogIndex, kept: LogIndex, rebase: Rebase) {
+        self.rebase = Some(rebase);
+        self.truncate_from = None;
+        self.unwritten = base.next();
+        self.lower(kept);
+    }
+
+    fn lower(&mut self, kept: LogIndex) {
         self.durable = self.durable.min(kept);
-        for (_, last) in &mut self.unfinished {
-            *last = kept.min(*last);
+        for write in &mut self.unfinished {
+            write.last = write.last.min(kept);
         }
+    }
+
+    /// How many ticks the oldest unfinished write has taken so far.
+    pub(crate) fn stalled_ticks(&self, now: u64) -> u64 {
+        self.unfinished.front().map_or(0, |write| now.saturating_sub(write.since))
     }
 
     /// Keeps `message` back until `ticket` is done.
@@ -119,25 +153,36 @@ impl Durability {
 
     /// The first index to be carried by the next write, if anything is to be written.
     pub(crate) fn pending(&self, last: LogIndex) -> Option<LogIndex> {
-        let dirty =
-            self.hard_state_changed || self.truncate_from.is_some() || self.unwritten <= last;
-        dirty.then_some(self.unwritten)
+        let is_dirty = self.hard_state_changed
+            || self.truncate_from.is_some()
+            || self.rebase.is_some()
+            || self.unwritten <= last;
+        is_dirty.then_some(self.unwritten)
     }
 
-    /// Numbers the next write, which carries `entries` up to `last`.
+    /// The number of the write that is ordered next.
+    pub(crate) fn next_ticket(&self) -> Ticket {
+        self.issued.next()
+    }
+
+    /// Numbers the next write, at the tick `now`; it carries `entries` up to `last`.
     pub(crate) fn issue(
         &mut self,
+        now: u64,
         hard_state: HardState,
+        memberships: Option<Vec<(LogIndex, Membership)>>,
         entries: Vec<crate::Entry>,
         last: LogIndex,
     ) -> Persist {
         self.issued = self.issued.next();
-        self.unfinished.push_back((self.issued, last));
+        self.unfinished.push_back(Unfinished { ticket: self.issued, last, since: now });
         self.unwritten = last.next();
         let changed = core::mem::take(&mut self.hard_state_changed);
         Persist {
             ticket: self.issued,
             hard_state: changed.then_some(hard_state),
+            memberships,
+            rebase: self.rebase.take(),
             truncate_from: self.truncate_from.take(),
             entries,
         }
@@ -153,9 +198,8 @@ impl Durability {
             return Vec::new();
         }
         self.done = ticket;
-        while let Some((_, last)) = self.unfinished.front().filter(|(issued, _)| *issued <= ticket)
-        {
-            self.durable = self.durable.max(*last);
+        while let Some(write) = self.unfinished.front().filter(|write| write.ticket <= ticket) {
+            self.durable = self.durable.max(write.last);
             self.unfinished.pop_front();
         }
         let waiting = self.held.split_off(&ticket.next());

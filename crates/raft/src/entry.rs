@@ -1,5 +1,6 @@
 //! What the log is made of: ids, entries, and the hard state beside them.
 
+use crate::Membership;
 use bytes::Bytes;
 use core::fmt;
 
@@ -68,16 +69,18 @@ impl fmt::Display for LogId {
 }
 
 /// What an entry carries.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Payload {
     /// The first entry of each leader: it commits, by counting, everything before it.
     Empty,
     /// A command of the state machine, opaque here.
     Data(Bytes),
+    /// Who takes part from here on.
+    Membership(Membership),
 }
 
 /// One entry of the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Entry {
     /// Term and place.
     pub id: LogId,
@@ -94,13 +97,14 @@ impl Entry {
         let payload = match &self.payload {
             Payload::Empty => 0,
             Payload::Data(data) => data.len() as u64,
+            Payload::Membership(membership) => membership.size_bytes(),
         };
         payload + Self::OVERHEAD_BYTES
     }
 }
 
 /// What a member must remember besides its log (Raft paper, figure 2).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct HardState {
     /// The newest term the member has taken part in.
     pub term: Term,

@@ -38,10 +38,9 @@ impl Watermarks {
         assert!(commit <= last.index, "{commit} is committed, the log ends at {}", last.index);
         assert!(durable <= last.index, "{durable} is durable, the log ends at {}", last.index);
         assert!(core.term() >= last.term, "the log is ahead of the term {}", core.term());
-        assert!(
-            core.log.first_cached() <= handed.next().min(durable.next()),
-            "entries that are still needed left the memory"
-        );
+        assert!(core.log.base().index <= commit, "the log begins behind the commit index {commit}");
+        let needed = handed.min(durable).max(core.log.base().index).next();
+        assert!(core.log.first_cached() <= needed, "entries that are still needed left the memory");
         check_role(core, role);
     }
 }
@@ -55,6 +54,7 @@ fn check_role(core: &Core, role: &Role) {
         Role::Leader(leader) => {
             assert!(core.vote() == Some(core.id()), "a leader voted for itself");
             assert!(core.durability.is_hard_state_durable(), "a leader's term is durable");
+            assert!(core.restriction.is_none(), "a member that may not vote leads");
             let last = core.log.last();
             assert!(last.term == core.term(), "a leader's last entry is its own");
             for (matched, next) in leader.positions() {

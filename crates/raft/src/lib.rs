@@ -37,10 +37,16 @@
 //!
 //! `invariants` checks what one member can see of this on leaving each step.
 //!
-//! # Left out for now
-//! Membership change, snapshots and leadership transfer. Configurations are therefore a fixed set
-//! of voters, kept in `quorum` so that joint ones fit, and the log is known from its first
-//! entry.
+//! - Who takes part is itself in the log, in force from its entry on; voters change by joint
+//!   consensus ([`Membership`]), one change at a time.
+//! - The log may begin behind a *base*: what lies below is committed and in a durable snapshot of
+//!   the state. Who needs what was cut away gets a snapshot ([`Effect::SendSnapshot`]); the bytes
+//!   of snapshots are the shell's.
+//! - A member whose disk lost something that it promised neither votes nor campaigns until its log
+//!   is whole again ([`Restriction`]).
+//!
+//! # Left out on purpose
+//! What a snapshot consists of, and how it travels. Members that only vote (witnesses).
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -49,12 +55,14 @@ extern crate alloc;
 extern crate std;
 
 mod config;
+mod configurations;
 mod core;
 mod durability;
 mod entry;
 mod interface;
 mod invariants;
 mod log;
+mod membership;
 mod message;
 mod mutant;
 mod progress;
@@ -67,9 +75,15 @@ mod status;
 mod tests;
 pub mod wire;
 
-pub use config::{Config, ConfigError, Recovered};
+pub use config::{Config, ConfigError, LeaderLease, Recovered, Restriction};
 pub use entry::{Entry, HardState, LogId, LogIndex, MemberId, Payload, Term};
-pub use interface::{Aborted, Effect, Input, Persist, ReadId, Refused, RoleName, Ticket};
+pub use interface::{
+    Aborted, ChangeRefused, Effect, Input, Persist, ReadId, Rebase, Refused, RoleName, Snapshot,
+    Ticket, TransferFailed,
+};
+pub use membership::{
+    CONTEXT_BYTES_MAX, ChangeError, ChangeStep, MEMBERS_MAX, Membership, MembershipParts, Plan,
+};
 pub use message::{Body, Malformed, Message};
 #[cfg(any(test, feature = "mutants"))]
 pub use mutant::Mutant;

@@ -1,5 +1,8 @@
 //! A member's log as far as it must be in memory: the end of it, and where each term begins.
 //!
+//! The log begins behind its *base*, the last entry that was cut away or that a snapshot covers;
+//! everything at and below the base is committed.
+//!
 //! The entries themselves live on disk; the tail kept here serves followers that are nearly up to
 //! date, and everything not yet applied or durable. For the whole log only the first id of each
 //! term is kept (a run-length code: terms never fall), so the term of any index, the check of an
@@ -11,16 +14,17 @@ use alloc::vec::Vec;
 
 /// One entry in memory, with the sum of the sizes of all entries up to and including it, so that
 /// the size of any range is one subtraction.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Cached {
     entry: Entry,
     end_bytes: u64,
 }
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Log {
-    /// First id of each term, ascending.
+    base: LogId,
+    /// First id of each term behind the base, ascending.
     term_starts: Vec<LogId>,
     last: LogId,
     /// Consecutive entries that end at `last`.
@@ -31,12 +35,17 @@ pub(crate) struct Log {
 
 impl Log {
     /// The log that was recovered, whose consistency the caller has checked.
-    pub(crate) fn new(term_starts: Vec<LogId>, last: LogId, tail: Vec<Entry>) -> Self {
-        let mut log = Self { term_starts, last, tail: VecDeque::new(), base_bytes: 0 };
+    pub(crate) fn new(base: LogId, term_starts: Vec<LogId>, last: LogId, tail: Vec<Entry>) -> Self {
+        let mut log = Self { base, term_starts, last, tail: VecDeque::new(), base_bytes: 0 };
         for entry in tail {
             log.push(entry);
         }
         log
+    }
+
+    /// The last entry before the log begins.
+    pub(crate) fn base(&self) -> LogId {
+        self.base
     }
 
     /// The id of the last entry.
@@ -54,30 +63,52 @@ impl Log {
         self.end_bytes() - self.base_bytes
     }
 
-    /// The id at `index`, or `None` beyond the end. Index 0 has term 0.
+    /// The id at `index`, or `None` beyond the end and below the base.
     pub(crate) fn id_at(&self, index: LogIndex) -> Option<LogId> {
-        if index > self.last.index {
+        if index > self.last.index || index < self.base.index {
             return None;
         }
-        let term = self.run_of(index).map_or(LogId::ZERO.term, |start| start.term);
+        let term = self.run_of(index).map_or(self.base.term, |start| start.term);
         Some(LogId::new(term, index))
     }
 
-    /// The first index of the term that `index` is in.
+    /// The first index, as far as this log knows, of the term that `index` is in.
     pub(crate) fn term_start(&self, index: LogIndex) -> LogIndex {
-        self.run_of(index).map_or(LogIndex::ZERO, |start| start.index)
+        self.run_of(index).map_or(self.base.index, |start| start.index)
     }
 
-    /// The last entry at or below `limit` whose term is at most `term`.
-    pub(crate) fn last_at_most(&self, term: Term, limit: LogIndex) -> LogId {
+    /// The last entry at or below `limit` whose term is at most `term`; `None` if that lies below
+    /// the base.
+    pub(crate) fn last_at_most(&self, term: Term, limit: LogIndex) -> Option<LogId> {
         let limit = limit.min(self.last.index);
         let after = self.term_starts.partition_point(|start| start.term <= term);
         let end = match self.term_starts.get(after) {
             Some(start) => start.index.before(),
             None => self.last.index,
         };
-        let index = end.min(limit);
-        self.id_at(index).expect("an index at or below the last has an id")
+        self.id_at(end.min(limit)).filter(|id| id.term <= term)
+    }
+
+    /// Forgets everything at and below `index`, which becomes the base.
+    ///
+    /// # Panics
+    /// When the log does not hold that entry.
+    pub(crate) fn cut(&mut self, index: LogIndex) {
+        self.base = self.id_at(index).expect("the log is cut inside");
+        let follows = (index < self.last.index).then(|| self.run_of(index.next())).flatten();
+        let runs_below = self.term_starts.partition_point(|start| start.index <= index);
+        self.term_starts.drain(..runs_below);
+        if let Some(run) = follows.filter(|run| run.index <= index) {
+            self.term_starts.insert(0, LogId::new(run.term, index.next()));
+        }
+        while self.tail.front().is_some_and(|cached| cached.entry.id.index <= index) {
+            self.base_bytes = self.tail.pop_front().map_or(0, |cached| cached.end_bytes);
+        }
+    }
+
+    /// Empties the log: it begins anew behind `base`.
+    pub(crate) fn reset(&mut self, base: LogId) {
+        *self = Self::new(base, Vec::new(), base, Vec::new());
     }
 
     /// Adds the next entry.
@@ -91,7 +122,7 @@ impl Log {
             "entry {id} does not follow {}",
             self.last
         );
-        if id.term > self.last.term {
+        if id.term > self.last.term || self.term_starts.is_empty() {
             self.term_starts.push(id);
         }
         self.last = id;

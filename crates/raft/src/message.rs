@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 /// One message.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Message {
     /// The term of the sender when it wrote the message.
     pub term: Term,
@@ -18,7 +18,7 @@ pub struct Message {
 }
 
 /// The content of a message.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Body {
     /// "Would you vote for me in the term after mine?"
     PreVoteRequest {
@@ -36,6 +36,8 @@ pub enum Body {
     VoteRequest {
         /// The sender's last entry, durable.
         last: LogId,
+        /// The leader itself asked for this campaign; whoever heard it lately may vote too.
+        is_transfer: bool,
     },
     /// Answer to a vote request, durable.
     VoteReply {
@@ -80,7 +82,11 @@ pub enum Body {
         received: LogIndex,
         /// The sender holds the leader's log, durable, up to here.
         matched: LogIndex,
+        /// Damage took a part of the sender's log: it may hold less than it once acknowledged.
+        has_lost: bool,
     },
+    /// "Campaign now; I step aside" (thesis 3.10).
+    TimeoutNow,
     /// "From which index may I serve this read?"
     ReadRequest {
         /// The follower's read.
@@ -143,7 +149,9 @@ impl Message {
     pub fn check(&self) -> Result<(), Malformed> {
         bounded("term", self.term.get())?;
         match &self.body {
-            Body::PreVoteRequest { last } | Body::VoteRequest { last } => check_id("last", *last),
+            Body::PreVoteRequest { last } | Body::VoteRequest { last, .. } => {
+                check_id("last", *last)
+            }
             Body::PreVoteReply { campaign, .. } => bounded("campaign", campaign.get()),
             Body::Append { prev, entries, commit } => {
                 check_id("prev", *prev)?;
@@ -163,7 +171,10 @@ impl Message {
                 bounded("matched", matched.get())
             }
             Body::ReadReply { index, .. } => bounded("index", index.map_or(0, LogIndex::get)),
-            Body::VoteReply { .. } | Body::ReadRequest { .. } | Body::NewerTerm => Ok(()),
+            Body::VoteReply { .. }
+            | Body::ReadRequest { .. }
+            | Body::TimeoutNow
+            | Body::NewerTerm => Ok(()),
         }
     }
 }

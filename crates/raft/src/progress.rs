@@ -2,7 +2,8 @@
 //!
 //! *Probe*: the place where the logs agree is a guess; one append at a time, no answer, no next.
 //! *Replicate*: it is known; appends follow each other without waiting, within a window counted in
-//! messages and bytes.
+//! messages and bytes. *Snapshot*: what the member needs next was cut away; nothing is appended
+//! until the shell reports how the delivery ended.
 //!
 //! Losses are found by heartbeats: each append remembers the heartbeat round it was sent before. A
 //! member that answers a later round without having received the append has lost it (or will get
@@ -14,7 +15,7 @@ use crate::status::{PeerProgress, PeerState};
 use alloc::collections::VecDeque;
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Progress {
     /// Durable and equal up to here.
     pub(crate) matched: LogIndex,
@@ -25,9 +26,11 @@ pub(crate) struct Progress {
     pub(crate) heard_at: u64,
     /// It was told that everything up to here is committed.
     pub(crate) told_commit: LogIndex,
+    /// It is no member any more and is forgotten at this tick, or once it knows.
+    pub(crate) departs_at: Option<u64>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 enum Flow {
     /// `sent_in`: the round in which the unanswered probe was sent.
     Probe {
@@ -39,10 +42,14 @@ enum Flow {
         window: VecDeque<Sent>,
         window_bytes: u64,
     },
+    /// The first entry that it needs.
+    Snapshot {
+        next: LogIndex,
+    },
 }
 
 /// An unanswered append.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 struct Sent {
     last: LogIndex,
     bytes: u64,
@@ -58,19 +65,51 @@ impl Progress {
             acked_round: 0,
             heard_at: now,
             told_commit: LogIndex::ZERO,
+            departs_at: None,
         }
     }
 
     /// The next index to send.
     pub(crate) fn next(&self) -> LogIndex {
         match self.flow {
-            Flow::Probe { next, .. } | Flow::Replicate { next, .. } => next,
+            Flow::Probe { next, .. } | Flow::Replicate { next, .. } | Flow::Snapshot { next } => {
+                next
+            }
         }
     }
 
     /// Whether the place where the logs agree is still a guess.
     pub(crate) fn is_probing(&self) -> bool {
         matches!(self.flow, Flow::Probe { .. })
+    }
+
+    /// Whether entries flow to it without waiting.
+    pub(crate) fn is_replicating(&self) -> bool {
+        matches!(self.flow, Flow::Replicate { .. })
+    }
+
+    /// The entries that it needs are gone.
+    pub(crate) fn await_snapshot(&mut self) {
+        self.flow = Flow::Snapshot { next: self.next() };
+    }
+
+    /// The delivery of a snapshot has ended: it holds everything through `installed`, or a new
+    /// attempt may begin after the heartbeat round `round`.
+    pub(crate) fn on_snapshot_sent(&mut self, installed: Option<LogIndex>, round: u64) {
+        if let Flow::Snapshot { next } = self.flow {
+            self.flow = match installed {
+                Some(index) => Flow::Probe { next: index.next().max(next), sent_in: None },
+                None => Flow::Probe { next, sent_in: Some(round) },
+            };
+        }
+    }
+
+    /// Damage took a part of its log: it holds no more than `durable` of what it acknowledged.
+    pub(crate) fn on_lost(&mut self, durable: LogIndex) {
+        if durable < self.matched {
+            self.matched = durable;
+            self.flow = Flow::Probe { next: durable.next(), sent_in: None };
+        }
     }
 
     /// Whether one more append may be sent now.
@@ -81,6 +120,7 @@ impl Progress {
                 window.len() < config.inflight_messages_max
                     && *window_bytes < config.inflight_bytes_max
             }
+            Flow::Snapshot { .. } => false,
         }
     }
 
@@ -93,6 +133,7 @@ impl Progress {
                 *window_bytes += bytes;
                 window.push_back(Sent { last, bytes, round });
             }
+            Flow::Snapshot { .. } => {}
         }
     }
 
@@ -105,6 +146,11 @@ impl Progress {
                 let window = VecDeque::new();
                 self.flow = Flow::Replicate { next: lowest_next, window, window_bytes: 0 };
             }
+            // It came by what it needs in another way.
+            Flow::Snapshot { next } if lowest_next > *next => {
+                self.flow = Flow::Probe { next: lowest_next, sent_in: None };
+            }
+            Flow::Snapshot { .. } => {}
             Flow::Replicate { next, window, window_bytes } => {
                 *next = lowest_next.max(*next);
                 while let Some(sent) = window.front().filter(|sent| sent.last <= matched) {
@@ -120,6 +166,7 @@ impl Progress {
         match self.flow {
             Flow::Probe { next, sent_in } => sent_in.is_some() && prev == next.before(),
             Flow::Replicate { next, .. } => prev > self.matched && prev < next,
+            Flow::Snapshot { .. } => false,
         }
     }
 
@@ -144,6 +191,7 @@ impl Progress {
                     self.probe(received.next());
                 }
             }
+            Flow::Snapshot { .. } => {}
         }
     }
 
@@ -154,6 +202,7 @@ impl Progress {
             Flow::Replicate { window, window_bytes, .. } => {
                 (PeerState::Replicate, window.len(), *window_bytes)
             }
+            Flow::Snapshot { .. } => (PeerState::Snapshot, 0, 0),
         };
         PeerProgress {
             matched: self.matched,

@@ -1,15 +1,22 @@
-//! Who votes, and what a majority of them agrees on.
+//! What a majority agrees on; while the membership is joint, what a majority of each set agrees on.
 
-use crate::MemberId;
 use crate::config::Config;
 use crate::mutant::Mutant;
+use crate::{MemberId, Membership};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-/// The configuration in force.
-#[derive(Debug)]
+/// The voters of the membership in force.
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Quorum {
-    voters: BTreeSet<MemberId>,
+    incoming: Voters,
+    outgoing: Option<Voters>,
+}
+
+/// One set of voters.
+#[derive(Clone, Debug, Hash)]
+struct Voters {
+    ids: BTreeSet<MemberId>,
     majority: usize,
 }
 
@@ -25,47 +32,85 @@ pub(crate) enum Tally {
 }
 
 impl Quorum {
-    /// The voters of `config`.
-    pub(crate) fn new(config: &Config) -> Self {
-        let count = config.voters.len();
-        let majority =
-            if config.has(Mutant::MajorityOffByOne) { (count / 2).max(1) } else { count / 2 + 1 };
-        Self { voters: config.voters.clone(), majority }
+    /// The voters of `membership`.
+    pub(crate) fn new(membership: &Membership, config: &Config) -> Self {
+        let voters = |ids: BTreeSet<MemberId>| Voters::new(ids, config);
+        let mut incoming = membership.voters().clone();
+        if config.has(Mutant::LearnerCounted) {
+            incoming.extend(membership.learners().keys());
+        }
+        let is_joint = membership.is_joint() && !config.has(Mutant::SingleQuorumWhileJoint);
+        Self {
+            incoming: voters(incoming),
+            outgoing: is_joint.then(|| voters(membership.outgoing().clone())),
+        }
+    }
+
+    fn sets(&self) -> impl Iterator<Item = &Voters> {
+        core::iter::once(&self.incoming).chain(&self.outgoing)
     }
 
     /// Whether `id` votes.
     pub(crate) fn contains(&self, id: MemberId) -> bool {
-        self.voters.contains(&id)
+        self.sets().any(|voters| voters.ids.contains(&id))
     }
 
     /// Whether `id` decides alone.
     pub(crate) fn is_sole_voter(&self, id: MemberId) -> bool {
-        self.voters.len() == 1 && self.voters.contains(&id)
+        self.sets().all(|voters| voters.ids.len() == 1 && voters.ids.contains(&id))
     }
 
     /// All voters but `id`.
-    pub(crate) fn peers_of(&self, id: MemberId) -> Vec<MemberId> {
-        self.voters.iter().copied().filter(|voter| *voter != id).collect()
+    pub(crate) fn others(&self, id: MemberId) -> BTreeSet<MemberId> {
+        let all = self.sets().flat_map(|voters| voters.ids.iter().copied());
+        all.filter(|voter| *voter != id).collect()
     }
 
     /// Whether `has` holds for a majority.
     pub(crate) fn is_reached(&self, has: impl Fn(MemberId) -> bool) -> bool {
-        self.voters.iter().filter(|voter| has(**voter)).count() >= self.majority
+        let reached = |voters: &Voters| {
+            voters.ids.iter().filter(|voter| has(**voter)).count() >= voters.majority
+        };
+        self.sets().all(reached)
     }
 
-    /// The highest value that a majority has reached.
-    pub(crate) fn agreed<T: Ord + Copy>(&self, value_of: impl Fn(MemberId) -> T) -> T {
-        let mut values: Vec<T> = self.voters.iter().map(|voter| value_of(*voter)).collect();
-        values.sort_unstable_by(|a, b| b.cmp(a));
-        values[self.majority - 1]
+    /// The highest value that a majority has reached; the default when nobody votes.
+    pub(crate) fn agreed<T: Ord + Copy + Default>(&self, value_of: impl Fn(MemberId) -> T) -> T {
+        let outgoing = self.outgoing.as_ref().map(|voters| voters.agreed(&value_of));
+        let incoming = self.incoming.agreed(&value_of);
+        outgoing.map_or(incoming, |outgoing| outgoing.min(incoming))
     }
 
     /// How the vote stands with these answers.
     pub(crate) fn tally(&self, votes: &BTreeMap<MemberId, bool>) -> Tally {
-        let cast = |value| self.voters.iter().filter(|v| votes.get(v) == Some(&value)).count();
+        let outgoing = self.outgoing.as_ref().map_or(Tally::Won, |voters| voters.tally(votes));
+        match (self.incoming.tally(votes), outgoing) {
+            (Tally::Lost, _) | (_, Tally::Lost) => Tally::Lost,
+            (Tally::Won, Tally::Won) => Tally::Won,
+            _ => Tally::Open,
+        }
+    }
+}
+
+impl Voters {
+    fn new(ids: BTreeSet<MemberId>, config: &Config) -> Self {
+        let count = ids.len();
+        let majority =
+            if config.has(Mutant::MajorityOffByOne) { (count / 2).max(1) } else { count / 2 + 1 };
+        Self { ids, majority }
+    }
+
+    fn agreed<T: Ord + Copy + Default>(&self, value_of: impl Fn(MemberId) -> T) -> T {
+        let mut values: Vec<T> = self.ids.iter().map(|voter| value_of(*voter)).collect();
+        values.sort_unstable_by(|a, b| b.cmp(a));
+        values.get(self.majority - 1).copied().unwrap_or_default()
+    }
+
+    fn tally(&self, votes: &BTreeMap<MemberId, bool>) -> Tally {
+        let cast = |value| self.ids.iter().filter(|v| votes.get(v) == Some(&value)).count();
         if cast(true) >= self.majority {
             Tally::Won
-        } else if self.voters.len() - cast(false) < self.majority {
+        } else if self.ids.len() - cast(false) < self.majority {
             Tally::Lost
         } else {
             Tally::Open
@@ -76,11 +121,15 @@ impl Quorum {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::vec;
+    use crate::ChangeStep;
+    use bytes::Bytes;
+
+    fn voters(count: u64) -> Membership {
+        Membership::founding((1..=count).map(|id| (MemberId::new(id), Bytes::new())))
+    }
 
     fn quorum(count: u64) -> Quorum {
-        let voters = (1..=count).map(MemberId::new).collect();
-        Quorum::new(&Config::new(MemberId::new(1), voters, 0))
+        Quorum::new(&voters(count), &Config::new(MemberId::new(1), 0))
     }
 
     #[test]
@@ -111,6 +160,36 @@ mod tests {
         check(4, &[(1, true), (2, true)], Tally::Open);
         check(4, &[(3, false), (4, false)], Tally::Lost);
         check(5, &[(1, true), (2, true), (5, true)], Tally::Won);
-        assert_eq!(quorum(3).peers_of(MemberId::new(2)), vec![1.into(), 3.into()]);
+        assert_eq!(quorum(3).others(MemberId::new(2)), [1.into(), 3.into()].into());
+    }
+
+    /// 1 2 3 are on their way out, 3 4 5 on their way in.
+    #[test]
+    fn a_joint_quorum_needs_both_majorities() {
+        let add = |id| ChangeStep::AddVoter { id, context: Bytes::new() };
+        let remove = |id| ChangeStep::Remove { id };
+        let steps = [add(4.into()), add(5.into()), remove(1.into()), remove(2.into())];
+        let joint = voters(3).changed(&steps).expect("a change");
+        let quorum = Quorum::new(&joint, &Config::new(MemberId::new(1), 0));
+        let check = |yes: &[u64], no: &[u64], reached: bool, tally: Tally| {
+            assert_eq!(quorum.is_reached(|id| yes.contains(&id.get())), reached, "{yes:?}");
+            let votes = yes.iter().map(|id| (MemberId::new(*id), true));
+            let votes = votes.chain(no.iter().map(|id| (MemberId::new(*id), false))).collect();
+            assert_eq!(quorum.tally(&votes), tally, "{yes:?} {no:?}");
+        };
+        check(&[1, 2], &[], false, Tally::Open);
+        check(&[4, 5], &[], false, Tally::Open);
+        check(&[2, 3, 4], &[], true, Tally::Won);
+        check(&[1, 2, 4], &[3, 5], false, Tally::Lost);
+        check(&[1, 2, 4, 5], &[], true, Tally::Won);
+        assert_eq!(quorum.agreed(|id| [9, 9, 1, 7, 7][id.get() as usize - 1]), 7);
+        assert!(!quorum.is_sole_voter(3.into()) && quorum.contains(5.into()));
+    }
+
+    #[test]
+    fn a_member_that_knows_nobody_wins_nothing() {
+        let quorum = Quorum::new(&Membership::default(), &Config::new(MemberId::new(1), 0));
+        assert_eq!(quorum.tally(&[(1.into(), true)].into()), Tally::Lost);
+        assert!(!quorum.is_reached(|_| true));
     }
 }

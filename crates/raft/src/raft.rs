@@ -11,7 +11,8 @@ use crate::mutant::Mutant;
 use crate::read::Reader;
 use crate::role::{Candidate, Follower, Leader, Next, PreCandidate, Role};
 use crate::{
-    Aborted, Effect, Entry, Input, LogId, MemberId, ReadId, Refused, RoleName, Status, Term,
+    Aborted, ChangeRefused, ChangeStep, Effect, Entry, Input, LogId, LogIndex, MemberId, ReadId,
+    Refused, Restriction, RoleName, Snapshot, Status, Term, TransferFailed,
 };
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -19,7 +20,7 @@ use base::Machine;
 use bytes::Bytes;
 
 /// One member of the group. See the crate's description.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Raft {
     core: Core,
     role: Role,
@@ -37,13 +38,8 @@ impl Machine for Raft {
     fn step(&mut self, event: Input) -> Vec<Effect> {
         let before = Watermarks::of(&self.core);
         let outside = self.outside();
-        let mut next = self.dispatch(event);
-        while next != Next::Stay {
-            next = self.become_next(next);
-        }
-        if let Role::Leader(leader) = &mut self.role {
-            leader.settle(&mut self.core);
-        }
+        let next = self.dispatch(event);
+        self.settle(next);
         let after = self.outside();
         if after != outside {
             let (role, term, leader) = after;
@@ -73,9 +69,9 @@ impl Raft {
     pub fn status(&self) -> Status {
         let (role, term, leader) = self.outside();
         let core = &self.core;
-        let peers = match &self.role {
-            Role::Leader(leader) => leader.status(core.now),
-            _ => BTreeMap::new(),
+        let (peers, transfer_to) = match &self.role {
+            Role::Leader(leader) => (leader.status(core.now), leader.transfer_to()),
+            _ => (BTreeMap::new(), None),
         };
         Status {
             id: core.id(),
@@ -84,9 +80,40 @@ impl Raft {
             leader,
             commit: core.commit,
             applied: core.applied,
+            base: core.log.base(),
             last: core.log.last(),
             persisted: core.durability.durable(),
+            membership_index: core.membership_index(),
+            membership: core.membership().clone(),
+            restriction: core.restriction,
+            disk_stalled_ticks: core.durability.stalled_ticks(core.now),
+            transfer_to,
             peers,
+        }
+    }
+
+    /// What a snapshot of the state at `index` is of; `None` if that is not applied yet, or the log
+    /// no longer knows it.
+    pub fn snapshot_at(&self, index: LogIndex) -> Option<Snapshot> {
+        self.core.snapshot_at(index)
+    }
+
+    /// Changes roles and draws conclusions until nothing follows any more.
+    fn settle(&mut self, mut next: Next) {
+        loop {
+            while next != Next::Stay {
+                next = self.become_next(next);
+            }
+            let is_changed = self.core.refresh_quorum();
+            let Role::Leader(leader) = &mut self.role else { return };
+            if is_changed {
+                leader.on_membership_changed(&mut self.core);
+            }
+            let index_before = self.core.membership_index();
+            next = leader.settle(&mut self.core);
+            if next == Next::Stay && self.core.membership_index() == index_before {
+                return;
+            }
         }
     }
 
@@ -100,6 +127,18 @@ impl Raft {
             Input::Received { from, message } => return self.on_received(from, message),
             Input::Proposed { payloads } => self.on_proposed(payloads),
             Input::ReadRequested { read } => self.on_read_requested(read),
+            Input::ClockRead { at_ns } => self.core.on_clock_read(at_ns),
+            Input::ChangeRequested { steps } => self.on_change_requested(&steps),
+            Input::TransferRequested { to } => self.on_transfer_requested(to),
+            Input::SnapshotReceived { snapshot } => self.core.on_snapshot_received(snapshot),
+            Input::SnapshotSent { to, installed } => {
+                if let Role::Leader(leader) = &mut self.role {
+                    leader.on_snapshot_sent(&mut self.core, to, installed);
+                }
+            }
+            Input::LogCutRequested { through } => self.core.on_log_cut_requested(through),
+            Input::Refilled { entries } => self.core.on_refilled(entries),
+            Input::Admitted => self.on_admitted(),
             Input::Persisted { ticket } => {
                 self.core.on_persisted(ticket);
                 if let Role::Candidate(candidate) = &mut self.role {
@@ -130,6 +169,26 @@ impl Raft {
         self.core.effects.push(Effect::ProposalRefused { payloads, reason });
     }
 
+    fn on_change_requested(&mut self, steps: &[ChangeStep]) {
+        if let Role::Leader(leader) = &mut self.role {
+            return leader.on_change_requested(&mut self.core, steps);
+        }
+        let reason = ChangeRefused::NotLeader { leader: self.role.leader(&self.core) };
+        self.core.effects.push(Effect::ChangeRefused { reason });
+    }
+
+    fn on_transfer_requested(&mut self, to: Option<MemberId>) {
+        if let Role::Leader(leader) = &mut self.role {
+            return leader.on_transfer_requested(&mut self.core, to);
+        }
+        let reason = TransferFailed::NotLeader { leader: self.role.leader(&self.core) };
+        self.core.effects.push(Effect::TransferFailed { reason });
+    }
+
+    fn on_admitted(&mut self) {
+        self.core.restriction.take_if(|restriction| *restriction == Restriction::Founding);
+    }
+
     fn on_read_requested(&mut self, read: ReadId) {
         match &mut self.role {
             Role::Leader(leader) => leader.on_read(&mut self.core, Reader::Local(read)),
@@ -154,8 +213,10 @@ impl Raft {
     }
 
     fn on_received(&mut self, from: MemberId, message: Message) -> Next {
-        let is_stranger = from == self.core.id() || !self.core.quorum.contains(from);
-        if is_stranger || message.check().is_err() {
+        if from == self.core.id()
+            || message.check().is_err()
+            || self.is_of_no_account(from, &message)
+        {
             return Next::Stay;
         }
         let Message { term, body } = message;
@@ -172,10 +233,33 @@ impl Raft {
         self.on_body(from, body)
     }
 
+    /// Whether the sender is no member and says something that only a member may say, so that its
+    /// log is not waited for and its term disturbs nobody. A leader that removed itself goes on to
+    /// lead until that is committed. An id that was never used here may belong to a member that
+    /// this log does not tell of yet; it may lead or ask for a vote, but who has left may not.
+    fn is_of_no_account(&self, from: MemberId, message: &Message) -> bool {
+        let membership = self.core.membership();
+        if membership.contains(from) {
+            return false;
+        }
+        let is_heard = match message.body {
+            Body::Append { .. } | Body::Heartbeat { .. } => true,
+            Body::PreVoteRequest { .. } | Body::VoteRequest { .. } => !membership.is_gone(from),
+            Body::AppendAccepted { .. }
+            | Body::AppendRejected { .. }
+            | Body::HeartbeatReply { .. } => message.term == self.core.term(),
+            _ => false,
+        };
+        !is_heard
+    }
+
     /// Enters the newer term of a message; `false` if the message must be ignored instead.
     fn adopt_term(&mut self, from: MemberId, term: Term, body: &Body) -> bool {
-        if matches!(body, Body::VoteRequest { .. }) && self.role.is_in_lease(&self.core) {
-            return false;
+        if let Body::VoteRequest { is_transfer, .. } = *body {
+            let is_in_lease = !is_transfer && self.role.is_in_lease(&self.core);
+            if is_in_lease || !self.core.may_vote(is_transfer) {
+                return false;
+            }
         }
         let leads = matches!(body, Body::Append { .. } | Body::Heartbeat { .. });
         self.leave_role();
@@ -193,6 +277,9 @@ impl Raft {
             Body::PreVoteReply { campaign, granted } => {
                 return self.on_pre_vote_reply(from, campaign, granted);
             }
+            Body::AppendAccepted { .. } if self.core.has(Mutant::StaleAppendReply) => {
+                self.on_answer(from, body);
+            }
             _ => {}
         }
         Next::Stay
@@ -204,7 +291,9 @@ impl Raft {
             Body::PreVoteReply { campaign, granted } => {
                 return self.on_pre_vote_reply(from, campaign, granted);
             }
-            Body::VoteRequest { last } => self.on_vote_request(from, last),
+            Body::VoteRequest { last, is_transfer } => {
+                self.on_vote_request(from, last, is_transfer);
+            }
             Body::VoteReply { granted } => {
                 if let Role::Candidate(candidate) = &mut self.role {
                     return candidate.on_reply(&self.core, from, granted);
@@ -230,6 +319,13 @@ impl Raft {
             Body::AppendAccepted { .. }
             | Body::AppendRejected { .. }
             | Body::HeartbeatReply { .. } => self.on_answer(from, body),
+            Body::TimeoutNow => {
+                if let Role::Follower(follower) = &self.role
+                    && follower.leader() == Some(from)
+                {
+                    return follower.on_timeout_now(&self.core);
+                }
+            }
             Body::PreVoteRequest { .. } | Body::NewerTerm => {}
         }
         Next::Stay
@@ -245,8 +341,8 @@ impl Raft {
             Body::AppendRejected { prev, have, term_start } => {
                 leader.on_rejected(core, from, prev, have, term_start);
             }
-            Body::HeartbeatReply { round, received, matched } => {
-                leader.on_heartbeat_reply(core, from, round, received, matched);
+            Body::HeartbeatReply { round, received, matched, has_lost } => {
+                leader.on_heartbeat_reply(core, from, (round, has_lost), received, matched);
             }
             _ => {}
         }
@@ -264,9 +360,12 @@ impl Raft {
 
     /// Answers a question that changes nothing: would this member vote for `from` in `campaign`?
     fn on_pre_vote_request(&mut self, from: MemberId, campaign: Term, last: LogId) {
+        let is_led =
+            self.role.is_in_lease(&self.core) && !self.core.has(Mutant::PreVoteDespiteLeader);
         let granted = campaign > self.core.term()
             && self.core.is_up_to_date(last)
-            && !self.role.is_in_lease(&self.core);
+            && self.core.may_vote(false)
+            && !is_led;
         self.core.send(from, Body::PreVoteReply { campaign, granted });
     }
 
@@ -281,11 +380,12 @@ impl Raft {
 
     /// Raft paper 5.2 and 5.4.1: one vote a term, for a log that is at least as up to date, and
     /// not while the leader of the term is known.
-    fn on_vote_request(&mut self, from: MemberId, last: LogId) {
+    fn on_vote_request(&mut self, from: MemberId, last: LogId, is_transfer: bool) {
         let core = &mut self.core;
         let is_free = core.vote().is_none_or(|earlier| earlier == from);
         let is_led = self.role.leader(core).is_some_and(|leader| leader != from);
-        let granted = is_free && !is_led && core.is_up_to_date(last);
+        let may_vote = core.may_vote(is_transfer);
+        let granted = is_free && !is_led && may_vote && core.is_up_to_date(last);
         if granted {
             core.give_vote(from);
             match &mut self.role {
@@ -326,7 +426,7 @@ impl Raft {
                 Next::Stay
             }
             Next::PreCampaign => self.become_pre_candidate(),
-            Next::Campaign => self.become_candidate(),
+            Next::Campaign { is_transfer } => self.become_candidate(is_transfer),
             Next::Lead => self.become_leader(),
         }
     }
@@ -343,9 +443,9 @@ impl Raft {
         next
     }
 
-    fn become_candidate(&mut self) -> Next {
+    fn become_candidate(&mut self, is_transfer: bool) -> Next {
         self.leave_role();
-        self.role = Role::Candidate(Candidate::begin(&mut self.core));
+        self.role = Role::Candidate(Candidate::begin(&mut self.core, is_transfer));
         Next::Stay
     }
 

@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 pub(crate) const READS_MAX: usize = 1 << 16;
 
 /// Who asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Reader {
     /// This member's shell.
     Local(ReadId),
@@ -23,14 +23,14 @@ pub(crate) enum Reader {
 }
 
 /// Reads that a leader has not answered yet.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Reads {
     waiting: Vec<Reader>,
     rounds: VecDeque<Round>,
     count: usize,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Round {
     number: u64,
     index: LogIndex,

@@ -1,6 +1,6 @@
 //! A look at a member from outside.
 
-use crate::{LogId, LogIndex, MemberId, RoleName, Term};
+use crate::{LogId, LogIndex, MemberId, Membership, Restriction, RoleName, Term};
 use alloc::collections::BTreeMap;
 
 /// The state of a member at one moment.
@@ -18,11 +18,23 @@ pub struct Status {
     pub commit: LogIndex,
     /// Everything up to here is applied.
     pub applied: LogIndex,
+    /// The last entry that was cut away or that a snapshot covers.
+    pub base: LogId,
     /// The last entry of its log, durable or not.
     pub last: LogId,
     /// The last entry of its log that is durable.
     pub persisted: LogIndex,
-    /// The other voters as a leader sees them; empty in other roles.
+    /// Index of the entry that brought the membership in force.
+    pub membership_index: LogIndex,
+    /// The membership in force.
+    pub membership: Membership,
+    /// Why it does not vote, although it may have a vote.
+    pub restriction: Option<Restriction>,
+    /// Ticks that the oldest unfinished write has taken so far.
+    pub disk_stalled_ticks: u64,
+    /// To whom leadership is on its way.
+    pub transfer_to: Option<MemberId>,
+    /// The other members as a leader sees them; empty in other roles.
     pub peers: BTreeMap<MemberId, PeerProgress>,
 }
 
@@ -50,4 +62,6 @@ pub enum PeerState {
     Probe,
     /// Pipelined.
     Replicate,
+    /// Nothing, until a snapshot has been delivered.
+    Snapshot,
 }

@@ -4,7 +4,11 @@
 //! checked ([`Message::check`]), so that hostile bytes end in a typed error here.
 
 use crate::message::{Body, Malformed, Message};
-use crate::{Entry, LogId, LogIndex, Payload, ReadId, Term};
+use crate::{
+    ChangeError, Entry, LogId, LogIndex, MemberId, Membership, MembershipParts, Payload, Plan,
+    ReadId, Term,
+};
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use bytes::{BufMut, Bytes, BytesMut};
 use core::fmt;
@@ -21,6 +25,8 @@ pub enum DecodeError {
     NoPayload,
     /// No correct member sends this.
     Malformed(Malformed),
+    /// No leader makes this membership.
+    Membership(ChangeError),
 }
 
 impl fmt::Display for DecodeError {
@@ -30,6 +36,7 @@ impl fmt::Display for DecodeError {
             Self::NoBody => write!(f, "a raft message of an unknown kind"),
             Self::NoPayload => write!(f, "a raft entry of an unknown kind"),
             Self::Malformed(malformed) => write!(f, "an impossible raft message: {malformed}"),
+            Self::Membership(error) => write!(f, "an impossible membership: {error}"),
         }
     }
 }
@@ -77,29 +84,51 @@ pub fn encode_payload(payload: &Payload) -> Bytes {
             buffer.extend_from_slice(data);
             buffer.freeze()
         }
+        Payload::Membership(membership) => {
+            let bytes = encode_membership(membership);
+            let mut buffer = BytesMut::with_capacity(bytes.len() + 1);
+            buffer.put_u8(KIND_MEMBERSHIP);
+            buffer.extend_from_slice(&bytes);
+            buffer.freeze()
+        }
     }
+}
+
+/// The bytes of a membership.
+pub fn encode_membership(membership: &Membership) -> Bytes {
+    Bytes::from(wire_membership(membership).encode_to_vec())
+}
+
+/// Reads a membership.
+///
+/// # Errors
+/// [`DecodeError`] for anything that no leader makes.
+pub fn decode_membership(bytes: Bytes) -> Result<Membership, DecodeError> {
+    membership(WireMembership::decode(bytes).map_err(DecodeError::Protobuf)?)
 }
 
 /// Reads a payload back from a log record, without copying.
 ///
 /// # Errors
-/// [`DecodeError::NoPayload`] for an unknown kind.
+/// [`DecodeError`] for an unknown kind or an impossible membership.
 pub fn decode_payload(bytes: Bytes) -> Result<Payload, DecodeError> {
     match bytes.first() {
         Some(&KIND_EMPTY) if bytes.len() == 1 => Ok(Payload::Empty),
         Some(&KIND_DATA) => Ok(Payload::Data(bytes.slice(1..))),
+        Some(&KIND_MEMBERSHIP) => decode_membership(bytes.slice(1..)).map(Payload::Membership),
         _ => Err(DecodeError::NoPayload),
     }
 }
 
 const KIND_EMPTY: u8 = 0;
 const KIND_DATA: u8 = 1;
+const KIND_MEMBERSHIP: u8 = 2;
 
 #[derive(Clone, PartialEq, prost::Message)]
 struct WireMessage {
     #[prost(uint64, tag = "1")]
     term: u64,
-    #[prost(oneof = "WireBody", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13")]
+    #[prost(oneof = "WireBody", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14")]
     body: Option<WireBody>,
 }
 
@@ -110,7 +139,7 @@ enum WireBody {
     #[prost(message, tag = "3")]
     PreVoteReply(WirePreVoteReply),
     #[prost(message, tag = "4")]
-    VoteRequest(WireLast),
+    VoteRequest(WireVoteRequest),
     #[prost(message, tag = "5")]
     VoteReply(WireVoteReply),
     #[prost(message, tag = "6")]
@@ -129,6 +158,8 @@ enum WireBody {
     ReadReply(WireRead),
     #[prost(message, tag = "13")]
     NewerTerm(WireNothing),
+    #[prost(message, tag = "14")]
+    TimeoutNow(WireNothing),
 }
 
 #[derive(Clone, Copy, PartialEq, prost::Message)]
@@ -140,6 +171,16 @@ struct WireLast {
     term: u64,
     #[prost(uint64, tag = "2")]
     index: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+struct WireVoteRequest {
+    #[prost(uint64, tag = "1")]
+    term: u64,
+    #[prost(uint64, tag = "2")]
+    index: u64,
+    #[prost(bool, tag = "3")]
+    is_transfer: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, prost::Message)]
@@ -173,7 +214,7 @@ struct WireAppend {
 struct WireEntry {
     #[prost(uint64, tag = "1")]
     term: u64,
-    #[prost(oneof = "WirePayload", tags = "2, 3")]
+    #[prost(oneof = "WirePayload", tags = "2, 3, 4")]
     payload: Option<WirePayload>,
 }
 
@@ -183,6 +224,42 @@ enum WirePayload {
     Empty(WireNothing),
     #[prost(bytes = "bytes", tag = "3")]
     Data(Bytes),
+    #[prost(message, tag = "4")]
+    Membership(WireMembership),
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct WireMembership {
+    #[prost(uint64, repeated, tag = "1")]
+    voters: Vec<u64>,
+    #[prost(uint64, repeated, tag = "2")]
+    outgoing: Vec<u64>,
+    #[prost(message, repeated, tag = "3")]
+    learners: Vec<WireLearner>,
+    #[prost(message, repeated, tag = "4")]
+    contexts: Vec<WireContext>,
+    #[prost(uint64, tag = "5")]
+    highest: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+struct WireLearner {
+    #[prost(uint64, tag = "1")]
+    id: u64,
+    /// 0: stays; 1: is promoted.
+    #[prost(uint32, tag = "2")]
+    plan: u32,
+    /// Is promoted in the place of that voter.
+    #[prost(uint64, optional, tag = "3")]
+    replaces: Option<u64>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct WireContext {
+    #[prost(uint64, tag = "1")]
+    id: u64,
+    #[prost(bytes = "bytes", tag = "2")]
+    context: Bytes,
 }
 
 #[derive(Clone, Copy, PartialEq, prost::Message)]
@@ -219,6 +296,8 @@ struct WireHeartbeatReply {
     received: u64,
     #[prost(uint64, tag = "3")]
     matched: u64,
+    #[prost(bool, tag = "4")]
+    has_lost: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, prost::Message)]
@@ -237,7 +316,11 @@ fn to_wire(message: &Message) -> WireMessage {
         Body::PreVoteReply { campaign, granted } => {
             WireBody::PreVoteReply(WirePreVoteReply { campaign: campaign.get(), granted: *granted })
         }
-        Body::VoteRequest { last } => WireBody::VoteRequest(wire_last(*last)),
+        Body::VoteRequest { last, is_transfer } => WireBody::VoteRequest(WireVoteRequest {
+            term: last.term.get(),
+            index: last.index.get(),
+            is_transfer: *is_transfer,
+        }),
         Body::VoteReply { granted } => WireBody::VoteReply(WireVoteReply { granted: *granted }),
         Body::Append { prev, entries, commit } => WireBody::Append(WireAppend {
             prev_term: prev.term.get(),
@@ -257,11 +340,12 @@ fn to_wire(message: &Message) -> WireMessage {
         Body::Heartbeat { commit, round } => {
             WireBody::Heartbeat(WireHeartbeat { commit: commit.get(), round: *round })
         }
-        Body::HeartbeatReply { round, received, matched } => {
+        Body::HeartbeatReply { round, received, matched, has_lost } => {
             WireBody::HeartbeatReply(WireHeartbeatReply {
                 round: *round,
                 received: received.get(),
                 matched: matched.get(),
+                has_lost: *has_lost,
             })
         }
         Body::ReadRequest { read, incarnation } => WireBody::ReadRequest(WireRead {
@@ -275,6 +359,7 @@ fn to_wire(message: &Message) -> WireMessage {
             index: index.map(LogIndex::get),
         }),
         Body::NewerTerm => WireBody::NewerTerm(WireNothing {}),
+        Body::TimeoutNow => WireBody::TimeoutNow(WireNothing {}),
     };
     WireMessage { term: message.term.get(), body: Some(body) }
 }
@@ -287,8 +372,51 @@ fn wire_entry(entry: &Entry) -> WireEntry {
     let payload = match &entry.payload {
         Payload::Empty => WirePayload::Empty(WireNothing {}),
         Payload::Data(data) => WirePayload::Data(data.clone()),
+        Payload::Membership(membership) => WirePayload::Membership(wire_membership(membership)),
     };
     WireEntry { term: entry.id.term.get(), payload: Some(payload) }
+}
+
+fn wire_membership(membership: &Membership) -> WireMembership {
+    let parts = membership.clone().into_parts();
+    let raw = |ids: BTreeSet<MemberId>| ids.into_iter().map(MemberId::get).collect();
+    let learner = |(id, plan): (MemberId, Plan)| {
+        let (plan, replaces) = match plan {
+            Plan::Stay => (0, None),
+            Plan::Promote => (1, None),
+            Plan::Replace(old) => (1, Some(old.get())),
+        };
+        WireLearner { id: id.get(), plan, replaces }
+    };
+    let context = |(id, context): (MemberId, Bytes)| WireContext { id: id.get(), context };
+    WireMembership {
+        voters: raw(parts.voters),
+        outgoing: raw(parts.outgoing),
+        learners: parts.learners.into_iter().map(learner).collect(),
+        contexts: parts.contexts.into_iter().map(context).collect(),
+        highest: parts.highest.get(),
+    }
+}
+
+fn membership(wire: WireMembership) -> Result<Membership, DecodeError> {
+    let ids = |raw: Vec<u64>| raw.into_iter().map(MemberId::new).collect();
+    let learner = |wire: WireLearner| {
+        let plan = match (wire.replaces, wire.plan) {
+            (Some(old), _) => Plan::Replace(MemberId::new(old)),
+            (None, 0) => Plan::Stay,
+            (None, _) => Plan::Promote,
+        };
+        (MemberId::new(wire.id), plan)
+    };
+    let context = |wire: WireContext| (MemberId::new(wire.id), wire.context);
+    let parts = MembershipParts {
+        voters: ids(wire.voters),
+        outgoing: ids(wire.outgoing),
+        learners: wire.learners.into_iter().map(learner).collect(),
+        contexts: wire.contexts.into_iter().map(context).collect(),
+        highest: MemberId::new(wire.highest),
+    };
+    Membership::from_parts(parts).map_err(DecodeError::Membership)
 }
 
 fn from_wire(body: WireBody) -> Result<Body, DecodeError> {
@@ -297,7 +425,10 @@ fn from_wire(body: WireBody) -> Result<Body, DecodeError> {
         WireBody::PreVoteReply(wire) => {
             Body::PreVoteReply { campaign: Term::new(wire.campaign), granted: wire.granted }
         }
-        WireBody::VoteRequest(wire) => Body::VoteRequest { last: log_id(wire) },
+        WireBody::VoteRequest(wire) => Body::VoteRequest {
+            last: LogId::new(Term::new(wire.term), LogIndex::new(wire.index)),
+            is_transfer: wire.is_transfer,
+        },
         WireBody::VoteReply(wire) => Body::VoteReply { granted: wire.granted },
         WireBody::Append(wire) => append(wire)?,
         WireBody::AppendAccepted(wire) => {
@@ -315,6 +446,7 @@ fn from_wire(body: WireBody) -> Result<Body, DecodeError> {
             round: wire.round,
             received: LogIndex::new(wire.received),
             matched: LogIndex::new(wire.matched),
+            has_lost: wire.has_lost,
         },
         WireBody::ReadRequest(wire) => {
             Body::ReadRequest { read: ReadId::new(wire.read), incarnation: wire.incarnation }
@@ -325,6 +457,7 @@ fn from_wire(body: WireBody) -> Result<Body, DecodeError> {
             index: wire.index.map(LogIndex::new),
         },
         WireBody::NewerTerm(WireNothing {}) => Body::NewerTerm,
+        WireBody::TimeoutNow(WireNothing {}) => Body::TimeoutNow,
     })
 }
 
@@ -345,6 +478,7 @@ fn append(wire: WireAppend) -> Result<Body, DecodeError> {
         let payload = match entry.payload.ok_or(DecodeError::NoPayload)? {
             WirePayload::Empty(WireNothing {}) => Payload::Empty,
             WirePayload::Data(data) => Payload::Data(data),
+            WirePayload::Membership(wire) => Payload::Membership(membership(wire)?),
         };
         entries.push(Entry { id: LogId::new(Term::new(entry.term), index), payload });
     }

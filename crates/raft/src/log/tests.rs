@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 /// A log of entries with these terms, each with a payload of 8 bytes (40 bytes in all).
 fn log(terms: &[u64]) -> Log {
-    let mut log = Log::new(Vec::new(), LogId::ZERO, Vec::new());
+    let mut log = Log::new(LogId::ZERO, Vec::new(), LogId::ZERO, Vec::new());
     for term in terms {
         push(&mut log, *term);
     }
@@ -37,17 +37,45 @@ fn knows_the_term_of_every_index_without_entries() {
 #[test]
 fn finds_the_last_entry_of_a_term_or_below() {
     let log = log(&[1, 1, 3, 3, 3, 7]);
-    let check = |term: u64, limit: u64, expect: (u64, u64)| {
+    let check = |log: &Log, term: u64, limit: u64, expect: Option<(u64, u64)>| {
         let found = log.last_at_most(term.into(), limit.into());
-        assert_eq!((found.term.get(), found.index.get()), expect, "{term} {limit}");
+        let found = found.map(|found| (found.term.get(), found.index.get()));
+        assert_eq!(found, expect, "{term} {limit}");
     };
-    check(0, 9, (0, 0));
-    check(1, 9, (1, 2));
-    check(2, 9, (1, 2));
-    check(3, 9, (3, 5));
-    check(3, 4, (3, 4));
-    check(9, 9, (7, 6));
-    check(9, 1, (1, 1));
+    check(&log, 0, 9, Some((0, 0)));
+    check(&log, 1, 9, Some((1, 2)));
+    check(&log, 2, 9, Some((1, 2)));
+    check(&log, 3, 9, Some((3, 5)));
+    check(&log, 3, 4, Some((3, 4)));
+    check(&log, 9, 9, Some((7, 6)));
+    check(&log, 9, 1, Some((1, 1)));
+    let mut behind = log.clone();
+    behind.cut(LogIndex::new(4));
+    check(&behind, 3, 9, Some((3, 5)));
+    check(&behind, 3, 4, Some((3, 4)));
+    check(&behind, 3, 3, None);
+    check(&behind, 2, 9, None);
+}
+
+#[test]
+fn begins_behind_its_base() {
+    let mut log = log(&[1, 1, 3, 3, 3, 7]);
+    log.cut(LogIndex::new(4));
+    let terms: Vec<_> = (3..8).map(|i| log.id_at(i.into()).map(|id| id.term.get())).collect();
+    assert_eq!(terms, [None, Some(3), Some(3), Some(7), None]);
+    assert_eq!(log.term_start(LogIndex::new(4)).get(), 4);
+    assert_eq!(log.term_start(LogIndex::new(5)).get(), 5);
+    assert_eq!(indexes(&log.slice(5.into(), 6.into(), 999)), [5, 6]);
+    assert_eq!(log.cached_bytes(), 2 * 40);
+    log.cut(LogIndex::new(6));
+    assert_eq!((log.base(), log.last()), (log.last(), log.base()));
+    push(&mut log, 7);
+    assert_eq!(log.id_at(LogIndex::new(7)).map(|id| id.term.get()), Some(7));
+    assert_eq!(log.bytes_between(6.into(), 7.into()), 40);
+    log.reset(LogId::new(9.into(), 20.into()));
+    assert_eq!((log.last().index.get(), log.cached_bytes()), (20, 0));
+    push(&mut log, 9);
+    assert_eq!(log.term_start(LogIndex::new(21)).get(), 21);
 }
 
 #[test]

@@ -12,19 +12,19 @@ use crate::quorum::Tally;
 use alloc::collections::BTreeMap;
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Candidate {
     timer: Timer,
     votes: BTreeMap<MemberId, bool>,
 }
 
 impl Candidate {
-    pub(crate) fn begin(core: &mut Core) -> Self {
+    pub(crate) fn begin(core: &mut Core, is_transfer: bool) -> Self {
         core.enter_term(core.term().next());
         core.give_vote(core.id());
         let last = core.log.last();
-        for peer in core.quorum.peers_of(core.id()) {
-            core.send(peer, Body::VoteRequest { last });
+        for peer in core.quorum.others(core.id()) {
+            core.send(peer, Body::VoteRequest { last, is_transfer });
         }
         Self { timer: Timer::start(core), votes: BTreeMap::new() }
     }

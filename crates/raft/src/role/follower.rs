@@ -13,7 +13,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Follower {
     leader: Option<MemberId>,
     timer: Timer,
@@ -45,11 +45,17 @@ impl Follower {
     }
 
     pub(crate) fn on_ticked(&mut self, core: &mut Core, jitter: u64) -> Next {
-        if core.quorum.is_sole_voter(core.id()) {
-            return Next::Campaign;
+        if core.quorum.is_sole_voter(core.id()) && core.may_campaign() {
+            return Next::Campaign { is_transfer: false };
         }
         self.give_up_reads(core);
-        if self.timer.is_over(core, jitter) { Next::PreCampaign } else { Next::Stay }
+        let is_over = self.timer.is_over(core, jitter);
+        if is_over && core.may_campaign() { Next::PreCampaign } else { Next::Stay }
+    }
+
+    /// The leader steps aside for this member.
+    pub(crate) fn on_timeout_now(&self, core: &Core) -> Next {
+        if core.may_campaign() { Next::Campaign { is_transfer: true } } else { Next::Stay }
     }
 
     /// A vote was given to somebody: wait for the outcome.
@@ -81,6 +87,10 @@ impl Follower {
         if core.is_swamped() {
             return; // As if lost: the leader probes again after its next heartbeat.
         }
+        let Some((prev, entries)) = beyond_base(core, prev, entries) else {
+            let matched = core.log.base().index;
+            return core.send(from, Body::AppendAccepted { matched });
+        };
         if !holds(core, prev) {
             let at = prev.index.min(core.log.last().index);
             let have = core.log.id_at(at).expect("an index within the log has an id");
@@ -91,7 +101,8 @@ impl Follower {
         let matched = prev.index.plus(entries.len() as u64);
         take_entries(core, entries);
         self.received = self.received.max(matched);
-        core.advance_commit(commit.min(matched));
+        let shared = if core.has(Mutant::CommitBeyondNewEntry) { commit } else { matched };
+        core.advance_commit(commit.min(shared));
         let answer = Body::AppendAccepted { matched };
         if core.has(Mutant::AckBeforeFsync) {
             core.send(from, answer);
@@ -110,9 +121,11 @@ impl Follower {
         // The leader names only what this member has acknowledged in this term.
         core.advance_commit(commit);
         if let Some(round) = round {
-            let received = self.received;
+            // What lies below the base is committed, so the leader's log has it too.
+            let received = self.received.max(core.log.base().index);
             let matched = received.min(core.durability.durable());
-            core.send(from, Body::HeartbeatReply { round, received, matched });
+            let has_lost = core.restriction.is_some();
+            core.send(from, Body::HeartbeatReply { round, received, matched, has_lost });
         }
     }
 
@@ -161,6 +174,21 @@ impl Follower {
     }
 }
 
+/// The part of an append that lies behind the log's base; `None` if nothing does.
+///
+/// # Panics
+/// When the append contradicts what is committed here.
+fn beyond_base(core: &Core, prev: LogId, mut entries: Vec<Entry>) -> Option<(LogId, Vec<Entry>)> {
+    let base = core.log.base();
+    let Some(skip) = base.index.get().checked_sub(prev.index.get()).filter(|skip| *skip > 0) else {
+        return Some((prev, entries));
+    };
+    let at_base = entries.get(skip as usize - 1)?.id;
+    assert!(at_base == base, "entry {at_base} is {base} here: the group has diverged");
+    entries.drain(..skip as usize);
+    Some((base, entries))
+}
+
 /// Whether the log holds `prev`, so that what follows it in another log may follow it here.
 fn holds(core: &Core, prev: LogId) -> bool {
     if core.has(Mutant::SkipPrevTermCheck) {
@@ -172,7 +200,10 @@ fn holds(core: &Core, prev: LogId) -> bool {
 /// Adds what is new; cuts the log only where an entry differs (never on a mere repetition, which
 /// may be late and shorter than what came since).
 fn take_entries(core: &mut Core, entries: Vec<Entry>) {
-    let is_new = |core: &Core, entry: &Entry| core.log.id_at(entry.id.index) != Some(entry.id);
+    let always = core.has(Mutant::TruncateOnEveryAppend);
+    let is_new = |core: &Core, entry: &Entry| {
+        core.log.id_at(entry.id.index) != Some(entry.id) || (always && entry.id.index > core.commit)
+    };
     let Some(first_new) = entries.iter().position(|entry| is_new(core, entry)) else {
         return;
     };
@@ -181,6 +212,6 @@ fn take_entries(core: &mut Core, entries: Vec<Entry>) {
         core.truncate(from);
     }
     for entry in entries.into_iter().skip(first_new) {
-        core.log.append(entry);
+        core.append(entry);
     }
 }

@@ -1,54 +1,68 @@
 //! Appends, replicates, commits, and shows that it still leads.
 //!
-//! After each step [`Leader::settle`] draws the conclusions: commit what a majority holds, confirm
-//! reads, tell followers. A new leader first appends an empty entry, since only an entry of its own
-//! term may be committed by counting (Raft paper 5.4.2); it commits everything before it.
+//! After each step [`Leader::settle`] draws the conclusions: commit what a majority holds, go on
+//! with a membership change, hand over, confirm reads, tell followers. A new leader first appends
+//! an empty entry, since only an entry of its own term may be committed by counting (Raft paper
+//! 5.4.2); it commits everything before it.
 
-use super::Next;
+use super::lease::Lease;
+use super::transfer::Transfer;
+use super::{Next, membership};
 use crate::core::Core;
 use crate::message::Body;
 use crate::mutant::Mutant;
 use crate::progress::Progress;
 use crate::read::{Reader, Reads};
 use crate::status::PeerProgress;
-use crate::{Aborted, Effect, Entry, LogId, LogIndex, MemberId, Payload, Refused};
+use crate::{
+    Aborted, ChangeStep, Effect, Entry, LogId, LogIndex, MemberId, Payload, Refused, TransferFailed,
+};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Leader {
-    peers: BTreeMap<MemberId, Progress>,
+    pub(super) peers: BTreeMap<MemberId, Progress>,
     /// The index of the empty entry with which this leadership began.
-    first_own: LogIndex,
+    pub(super) first_own: LogIndex,
     /// The newest heartbeat round. Rounds count from 1 in each leadership, and a term has one
     /// leadership, so no number is used twice.
     round: u64,
     round_at: u64,
     reads: Reads,
+    lease: Lease,
+    pub(super) transfer: Option<Transfer>,
 }
 
 impl Leader {
     pub(crate) fn begin(core: &mut Core) -> Self {
         let first_own = core.log.last().index.next();
-        let peers = core.quorum.peers_of(core.id()).into_iter();
         let mut this = Self {
-            peers: peers.map(|id| (id, Progress::new(first_own, core.now))).collect(),
+            peers: BTreeMap::new(),
             first_own,
             round: 0,
             round_at: core.now,
             reads: Reads::default(),
+            lease: Lease::default(),
+            transfer: None,
         };
+        this.adjust_peers(core);
         append(core, Payload::Empty);
         this.replicate_all(core);
         this
     }
 
     pub(crate) fn on_ticked(&mut self, core: &mut Core) -> Next {
-        if !self.has_quorum_contact(core) {
+        if !self.has_quorum_contact(core) && !core.has(Mutant::NoStepDown) {
             return Next::Follow { leader: None };
         }
+        if self.has_stalled_for_good(core) {
+            return Next::Follow { leader: None };
+        }
+        self.on_ticked_transfer(core);
+        self.promote_who_has_caught_up(core);
         if core.now - self.round_at >= core.config.heartbeat_ticks {
             self.start_round(core);
             self.replicate_all(core);
@@ -58,6 +72,11 @@ impl Leader {
 
     pub(crate) fn on_proposed(&mut self, core: &mut Core, payloads: Vec<Bytes>) {
         if payloads.is_empty() {
+            return;
+        }
+        if let Some(to) = self.transfer_to() {
+            let reason = Refused::Transferring { to };
+            core.effects.push(Effect::ProposalRefused { payloads, reason });
             return;
         }
         let entry_bytes = |data: &Bytes| data.len() as u64 + Entry::OVERHEAD_BYTES;
@@ -92,6 +111,33 @@ impl Leader {
         self.replicate_all(core);
     }
 
+    /// The membership in force is another: speak to its members.
+    pub(crate) fn on_membership_changed(&mut self, core: &mut Core) {
+        self.adjust_peers(core);
+        self.replicate_all(core);
+    }
+
+    pub(crate) fn on_change_requested(&mut self, core: &mut Core, steps: &[ChangeStep]) {
+        let effect = match membership::requested(self, core, steps) {
+            Ok(next) => Effect::ChangeAppended { index: append(core, Payload::Membership(next)) },
+            Err(reason) => Effect::ChangeRefused { reason },
+        };
+        core.effects.push(effect);
+        self.replicate_all(core);
+    }
+
+    pub(crate) fn on_snapshot_sent(
+        &mut self,
+        core: &mut Core,
+        to: MemberId,
+        installed: Option<LogIndex>,
+    ) {
+        if let Some(progress) = self.peers.get_mut(&to) {
+            progress.on_snapshot_sent(installed, self.round);
+        }
+        self.replicate_all(core);
+    }
+
     /// The logs differ: go back to the last place where they can agree. Within one term both logs
     /// hold beginnings of the same run of entries, so each rejection rules out a whole term.
     pub(crate) fn on_rejected(
@@ -106,11 +152,10 @@ impl Leader {
         if !progress.is_expected_rejection(prev) {
             return;
         }
-        let shared = core.log.last_at_most(have.term, have.index);
-        let agreed = if shared.term == have.term {
-            shared.index
-        } else {
-            before(term_start).min(shared.index)
+        let agreed = match core.log.last_at_most(have.term, have.index) {
+            Some(shared) if shared.term == have.term => shared.index,
+            Some(shared) => before(term_start).min(shared.index),
+            None => before(term_start).min(before(core.log.base().index)),
         };
         progress.probe(agreed.next());
         self.replicate_all(core);
@@ -120,13 +165,16 @@ impl Leader {
         &mut self,
         core: &mut Core,
         from: MemberId,
-        round: u64,
+        (round, has_lost): (u64, bool),
         received: LogIndex,
         matched: LogIndex,
     ) {
         let Some(progress) = self.peers.get_mut(&from) else { return };
         if round > self.round || received.max(matched) > core.log.last().index {
             return; // No correct member answers what was not asked.
+        }
+        if has_lost {
+            progress.on_lost(matched);
         }
         progress.on_heartbeat_reply(round, received);
         if matched > progress.matched {
@@ -144,26 +192,42 @@ impl Leader {
     }
 
     pub(crate) fn on_read(&mut self, core: &mut Core, reader: Reader) {
-        if !self.reads.add(reader) {
+        let is_settled = self.transfer.is_none() && core.is_membership_settled();
+        let by_lease = is_settled && core.commit >= self.first_own && self.lease.holds(core);
+        if by_lease || core.has(Mutant::ReadWithoutRound) {
+            serve(core, reader, core.commit);
+        } else if !self.reads.add(reader) {
             abort(core, reader, Aborted::Overloaded);
         }
     }
 
     /// Leadership is lost.
     pub(crate) fn on_left(self, core: &mut Core) {
+        if let Some(to) = self.transfer_to().filter(|_| !self.has_stepped_aside()) {
+            let reason = TransferFailed::TimedOut { to };
+            core.effects.push(Effect::TransferFailed { reason });
+        }
         for reader in self.reads.abandon() {
             abort(core, reader, Aborted::LeadershipLost);
         }
     }
 
     /// Draws the conclusions of a step.
-    pub(crate) fn settle(&mut self, core: &mut Core) {
+    pub(crate) fn settle(&mut self, core: &mut Core) -> Next {
         self.advance_commit(core);
-        if core.commit >= self.first_own && self.reads.wants_round() {
+        if membership::is_joint_committed(core) {
+            let left = core.membership().left();
+            append(core, Payload::Membership(left));
+            self.replicate_all(core);
+        }
+        let may_read = core.commit >= self.first_own || core.has(Mutant::ReadBeforeOwnCommit);
+        if may_read && self.reads.wants_round() {
             self.start_round(core);
         }
-        self.confirm_reads(core);
+        self.confirm_rounds(core);
         self.tell_commit(core);
+        self.drive_transfer(core);
+        self.leave_if_removed(core)
     }
 
     pub(crate) fn status(&self, now: u64) -> BTreeMap<MemberId, PeerProgress> {
@@ -177,13 +241,22 @@ impl Leader {
 
     /// Raft paper 5.3 and 5.4.2. This member counts itself for what its own disk holds.
     fn advance_commit(&self, core: &mut Core) {
-        let durable = core.durability.durable();
-        let held_by = |id| self.peers.get(&id).map_or(durable, |progress| progress.matched);
+        let own = if core.has(Mutant::CountBeforeOwnFsync) {
+            core.log.last().index
+        } else {
+            core.durability.durable()
+        };
+        let held_by = |id| self.peers.get(&id).map_or(own, |progress| progress.matched);
         let agreed = core.quorum.agreed(held_by);
         let is_own = agreed >= self.first_own || core.has(Mutant::CommitOldTermByCounting);
         if is_own && agreed > core.commit {
             core.advance_commit(agreed);
         }
+    }
+
+    /// No read is served by the lease any more.
+    pub(super) fn give_up_lease(&mut self) {
+        self.lease.give_up();
     }
 
     fn has_quorum_contact(&self, core: &Core) -> bool {
@@ -198,11 +271,13 @@ impl Leader {
     /// Begins a numbered round of heartbeats. Reads that wait join it, once this leader knows the
     /// commit index of the group.
     fn start_round(&mut self, core: &mut Core) {
-        self.round += 1;
+        let reuses = core.has(Mutant::ReadRoundReused) && self.reads.wants_round();
+        self.round += u64::from(!reuses || self.round == 0);
         self.round_at = core.now;
-        if core.commit >= self.first_own {
+        if core.commit >= self.first_own || core.has(Mutant::ReadBeforeOwnCommit) {
             self.reads.on_round_started(self.round, core.commit);
         }
+        self.lease.on_round_started(self.round, core);
         for (peer, progress) in &mut self.peers {
             let commit = core.commit.min(progress.matched);
             progress.told_commit = commit.max(progress.told_commit);
@@ -210,19 +285,15 @@ impl Leader {
         }
     }
 
-    fn confirm_reads(&mut self, core: &mut Core) {
-        if !self.reads.awaits_answers() {
+    fn confirm_rounds(&mut self, core: &mut Core) {
+        if !self.reads.awaits_answers() && core.config.leader_lease.is_none() {
             return;
         }
         let answered = |id| self.peers.get(&id).map_or(u64::MAX, |progress| progress.acked_round);
         let confirmed = core.quorum.agreed(answered);
+        self.lease.on_confirmed(confirmed, core);
         for (reader, index) in self.reads.on_confirmed(confirmed) {
-            match reader {
-                Reader::Local(read) => core.effects.push(Effect::ReadReady { read, index }),
-                Reader::Remote { member, read, incarnation } => {
-                    core.send(member, Body::ReadReply { read, incarnation, index: Some(index) });
-                }
-            }
+            serve(core, reader, index);
         }
     }
 
@@ -237,7 +308,7 @@ impl Leader {
         }
     }
 
-    fn replicate_all(&mut self, core: &mut Core) {
+    pub(super) fn replicate_all(&mut self, core: &mut Core) {
         let mut load_from: Option<LogIndex> = None;
         for (peer, progress) in &mut self.peers {
             if let Some(from) = replicate(core, *peer, progress, self.round) {
@@ -250,10 +321,21 @@ impl Leader {
     }
 }
 
-/// Appends one entry of this leadership.
-fn append(core: &mut Core, payload: Payload) {
+/// Appends one entry of this leadership; returns its index.
+pub(super) fn append(core: &mut Core, payload: Payload) -> LogIndex {
     let id = LogId::new(core.term(), core.log.last().index.next());
-    core.log.append(Entry { id, payload });
+    core.append(Entry { id, payload });
+    id.index
+}
+
+/// Answers a read that may be served at `index`.
+fn serve(core: &mut Core, reader: Reader, index: LogIndex) {
+    match reader {
+        Reader::Local(read) => core.effects.push(Effect::ReadReady { read, index }),
+        Reader::Remote { member, read, incarnation } => {
+            core.send(member, Body::ReadReply { read, incarnation, index: Some(index) });
+        }
+    }
 }
 
 fn before(index: LogIndex) -> LogIndex {
@@ -272,6 +354,11 @@ fn replicate(
         let is_probing = progress.is_probing();
         let last = core.log.last().index;
         if next > last && !is_probing {
+            return None;
+        }
+        if next <= core.log.base().index {
+            progress.await_snapshot();
+            core.effects.push(Effect::SendSnapshot { to: peer });
             return None;
         }
         // A probe needs only the entry before; what must be loaded follows once the place is known.
@@ -297,7 +384,7 @@ fn send_loaded(
         let next = progress.next();
         let Some(skip) = next.get().checked_sub(first.get()) else { return };
         let rest = loaded.get(skip as usize..).unwrap_or_default();
-        if rest.is_empty() || next >= core.log.first_cached() {
+        if rest.is_empty() || next >= core.log.first_cached() || next <= core.log.base().index {
             return;
         }
         let mut bytes = 0u64;

@@ -3,7 +3,10 @@
 mod candidate;
 mod follower;
 mod leader;
+mod lease;
+mod membership;
 mod pre_candidate;
+mod transfer;
 
 pub(crate) use candidate::Candidate;
 pub(crate) use follower::Follower;
@@ -14,7 +17,7 @@ use crate::core::Core;
 use crate::{MemberId, RoleName};
 
 /// What a member is.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) enum Role {
     Follower(Follower),
     PreCandidate(PreCandidate),
@@ -27,9 +30,14 @@ pub(crate) enum Role {
 #[must_use]
 pub(crate) enum Next {
     Stay,
-    Follow { leader: Option<MemberId> },
+    Follow {
+        leader: Option<MemberId>,
+    },
     PreCampaign,
-    Campaign,
+    /// `is_transfer`: the leader asked for it.
+    Campaign {
+        is_transfer: bool,
+    },
     Lead,
 }
 
@@ -64,7 +72,7 @@ impl Role {
 }
 
 /// A timeout that is drawn at the first tick after it was set, since only ticks bring chance.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Timer {
     since: u64,
     timeout: Option<u64>,

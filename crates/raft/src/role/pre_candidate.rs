@@ -12,7 +12,7 @@ use crate::{MemberId, Term};
 use alloc::collections::BTreeMap;
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct PreCandidate {
     timer: Timer,
     votes: BTreeMap<MemberId, bool>,
@@ -22,7 +22,7 @@ impl PreCandidate {
     /// Asks all others; a majority of one is there already.
     pub(crate) fn begin(core: &mut Core) -> (Self, Next) {
         let last = core.log.last();
-        for peer in core.quorum.peers_of(core.id()) {
+        for peer in core.quorum.others(core.id()) {
             core.send(peer, Body::PreVoteRequest { last });
         }
         let mut this = Self { timer: Timer::start(core), votes: BTreeMap::new() };
@@ -47,7 +47,7 @@ impl PreCandidate {
     fn count(&mut self, core: &Core, from: MemberId, granted: bool) -> Next {
         self.votes.insert(from, granted);
         match core.quorum.tally(&self.votes) {
-            Tally::Won => Next::Campaign,
+            Tally::Won => Next::Campaign { is_transfer: false },
             Tally::Lost => Next::Follow { leader: None },
             Tally::Open => Next::Stay,
         }

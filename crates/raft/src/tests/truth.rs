@@ -1,8 +1,9 @@
 //! What has happened, seen from outside, and the promises it must keep. Numbers in brackets are
 //! those of the Raft paper's figure 3 and what follows from it for disks and reads.
 
-use crate::{Entry, HardState, LogId, LogIndex, MemberId, Payload, ReadId, Term};
-use std::collections::BTreeMap;
+use super::shadow::{Shadow, membership_in};
+use crate::{Entry, HardState, LogId, LogIndex, MemberId, Membership, Payload, ReadId, Term};
+use std::collections::{BTreeMap, BTreeSet};
 use std::format;
 use std::string::String;
 use std::vec::Vec;
@@ -20,8 +21,9 @@ macro_rules! ensure {
 pub(super) use ensure;
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Truth {
+    founding: Membership,
     leaders: BTreeMap<Term, MemberId>,
     /// Each entry ever seen, with the id of the one before.
     entries: BTreeMap<LogId, (LogId, Payload)>,
@@ -36,12 +38,56 @@ pub(super) struct Truth {
 }
 
 impl Truth {
+    pub(super) fn new(founding: Membership) -> Self {
+        Self {
+            founding,
+            leaders: BTreeMap::new(),
+            entries: BTreeMap::new(),
+            committed: Vec::new(),
+            votes: BTreeMap::new(),
+            spoken: BTreeMap::new(),
+            reads: BTreeMap::new(),
+            reads_served: 0,
+        }
+    }
+
+    /// Index of the last committed entry.
+    pub(super) fn commit(&self) -> LogIndex {
+        LogIndex::new(self.committed.len() as u64)
+    }
+
+    /// Id of the committed entry at `index`.
+    pub(super) fn id_at(&self, index: LogIndex) -> Option<LogId> {
+        match index.get().checked_sub(1) {
+            None => Some(LogId::ZERO),
+            Some(at) => self.committed.get(at as usize).map(|entry| entry.id),
+        }
+    }
+
+    /// The membership after the committed entries through `index`.
+    pub(super) fn membership_at(&self, index: LogIndex) -> &Membership {
+        let through = self.committed.get(..index.get() as usize).unwrap_or(&self.committed);
+        through.iter().rev().find_map(membership_in).unwrap_or(&self.founding)
+    }
+
+    /// What lies below a base is committed: the base is the committed entry of that index.
+    pub(super) fn check_base(&self, id: MemberId, base: LogId) -> Check {
+        let known = self.id_at(base.index);
+        ensure!(
+            known == Some(base),
+            "the log of {id} begins behind {base}, committed is {known:?}"
+        );
+        Ok(())
+    }
+
     /// At most one leader in a term, and its log holds all that is committed.
-    pub(super) fn on_leader(&mut self, id: MemberId, term: Term, log: &[Entry]) -> Check {
+    pub(super) fn on_leader(&mut self, id: MemberId, term: Term, log: &Shadow) -> Check {
         let earlier = *self.leaders.entry(term).or_insert(id);
         ensure!(earlier == id, "election safety: {earlier} and {id} lead term {term}");
+        let above = &self.committed[(log.base.index.get() as usize).min(self.committed.len())..];
         ensure!(
-            log.len() >= self.committed.len() && log[..self.committed.len()] == self.committed,
+            log.last().index >= self.commit()
+                && log.between(log.base.index, self.commit()) == above,
             "leader completeness: {id} leads term {term} without a committed entry"
         );
         Ok(())
@@ -62,19 +108,25 @@ impl Truth {
         Ok(())
     }
 
-    /// A leader commits what is durable on a real majority.
-    pub(super) fn on_leader_commit(&mut self, log: &[Entry], disks: &[&[Entry]]) -> Check {
-        for entry in log.iter().skip(self.committed.len()) {
-            let at = entry.id.index.get() as usize - 1;
-            let holders = disks.iter().filter(|disk| disk.get(at) == Some(entry)).count();
-            ensure!(
-                holders * 2 > disks.len(),
-                "{} is committed, but durable on {holders} of {}",
-                entry.id,
-                disks.len()
-            );
+    /// A leader commits what is durable on a real majority of whoever votes by its log.
+    pub(super) fn on_leader_commit(
+        &mut self,
+        id: MemberId,
+        (log, commit): (&Shadow, LogIndex),
+        disks: &BTreeMap<MemberId, &Shadow>,
+    ) -> Check {
+        let by_log = log.newest_membership();
+        let in_force = by_log.unwrap_or_else(|| self.membership_at(log.base.index)).clone();
+        for entry in log.between(self.commit(), commit) {
+            for voters in [in_force.voters(), in_force.outgoing()] {
+                ensure!(
+                    is_held(voters, disks, entry.id),
+                    "{id} commits {}, which no majority of {voters:?} holds durably",
+                    entry.id
+                );
+            }
         }
-        self.on_committed(log)
+        self.on_committed(log.between(log.base.index, commit))
     }
 
     /// All members commit the same log, for ever.
@@ -94,12 +146,26 @@ impl Truth {
         Ok(())
     }
 
-    /// What is committed stays durable on a majority.
-    pub(super) fn check_durable(&self, disks: &[&[Entry]]) -> Check {
+    /// What is committed stays durable on a majority of who votes by what is committed.
+    pub(super) fn check_durable(&self, disks: &BTreeMap<MemberId, &Shadow>) -> Check {
         let Some(last) = self.committed.last() else { return Ok(()) };
-        let at = last.id.index.get() as usize - 1;
-        let holders = disks.iter().filter(|disk| disk.get(at) == Some(last)).count();
-        ensure!(holders * 2 > disks.len(), "{} is committed, {holders} disks hold it", last.id);
+        let voters = self.membership_at(self.commit()).voters();
+        let held = is_held(voters, disks, last.id);
+        ensure!(held, "{} is committed, no majority of {voters:?} holds it", last.id);
+        Ok(())
+    }
+
+    /// A read index is never reused, a membership change never skips another: two memberships that
+    /// follow each other in a log share a majority.
+    pub(super) fn check_step(before: &Membership, after: &Membership) -> Check {
+        let changes_voters = before.voters() != after.voters();
+        let is_entered = after.outgoing() == before.voters() && !before.is_joint();
+        let is_left = before.is_joint() && !after.is_joint() && !changes_voters;
+        let is_plain = !before.is_joint() && !after.is_joint() && !changes_voters;
+        ensure!(
+            is_entered || is_left || is_plain,
+            "membership {before} is followed by {after} in one step"
+        );
         Ok(())
     }
 
@@ -162,4 +228,15 @@ impl Truth {
     pub(super) fn open_reads(&self) -> usize {
         self.reads.len()
     }
+}
+
+/// Whether a majority of `voters` (if there are any) holds `entry`, be it below a base.
+fn is_held(voters: &BTreeSet<MemberId>, disks: &BTreeMap<MemberId, &Shadow>, entry: LogId) -> bool {
+    let holds = |voter: &&MemberId| {
+        disks.get(voter).is_some_and(|disk| {
+            disk.base.index >= entry.index
+                || disk.get(entry.index).is_some_and(|held| held.id == entry)
+        })
+    };
+    voters.is_empty() || voters.iter().filter(holds).count() * 2 > voters.len()
 }

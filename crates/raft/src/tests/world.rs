@@ -1,9 +1,11 @@
 //! The members, their disks and the network between them; one random event after another.
 
+use super::shadow::{Delivery, Shadow, membership_in};
 use super::truth::{Check, Truth, ensure};
 use crate::{
-    Body, Config, Effect, Entry, HardState, Input, LogId, LogIndex, MemberId, Message, Mutant,
-    Persist, Raft, ReadId, Recovered, Refused, RoleName, Status, Ticket,
+    Body, ChangeRefused, ChangeStep, Config, Effect, Entry, HardState, Input, LogIndex, MemberId,
+    Membership, Message, Mutant, Persist, Plan, Raft, ReadId, Recovered, Refused, RoleName, Status,
+    Ticket,
 };
 use base::{Machine, Prng};
 use bytes::Bytes;
@@ -16,6 +18,8 @@ use std::vec::Vec;
 const EVENTS: u64 = 2000;
 /// Rounds of ticks in which a healed group must come to rest.
 const HEALING_ROUNDS: u64 = 400;
+/// Most members that there ever are in a run.
+const MEMBERS_MAX: u64 = 9;
 /// Messages under way; the oldest is lost above this.
 const NETWORK_MAX: usize = 200;
 
@@ -23,17 +27,26 @@ struct Member {
     config: Config,
     raft: Option<Raft>,
     hard_state: HardState,
-    disk: Vec<Entry>,
+    disk: Shadow,
+    memberships: Vec<(LogIndex, Membership)>,
     writing: VecDeque<Persist>,
     /// Finished, not yet reported.
     finished: Option<Ticket>,
     /// The log in memory, as ordered.
-    log: Vec<Entry>,
-    to_apply: VecDeque<Vec<Entry>>,
+    log: Shadow,
+    to_apply: VecDeque<ToApply>,
     applied: LogIndex,
+    /// The state machine's state is durable up to here.
+    synced: LogIndex,
     handed: LogIndex,
     to_load: VecDeque<(LogIndex, u64)>,
     next_read: u64,
+}
+
+/// Orders for the state machine.
+enum ToApply {
+    Entries(Vec<Entry>),
+    Snapshot(LogIndex),
 }
 
 /// See the module.
@@ -41,6 +54,8 @@ pub(super) struct World {
     prng: Prng,
     members: BTreeMap<MemberId, Member>,
     network: Vec<(MemberId, MemberId, Message)>,
+    deliveries: Vec<Delivery>,
+    sizes: Config,
     cut: BTreeSet<(MemberId, MemberId)>,
     truth: Truth,
     next_payload: u64,
@@ -55,26 +70,23 @@ pub(super) struct World {
     ambushed: Option<MemberId>,
     /// Of 6: how often a cut event heals everything.
     healing: u64,
+    /// Of 4: how often the membership or the leader is to change when it may.
+    changes: u64,
 }
 
 impl World {
     pub(super) fn new(seed: u64, mutant: Option<Mutant>) -> Self {
         let mut prng = Prng::named(seed, "raft world");
         let count = *prng.pick(&[1, 2, 3, 3, 3, 3, 4, 5]).expect("choices");
-        let voters: BTreeSet<_> = (1..=count).map(MemberId::new).collect();
-        let mut members = BTreeMap::new();
-        let sizes = draw_sizes(&mut prng);
-        for id in &voters {
-            let mut config = Config { id: *id, voters: voters.clone(), ..sizes.clone() };
-            config.mutant = mutant;
-            let raft = Raft::new(config.clone(), Recovered::default()).expect("a sound start");
-            members.insert(*id, Member::new(config, raft));
-        }
+        let founding = Membership::founding((1..=count).map(|id| (id.into(), Bytes::new())));
+        let sizes = Config { mutant, ..draw_sizes(&mut prng) };
+        let member = |id| (id, Member::new(Config { id, ..sizes.clone() }, founding.clone()));
         Self {
-            members,
+            members: founding.ids().map(member).collect(),
             network: Vec::new(),
+            deliveries: Vec::new(),
             cut: BTreeSet::new(),
-            truth: Truth::default(),
+            truth: Truth::new(founding),
             next_payload: 0,
             digest: 0,
             marks: BTreeMap::new(),
@@ -84,6 +96,8 @@ impl World {
             ambush: if prng.chance(1, 2) { 0 } else { prng.between(2, 60) },
             ambushed: None,
             healing: prng.between(1, 5),
+            changes: if prng.chance(1, 3) { 0 } else { prng.between(1, 4) },
+            sizes,
             prng,
         }
     }
@@ -118,13 +132,16 @@ impl World {
     fn event(&mut self) -> Check {
         let ids: Vec<_> = self.members.keys().copied().collect();
         let id = *self.prng.pick(&ids).expect("members");
-        match self.prng.below(104) {
+        match self.prng.below(108) {
             0..20 => self.tick_event(id),
             20..60 => self.network_event(),
             60..75 => self.disk_event(id),
             75..82 => self.shell_event(id),
             82..90 => self.propose(id),
-            90..95 => self.read(id),
+            90..95 => {
+                let target = self.victim(id);
+                self.read(target)
+            }
             95..97 => {
                 let target = self.victim(id);
                 self.cut_event(target);
@@ -134,6 +151,11 @@ impl World {
                 let target = self.victim(id);
                 self.crash(target)
             }
+            100..102 if self.prng.chance(self.changes, 4) => {
+                let target = self.victim(id);
+                self.wish(target)
+            }
+            102..104 => self.snapshot_event(),
             _ => self.restart(id),
         }
     }
@@ -215,17 +237,87 @@ impl World {
     fn shell_event(&mut self, id: MemberId) -> Check {
         let load_fails = self.prng.chance(1, 4);
         let member = self.members.get_mut(&id).expect("a member");
-        if let Some(entries) = member.to_apply.pop_front() {
-            let through = entries.last().map_or(member.applied, |entry| entry.id.index);
-            member.applied = through;
-            return self.step(id, Input::Applied { through });
+        match member.to_apply.pop_front() {
+            Some(ToApply::Entries(entries)) => {
+                let through = entries.last().map_or(member.applied, |entry| entry.id.index);
+                member.applied = through;
+                return self.step(id, Input::Applied { through });
+            }
+            Some(ToApply::Snapshot(through)) => {
+                (member.applied, member.synced) = (through, through);
+                return self.step(id, Input::Applied { through });
+            }
+            None => {}
         }
+        if self.prng.chance(1, 8) {
+            return self.cut_log(id);
+        }
+        let member = self.members.get_mut(&id).expect("a member");
         let Some((from, max_bytes)) = member.to_load.pop_front() else { return Ok(()) };
         let mut entries = member.load(from, max_bytes);
         if load_fails {
             entries.clear();
         }
         self.step(id, Input::Loaded { entries })
+    }
+
+    /// Somebody wants another leader or another membership.
+    fn wish(&mut self, id: MemberId) -> Check {
+        let Some(status) = self.status(id) else { return Ok(()) };
+        let all: Vec<MemberId> = status.membership.ids().collect();
+        let any = self.prng.pick(&all).copied().unwrap_or(id);
+        if self.prng.chance(1, 4) {
+            let to = self.prng.chance(3, 4).then_some(any);
+            return self.step(id, Input::TransferRequested { to });
+        }
+        let is_full = self.members.len() as u64 >= MEMBERS_MAX;
+        let new = MemberId::new(self.members.len() as u64 + 1);
+        let context = Bytes::new();
+        let plan =
+            *self.prng.pick(&[Plan::Stay, Plan::Promote, Plan::Replace(any)]).expect("three");
+        let step = match self.prng.below(8) {
+            0..2 if !is_full => ChangeStep::AddVoter { id: new, context },
+            2..5 if !is_full => ChangeStep::AddLearner { id: new, context, plan },
+            5 => ChangeStep::Promote { id: any },
+            6 => ChangeStep::Demote { id: any },
+            _ => ChangeStep::Remove { id: any },
+        };
+        let mut steps = Vec::from([step]);
+        if self.prng.chance(1, 4) {
+            let other = self.prng.pick(&all).copied().unwrap_or(id);
+            steps.push(ChangeStep::Remove { id: other });
+        }
+        let adds = matches!(steps[0], ChangeStep::AddVoter { .. } | ChangeStep::AddLearner { .. });
+        if adds && status.role == RoleName::Leader {
+            // Whatever becomes of the change, the newcomer waits for the log.
+            let config = Config { id: new, ..self.sizes.clone() };
+            self.members.insert(new, Member::new(config, Membership::default()));
+        }
+        self.step(id, Input::ChangeRequested { steps })
+    }
+
+    /// A snapshot arrives, or gets lost, and whoever sent it hears of that.
+    fn snapshot_event(&mut self) -> Check {
+        if self.deliveries.is_empty() {
+            return Ok(());
+        }
+        let at = self.prng.below(self.deliveries.len() as u64) as usize;
+        let Delivery { from, to, snapshot } = self.deliveries.remove(at);
+        let last = snapshot.last;
+        let arrives = self.prng.chance(3, 4)
+            && !self.cut.contains(&(from, to))
+            && self.members.get(&to).is_some_and(|member| member.raft.is_some());
+        if arrives {
+            let arrives_again = self.prng.chance(1, 3);
+            self.step(to, Input::SnapshotReceived { snapshot: snapshot.clone() })?;
+            if arrives_again {
+                self.step(to, Input::SnapshotReceived { snapshot })?;
+            }
+        }
+        let holds = |status: Status| status.base.index >= last.index;
+        let installed = arrives && self.status(to).is_some_and(holds);
+        let installed = installed.then_some(last.index);
+        self.step(from, Input::SnapshotSent { to, installed })
     }
 
     fn propose(&mut self, id: MemberId) -> Check {
@@ -236,6 +328,18 @@ impl World {
         };
         let payloads = (0..count).map(|_| payload()).collect();
         self.step(id, Input::Proposed { payloads })
+    }
+
+    /// The state becomes durable, and a part of the log is no longer needed.
+    fn cut_log(&mut self, id: MemberId) -> Check {
+        let keep = self.prng.below(12);
+        let member = self.members.get_mut(&id).expect("a member");
+        if member.raft.is_none() {
+            return Ok(());
+        }
+        member.synced = member.applied;
+        let through = LogIndex::new(member.synced.get().saturating_sub(keep));
+        self.step(id, Input::LogCutRequested { through })
     }
 
     fn read(&mut self, id: MemberId) -> Check {
@@ -305,7 +409,6 @@ impl World {
         for id in &ids {
             self.restart(*id)?;
         }
-        let mut is_proposed = false;
         for _ in 0..HEALING_ROUNDS {
             for id in &ids {
                 self.tick(*id)?;
@@ -315,10 +418,10 @@ impl World {
             if !self.is_at_rest() {
                 continue;
             }
-            if is_proposed {
-                return self.check_end(&ids);
+            // Refused while leadership is on its way to somebody else: then once more.
+            if self.is_newest_committed() {
+                return self.check_end();
             }
-            is_proposed = true;
             self.propose(leader)?;
         }
         let states: Vec<_> = ids.iter().map(|id| self.status(*id)).collect();
@@ -335,31 +438,50 @@ impl World {
             for (from, to, message) in core::mem::take(&mut self.network) {
                 self.deliver(from, to, message)?;
             }
+            for _ in 0..self.deliveries.len() {
+                self.snapshot_event()?;
+            }
         }
         Ok(())
     }
 
+    /// Everybody who takes part, by what is committed.
+    fn in_force(&self) -> Vec<MemberId> {
+        self.truth.membership_at(self.truth.commit()).ids().collect()
+    }
+
     fn settled_leader(&self) -> Option<MemberId> {
-        let states: Vec<Status> = self.members.keys().filter_map(|id| self.status(*id)).collect();
+        let states: Vec<Status> =
+            self.in_force().into_iter().filter_map(|id| self.status(id)).collect();
         let leader = states.first()?.leader?;
         states.iter().all(|status| status.leader == Some(leader)).then_some(leader)
     }
 
     fn is_at_rest(&self) -> bool {
-        let mut states = self.members.keys().filter_map(|id| self.status(*id));
-        let Some(first) = states.next() else { return false };
+        let membership = self.truth.membership_at(self.truth.commit());
+        let waits = |plan: &Plan| *plan != Plan::Stay;
+        if membership.is_joint() || membership.learners().values().any(waits) {
+            return false;
+        }
+        let states: Vec<Status> =
+            self.in_force().into_iter().filter_map(|id| self.status(id)).collect();
+        let Some(first) = states.first() else { return false };
         let is_done =
             |status: &Status| status.applied == status.last.index && status.last == first.last;
-        self.truth.open_reads() == 0 && is_done(&first) && states.all(|status| is_done(&status))
+        self.truth.open_reads() == 0 && states.iter().all(is_done)
     }
 
-    fn check_end(&self, ids: &[MemberId]) -> Check {
+    fn is_newest_committed(&self) -> bool {
         let newest = Bytes::from(format!("command {}", self.next_payload));
         let is_newest = |entry: &Entry| entry.payload == crate::Payload::Data(newest.clone());
-        ensure!(self.truth.committed.iter().any(is_newest), "the last command is not committed");
-        for id in ids {
-            let log = &self.members[id].disk;
-            ensure!(*log == self.truth.committed, "the disk of {id} is not the committed log");
+        self.truth.committed.iter().any(is_newest)
+    }
+
+    fn check_end(&self) -> Check {
+        for id in self.in_force() {
+            let log = &self.members[&id].disk;
+            let above = &self.truth.committed[log.base.index.get() as usize..];
+            ensure!(log.entries == above, "the disk of {id} is not the committed log");
         }
         Ok(())
     }
@@ -376,7 +498,7 @@ impl World {
         let status = raft.status();
         let leads = status.role == RoleName::Leader;
         if leads && before.commit < status.commit {
-            let newest = &member.log[status.commit.get() as usize - 1];
+            let newest = member.log.get(status.commit).expect("a leader holds what it commits");
             let is_own = newest.id.term == status.term;
             ensure!(is_own, "{id} commits {} by counting in term {}", newest.id, status.term);
         }
@@ -388,6 +510,10 @@ impl World {
         for effect in &effects {
             if let Effect::Persist(persist) = effect {
                 self.on_persist(id, persist, status.role)?;
+                if status.role == RoleName::Leader && before.role == RoleName::Leader {
+                    self.truth_of_commit(id, &status)?;
+                    self.check_change(id, persist, &before)?;
+                }
             }
         }
         for effect in effects {
@@ -402,14 +528,42 @@ impl World {
 
     fn on_persist(&mut self, id: MemberId, persist: &Persist, role: RoleName) -> Check {
         let member = self.members.get_mut(&id).expect("a member");
-        if let Some(from) = persist.truncate_from {
+        if persist.truncate_from.is_some() {
             ensure!(role != RoleName::Leader, "leader {id} cuts its own log");
-            member.log.truncate(from.get() as usize - 1);
         }
-        let prev = member.log.last().map_or(LogId::ZERO, |entry| entry.id);
-        member.log.extend(persist.entries.iter().cloned());
+        let bare = Persist { entries: Vec::new(), ..persist.clone() };
+        member.log.carry_out(&bare);
+        let prev = member.log.last();
+        let base = member.log.base;
+        let newest = member.log.newest_membership();
+        let mut before = newest.unwrap_or_else(|| self.truth.membership_at(base.index)).clone();
+        for after in persist.entries.iter().filter_map(membership_in) {
+            Truth::check_step(&before, after)?;
+            before = after.clone();
+        }
+        member.log.entries.extend(persist.entries.iter().cloned());
         member.writing.push_back(persist.clone());
+        self.truth.check_base(id, base)?;
         self.truth.on_entries(prev, &persist.entries)
+    }
+
+    /// A leader appends a membership only when the one before is committed, and something of its
+    /// own term too.
+    fn check_change(&self, id: MemberId, persist: &Persist, before: &Status) -> Check {
+        let log = &self.members[&id].log;
+        for entry in persist.entries.iter().filter(|entry| membership_in(entry).is_some()) {
+            let below: Vec<&Entry> = log
+                .between(log.base.index, entry.id.index.before())
+                .iter()
+                .filter(|entry| membership_in(entry).is_some())
+                .collect();
+            let commit = self.status(id).map_or(before.commit, |status| status.commit);
+            let open = below.iter().find(|earlier| earlier.id.index > commit);
+            ensure!(open.is_none(), "{id} changes the membership twice: {open:?} is open");
+            let is_ready = self.truth.id_at(commit).is_some_and(|id| id.term == entry.id.term);
+            ensure!(is_ready, "{id} changes the membership before it knows the commit index");
+        }
+        Ok(())
     }
 
     fn on_effect(&mut self, id: MemberId, effect: Effect) -> Check {
@@ -420,12 +574,30 @@ impl World {
                 for entry in &entries {
                     member.handed = member.handed.next();
                     ensure!(entry.id.index == member.handed, "{id} skips or repeats an entry");
-                    let at = entry.id.index.get() as usize - 1;
-                    let is_durable = member.disk.get(at) == Some(entry);
+                    let is_durable = member.disk.get(entry.id.index) == Some(entry);
                     ensure!(is_durable, "{id} applies {}, which its disk lacks", entry.id);
                 }
-                member.to_apply.push_back(entries.clone());
+                member.to_apply.push_back(ToApply::Entries(entries.clone()));
                 return self.truth.on_committed(&entries);
+            }
+            Effect::InstallSnapshot { snapshot } => {
+                let last = snapshot.last;
+                ensure!(member.disk.base.index >= last.index, "{id} installs before it is durable");
+                member.handed = member.handed.max(last.index);
+                member.to_apply.push_back(ToApply::Snapshot(last.index));
+            }
+            Effect::SendSnapshot { to } => {
+                let applied = member.applied;
+                let snapshot = member.raft.as_ref().and_then(|raft| raft.snapshot_at(applied));
+                let Some(snapshot) = snapshot else {
+                    return self.step(id, Input::SnapshotSent { to, installed: None });
+                };
+                let truth = self.truth.membership_at(snapshot.last.index);
+                ensure!(
+                    snapshot.membership == *truth,
+                    "{id} makes a snapshot with another membership"
+                );
+                self.deliveries.push(Delivery { from: id, to, snapshot });
             }
             Effect::Load { from, max_bytes } => {
                 ensure!(member.to_load.is_empty(), "{id} orders two loads at a time");
@@ -438,7 +610,14 @@ impl World {
             Effect::RoleChanged { role: RoleName::Leader, term, .. } => {
                 return self.truth.on_leader(id, term, &member.log);
             }
-            Effect::Persist(_) | Effect::ProposalRefused { .. } | Effect::RoleChanged { .. } => {}
+            Effect::Persist(_)
+            | Effect::ProposalRefused { .. }
+            | Effect::ChangeAppended { .. }
+            | Effect::ChangeRefused { .. }
+            | Effect::MembershipChanged { .. }
+            | Effect::TransferFailed { .. }
+            | Effect::SnapshotRefused { .. }
+            | Effect::RoleChanged { .. } => {}
         }
         Ok(())
     }
@@ -451,9 +630,7 @@ impl World {
                 self.truth.on_vote(id, message.term, to, durable)?;
             }
             Body::AppendAccepted { matched } | Body::HeartbeatReply { matched, .. } => {
-                let count = matched.get() as usize;
-                let is_held = member.disk.len() >= count
-                    && member.disk.get(..count) == member.log.get(..count);
+                let is_held = holds_through(&member.disk, &member.log, *matched);
                 ensure!(is_held, "{id} acknowledges {matched}, which its disk lacks");
             }
             Body::Append { prev, entries, .. } => self.truth.on_entries(*prev, entries)?,
@@ -469,24 +646,28 @@ impl World {
         Ok(())
     }
 
+    /// What a leader calls committed lies on a majority.
+    fn truth_of_commit(&mut self, id: MemberId, status: &Status) -> Check {
+        let disks = self.members.iter().map(|(id, member)| (*id, &member.disk)).collect();
+        self.truth.on_leader_commit(id, (&self.members[&id].log, status.commit), &disks)
+    }
+
     fn check_member(&mut self, id: MemberId, status: &Status) -> Check {
         let log = &self.members[&id].log;
-        let disks: Vec<&[Entry]> = self.members.values().map(|m| m.disk.as_slice()).collect();
-        ensure!(
-            status.last.index.get() == log.len() as u64,
-            "{id} has not ordered its log written"
-        );
-        let committed = &log[..status.commit.get() as usize];
+        ensure!(status.last == log.last(), "{id} has not ordered its log written");
         if status.role == RoleName::Leader {
-            self.truth.on_leader_commit(committed, &disks)?;
-            for (peer, progress) in &status.peers {
-                let count = progress.matched.get() as usize;
-                let held = self.members[peer].disk.get(..count);
-                ensure!(held == log.get(..count), "{id} takes {peer} to be at {count}");
+            self.truth_of_commit(id, status)?;
+            let log = &self.members[&id].log;
+            // Who is in a newer term may have cut what a leader that is past knows of it.
+            let follows = |peer: &MemberId| self.members[peer].hard_state.term <= status.term;
+            for (peer, progress) in status.peers.iter().filter(|(peer, _)| follows(peer)) {
+                let held = holds_through(&self.members[peer].disk, log, progress.matched);
+                ensure!(held, "{id} takes {peer} to be at {}", progress.matched);
             }
         } else {
-            self.truth.on_committed(committed)?;
+            self.truth.on_committed(log.between(log.base.index, status.commit))?;
         }
+        let disks = self.members.iter().map(|(id, member)| (*id, &member.disk)).collect();
         self.truth.check_durable(&disks)
     }
 
@@ -497,7 +678,15 @@ impl World {
 }
 
 /// What must happen often in the runs, or they prove little.
-pub(super) const INTERESTING: [&str; 12] = [
+pub(super) const INTERESTING: [&str; 20] = [
+    "change appended",
+    "change in progress",
+    "joint",
+    "log cut",
+    "snapshot installed",
+    "snapshot refused",
+    "timeout now",
+    "transfer failed",
     "append rejected",
     "commit without append",
     "forwarded read answered",
@@ -519,6 +708,15 @@ fn interesting(effect: &Effect) -> Option<&'static str> {
         Effect::ReadAborted { .. } => "read aborted",
         Effect::ProposalRefused { reason: Refused::Overloaded, .. } => "overloaded",
         Effect::Persist(Persist { truncate_from: Some(_), .. }) => "truncated",
+        Effect::Persist(Persist { rebase: Some(_), .. }) => "log cut",
+        Effect::ChangeAppended { .. } => "change appended",
+        Effect::ChangeRefused { reason: ChangeRefused::Error(crate::ChangeError::InProgress) } => {
+            "change in progress"
+        }
+        Effect::MembershipChanged { membership, .. } if membership.is_joint() => "joint",
+        Effect::InstallSnapshot { .. } => "snapshot installed",
+        Effect::SnapshotRefused { .. } => "snapshot refused",
+        Effect::TransferFailed { .. } => "transfer failed",
         Effect::RoleChanged { role: RoleName::Leader, .. } => "leader",
         Effect::Send { message, .. } => match message.body {
             Body::PreVoteReply { granted: false, .. } => "pre-vote refused",
@@ -527,6 +725,7 @@ fn interesting(effect: &Effect) -> Option<&'static str> {
             Body::Heartbeat { round: None, .. } => "commit without append",
             Body::ReadReply { index: Some(_), .. } => "forwarded read answered",
             Body::NewerTerm => "newer term",
+            Body::TimeoutNow => "timeout now",
             _ => return None,
         },
         _ => return None,
@@ -535,7 +734,7 @@ fn interesting(effect: &Effect) -> Option<&'static str> {
 
 /// Sizes so small that every limit is reached.
 fn draw_sizes(prng: &mut Prng) -> Config {
-    let mut config = Config::new(1.into(), [1.into()].into(), 0);
+    let mut config = Config::new(1.into(), 0);
     config.election_ticks_min = prng.between(4, 10);
     config.election_ticks_max = config.election_ticks_min + prng.between(1, 10);
     config.heartbeat_ticks = prng.between(1, 3);
@@ -545,21 +744,34 @@ fn draw_sizes(prng: &mut Prng) -> Config {
     config.uncommitted_bytes_max = prng.between(100, 5000);
     config.cache_bytes = prng.below(600);
     config.apply_bytes_max = prng.between(1, 300);
+    config.promotion_lag_entries = prng.below(10);
+    config.disk_patience_ticks = prng.between(10, 60);
     config
 }
 
+/// Whether `disk` holds what `log` holds up to `through`, be it below a base.
+fn holds_through(disk: &Shadow, log: &Shadow, through: LogIndex) -> bool {
+    let base = disk.base.index.max(log.base.index);
+    disk.last().index >= through && disk.between(base, through) == log.between(base, through)
+}
+
 impl Member {
-    fn new(config: Config, raft: Raft) -> Self {
+    /// A member with an empty disk.
+    fn new(config: Config, membership: Membership) -> Self {
+        let recovered = Recovered::empty(membership.clone());
+        let raft = Raft::new(config.clone(), recovered).expect("a sound start");
         Self {
             config,
             raft: Some(raft),
             hard_state: HardState::default(),
-            disk: Vec::new(),
+            disk: Shadow::default(),
+            memberships: Vec::from([(LogIndex::ZERO, membership)]),
             writing: VecDeque::new(),
             finished: None,
-            log: Vec::new(),
+            log: Shadow::default(),
             to_apply: VecDeque::new(),
             applied: LogIndex::ZERO,
+            synced: LogIndex::ZERO,
             handed: LogIndex::ZERO,
             to_load: VecDeque::new(),
             next_read: 0,
@@ -571,17 +783,18 @@ impl Member {
         for _ in 0..count {
             let Some(persist) = self.writing.pop_front() else { return };
             self.hard_state = persist.hard_state.unwrap_or(self.hard_state);
-            if let Some(from) = persist.truncate_from {
-                self.disk.truncate(from.get() as usize - 1);
-            }
-            self.disk.extend(persist.entries);
+            self.disk.carry_out(&persist);
+            self.memberships =
+                persist.memberships.unwrap_or(core::mem::take(&mut self.memberships));
             self.finished = Some(persist.ticket);
         }
     }
 
-    /// The next write is durable in part: term and vote, the cut, the first entries.
+    /// The next write is durable in part: term and vote, the cut, the first entries. One that
+    /// moves the base or the membership is written as one.
     fn tear(&mut self, parts: usize) {
-        if let (Some(persist), true) = (self.writing.front_mut(), parts > 0) {
+        let Some(persist) = self.writing.front_mut() else { return };
+        if parts > 0 && persist.rebase.is_none() && persist.memberships.is_none() {
             persist.entries.truncate(parts - 1);
             self.finish(1);
         }
@@ -597,28 +810,32 @@ impl Member {
 
     fn load(&self, from: LogIndex, max_bytes: u64) -> Vec<Entry> {
         let mut bytes = 0;
-        let rest = self.disk.iter().skip(from.get() as usize - 1);
+        let Some(above) = from.get().checked_sub(1).map(LogIndex::new) else { return Vec::new() };
+        if above < self.disk.base.index {
+            return Vec::new();
+        }
         let mut fits = |entry: &Entry| {
             let is_first = bytes == 0;
             bytes += entry.size_bytes();
             is_first || bytes <= max_bytes
         };
+        let rest = self.disk.between(above, self.disk.last().index).iter();
         rest.take_while(|entry| fits(entry)).cloned().collect()
     }
 
     fn restart(&mut self) -> Result<(), String> {
-        let mut term_starts: Vec<LogId> = Vec::new();
-        for entry in &self.disk {
-            if term_starts.last().is_none_or(|start| start.term < entry.id.term) {
-                term_starts.push(entry.id);
-            }
-        }
+        // A snapshot whose installation was ordered is durable beside the log that is based on it.
+        self.applied = self.synced.max(self.disk.base.index);
+        self.synced = self.applied;
         let recovered = Recovered {
             hard_state: self.hard_state,
+            base: self.disk.base,
+            memberships: self.memberships.clone(),
             applied: self.applied,
-            term_starts,
-            last: self.disk.last().map_or(LogId::ZERO, |entry| entry.id),
-            tail: self.disk[self.applied.get() as usize..].to_vec(),
+            term_starts: self.disk.term_starts(),
+            last: self.disk.last(),
+            tail: self.disk.between(self.applied, self.disk.last().index).to_vec(),
+            restriction: None,
         };
         self.log = self.disk.clone();
         self.handed = self.applied;

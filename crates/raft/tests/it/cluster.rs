@@ -3,32 +3,73 @@
 
 use crate::show;
 use base::Machine;
+use bytes::Bytes;
 use raft::{
-    Config, Effect, Entry, HardState, Input, LogId, LogIndex, MemberId, Message, Persist, Raft,
-    Recovered, Status, Ticket,
+    Config, Effect, Entry, HardState, Input, LogId, LogIndex, MemberId, Membership, Message,
+    Persist, Raft, Rebase, Recovered, Restriction, Snapshot, Status, Ticket,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What survives a crash, and the writes that are under way.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Disk {
     pub(crate) hard_state: HardState,
+    pub(crate) base: LogId,
+    pub(crate) memberships: Vec<(LogIndex, Membership)>,
+    /// Everything behind the base.
     pub(crate) entries: Vec<Entry>,
+    pub(crate) restriction: Option<Restriction>,
     pub(crate) waiting: VecDeque<Persist>,
 }
 
 impl Disk {
+    fn new(membership: Membership) -> Self {
+        Self {
+            hard_state: HardState::default(),
+            base: LogId::ZERO,
+            memberships: vec![(LogIndex::ZERO, membership)],
+            entries: Vec::new(),
+            restriction: None,
+            waiting: VecDeque::new(),
+        }
+    }
+
+    fn last(&self) -> LogId {
+        self.entries.last().map_or(self.base, |entry| entry.id)
+    }
+
+    fn rebase(&mut self, rebase: Rebase) {
+        let (base, keeps_log) = match rebase {
+            Rebase::Cut { base } => (base, true),
+            Rebase::Snapshot { base, keeps_log } => (base, keeps_log),
+        };
+        self.entries.retain(|entry| keeps_log && entry.id.index > base.index);
+        self.base = base;
+    }
+
+    /// Damage: everything behind `index` is gone, and that shows.
+    pub(crate) fn lose_behind(&mut self, index: LogIndex, is_known: bool) {
+        let owed = self.last();
+        self.entries.retain(|entry| entry.id.index <= index);
+        let known = is_known.then_some(Restriction::Owes(owed));
+        self.restriction = Some(known.unwrap_or(Restriction::OwesUnknown));
+    }
+
     /// The oldest waiting write becomes durable.
     pub(crate) fn finish_one(&mut self) -> Option<Ticket> {
         let persist = self.waiting.pop_front()?;
         if let Some(hard_state) = persist.hard_state {
             self.hard_state = hard_state;
         }
+        self.memberships = persist.memberships.unwrap_or(std::mem::take(&mut self.memberships));
+        if let Some(rebase) = persist.rebase {
+            self.rebase(rebase);
+        }
         if let Some(from) = persist.truncate_from {
-            self.entries.truncate(from.get() as usize - 1);
+            self.entries.retain(|entry| entry.id.index < from);
         }
         for entry in persist.entries {
-            assert_eq!(entry.id.index.get(), self.entries.len() as u64 + 1, "a hole on the disk");
+            assert_eq!(entry.id.index, self.last().index.next(), "a hole on the disk");
             self.entries.push(entry);
         }
         Some(persist.ticket)
@@ -41,12 +82,16 @@ impl Disk {
                 term_starts.push(entry.id);
             }
         }
+        let is_needed = |entry: &&Entry| entry.id.index > applied;
         Recovered {
             hard_state: self.hard_state,
+            base: self.base,
+            memberships: self.memberships.clone(),
             applied,
             term_starts,
-            last: self.entries.last().map_or(LogId::ZERO, |entry| entry.id),
-            tail: self.entries[applied.get() as usize..].to_vec(),
+            last: self.last(),
+            tail: self.entries.iter().filter(is_needed).cloned().collect(),
+            restriction: self.restriction,
         }
     }
 }
@@ -58,9 +103,17 @@ pub(crate) struct Member {
     pub(crate) disk: Disk,
     pub(crate) is_disk_held: bool,
     pub(crate) is_apply_held: bool,
-    to_apply: VecDeque<Vec<Entry>>,
+    to_apply: VecDeque<LogIndex>,
     to_load: VecDeque<(LogIndex, u64)>,
-    pub(crate) applied: Vec<Entry>,
+    pub(crate) applied: LogIndex,
+}
+
+/// A snapshot on its way.
+#[derive(Clone, Debug)]
+pub(crate) struct Delivery {
+    pub(crate) from: MemberId,
+    pub(crate) to: MemberId,
+    pub(crate) snapshot: Snapshot,
 }
 
 /// See the module.
@@ -69,30 +122,40 @@ pub(crate) struct Cluster {
     pub(crate) members: BTreeMap<MemberId, Member>,
     pub(crate) links: BTreeMap<(MemberId, MemberId), VecDeque<Message>>,
     pub(crate) cut: BTreeSet<(MemberId, MemberId)>,
+    pub(crate) deliveries: VecDeque<Delivery>,
+    sizes: Option<Config>,
     pub(crate) trace: Vec<String>,
 }
 
 impl Cluster {
     pub(crate) fn new(count: u64, adjust: impl Fn(&mut Config)) -> Self {
-        let voters: BTreeSet<_> = (1..=count).map(MemberId::new).collect();
-        let mut cluster = Self::default();
-        for id in &voters {
-            let mut config = Config::new(*id, voters.clone(), 1);
-            adjust(&mut config);
-            let raft = Raft::new(config.clone(), Recovered::default()).expect("a sound start");
-            let member = Member {
-                raft: Some(raft),
-                config,
-                disk: Disk::default(),
-                is_disk_held: false,
-                is_apply_held: false,
-                to_apply: VecDeque::new(),
-                to_load: VecDeque::new(),
-                applied: Vec::new(),
-            };
-            cluster.members.insert(*id, member);
+        let founding = Membership::founding((1..=count).map(|id| (id.into(), Bytes::new())));
+        let mut sizes = Config::new(1.into(), 1);
+        adjust(&mut sizes);
+        let mut cluster = Self { sizes: Some(sizes), ..Self::default() };
+        for id in founding.ids() {
+            cluster.start_member(id, founding.clone());
         }
         cluster
+    }
+
+    /// A member with an empty disk.
+    pub(crate) fn start_member(&mut self, id: MemberId, membership: Membership) {
+        let sizes = self.sizes.clone().unwrap_or(Config::new(id, 1));
+        let config = Config { id, ..sizes };
+        let recovered = Recovered::empty(membership.clone());
+        let raft = Raft::new(config.clone(), recovered).expect("a sound start");
+        let member = Member {
+            raft: Some(raft),
+            config,
+            disk: Disk::new(membership),
+            is_disk_held: false,
+            is_apply_held: false,
+            to_apply: VecDeque::new(),
+            to_load: VecDeque::new(),
+            applied: LogIndex::ZERO,
+        };
+        self.members.insert(id, member);
     }
 
     pub(crate) fn member(&mut self, id: MemberId) -> Result<&mut Member, String> {
@@ -124,14 +187,47 @@ impl Cluster {
             }
             return Ok(());
         }
+        if let Effect::SendSnapshot { to } = effect {
+            return self.send_snapshot(id, to);
+        }
         let member = self.member(id)?;
         match effect {
             Effect::Persist(persist) => member.disk.waiting.push_back(persist),
-            Effect::Apply { entries } => member.to_apply.push_back(entries),
+            Effect::Apply { entries } => {
+                member.to_apply.extend(entries.last().map(|entry| entry.id.index));
+            }
+            Effect::InstallSnapshot { snapshot } => member.to_apply.push_back(snapshot.last.index),
             Effect::Load { from, max_bytes } => member.to_load.push_back((from, max_bytes)),
             _ => {}
         }
         Ok(())
+    }
+
+    fn send_snapshot(&mut self, from: MemberId, to: MemberId) -> Result<(), String> {
+        let member = self.member(from)?;
+        let applied = member.applied;
+        let raft = member.raft.as_ref().ok_or("member is down")?;
+        match raft.snapshot_at(applied) {
+            Some(snapshot) => self.deliveries.push_back(Delivery { from, to, snapshot }),
+            None => self.step(from, Input::SnapshotSent { to, installed: None })?,
+        }
+        Ok(())
+    }
+
+    /// The oldest snapshot on its way arrives, or is lost.
+    pub(crate) fn deliver_snapshot(&mut self, arrives: bool) -> Result<(), String> {
+        let next = self.deliveries.pop_front().ok_or("no snapshot is on its way")?;
+        let Delivery { from, to, snapshot } = next;
+        let last = snapshot.last;
+        let sign = if arrives { '→' } else { '✗' };
+        self.trace.push(format!("{from} {sign} {to}  snapshot of {last}"));
+        if arrives {
+            self.step(to, Input::SnapshotReceived { snapshot })?;
+        }
+        let holds = |status: Status| status.base.index >= last.index;
+        let is_there = arrives && self.status(to).is_some_and(holds);
+        let installed = is_there.then_some(last.index);
+        self.step(from, Input::SnapshotSent { to, installed })
     }
 
     fn complete(&mut self, id: MemberId) -> Result<(), String> {
@@ -142,7 +238,7 @@ impl Cluster {
             } else if !member.is_apply_held && !member.to_apply.is_empty() {
                 self.apply(id)?;
             } else if let Some((from, max_bytes)) = member.to_load.pop_front() {
-                let entries = load(&member.disk.entries, from, max_bytes);
+                let entries = load(&member.disk, from, max_bytes);
                 self.step(id, Input::Loaded { entries })?;
             } else {
                 return Ok(());
@@ -163,8 +259,8 @@ impl Cluster {
     /// Applies everything that was handed out.
     pub(crate) fn apply(&mut self, id: MemberId) -> Result<(), String> {
         let member = self.member(id)?;
-        member.applied.extend(member.to_apply.drain(..).flatten());
-        let through = LogIndex::new(member.applied.len() as u64);
+        let through = member.to_apply.drain(..).max().unwrap_or(member.applied);
+        member.applied = through.max(member.applied);
         self.step(id, Input::Applied { through })
     }
 
@@ -196,11 +292,9 @@ impl Cluster {
     pub(crate) fn restart(&mut self, id: MemberId, applied: Option<u64>) -> Result<(), String> {
         self.crash(id)?;
         let member = self.member(id)?;
-        if let Some(applied) = applied {
-            member.applied.truncate(applied as usize);
-        }
-        let applied = LogIndex::new(member.applied.len() as u64);
-        let recovered = member.disk.recovered(applied);
+        member.applied =
+            applied.map_or(member.applied, LogIndex::new).min(member.disk.last().index);
+        let recovered = member.disk.recovered(member.applied);
         member.config.incarnation += 1;
         let raft = Raft::new(member.config.clone(), recovered).map_err(|e| e.to_string())?;
         member.raft = Some(raft);
@@ -209,8 +303,9 @@ impl Cluster {
 }
 
 /// Entries from `from` on, as many as fit, at least one.
-pub(crate) fn load(entries: &[Entry], from: LogIndex, max_bytes: u64) -> Vec<Entry> {
-    let rest = entries.get(from.get() as usize - 1..).unwrap_or_default();
+pub(crate) fn load(disk: &Disk, from: LogIndex, max_bytes: u64) -> Vec<Entry> {
+    let skip = from.get().checked_sub(disk.base.index.get() + 1);
+    let rest = skip.and_then(|skip| disk.entries.get(skip as usize..)).unwrap_or_default();
     let mut bytes = 0;
     let fits = |entry: &&Entry| {
         bytes += entry.size_bytes();

@@ -11,13 +11,21 @@
 //! cut 1->2 / cut 1             heal              (links that lose everything)
 //! hold-disk 1 / free-disk 1    persist 1 [n=1]   hold-apply 1 / free-apply 1
 //! crash 1                      restart 1 [applied=0]
+//! change 1 add-voter=4 add-learner=5 promote-later=6 replace=2:7 promote=5 demote=1 remove=3
+//! join 4                       a member with an empty disk that waits for the log
+//! transfer 1 [to=2]            snapshot [lost]                 cut-log 1 through=5
+//! damage 2 behind=3 [unknown]  (the member must be down)       refill 2 from=3
+//! clock all ms=70              (needs members … lease=10: a tick of so many milliseconds)
 //! inject 2->1 newer-term term=9                   status [1]      log 1       quiet COMMAND …
 //! ```
 
 use crate::cluster::Cluster;
 use crate::show;
 use bytes::Bytes;
-use raft::{Body, Config, Input, MemberId, Message, ReadId, RoleName, Term};
+use raft::{
+    Body, ChangeStep, Config, Input, LeaderLease, LogIndex, MemberId, Membership, Message, Plan,
+    ReadId, RoleName, Term,
+};
 use testkit::{Command, Runner};
 
 #[test]
@@ -70,6 +78,13 @@ impl Script {
             "deliver" => self.deliver(command),
             "drop" | "duplicate" | "reorder" | "inject" | "queued" => self.tamper(command),
             "cut" | "heal" => self.partition(command),
+            "change" => self.change(command),
+            "transfer" => {
+                let to = command.named::<u64>("to")?.map(MemberId::new);
+                self.cluster.step(member(command)?, Input::TransferRequested { to })
+            }
+            "join" | "snapshot" | "cut-log" | "damage" | "refill" => self.rebase(command),
+            "clock" => self.clock(command),
             "hold-disk" | "free-disk" | "persist" | "hold-apply" | "free-apply" => {
                 self.disk(command)
             }
@@ -82,7 +97,7 @@ impl Script {
 
     fn members(&mut self, command: &Command) -> Done {
         let count = number(command.arg(0, "a count")?)?;
-        let mut sizes = Config::new(1.into(), [1.into()].into(), 1);
+        let mut sizes = Config::new(1.into(), 1);
         if let Some(range) = command.named::<String>("election")? {
             let (min, max) = range.split_once("..").ok_or("election=MIN..MAX")?;
             sizes.election_ticks_min = number(min)?;
@@ -97,12 +112,17 @@ impl Script {
         set(&mut sizes.uncommitted_bytes_max, "uncommitted-bytes")?;
         set(&mut sizes.cache_bytes, "cache-bytes")?;
         set(&mut sizes.apply_bytes_max, "apply-bytes")?;
+        set(&mut sizes.promotion_lag_entries, "promotion-lag")?;
+        set(&mut sizes.disk_patience_ticks, "disk-patience")?;
+        if let Some(tick_ms) = command.named::<u64>("lease")? {
+            let lease = LeaderLease { tick_ns: tick_ms * 1_000_000, drift_ppm_max: 10_000 };
+            (sizes.leader_lease, sizes.waits_at_start) = (Some(lease), true);
+        }
         if let Some(messages) = command.named("inflight")? {
             sizes.inflight_messages_max = messages;
         }
         self.cluster = Cluster::new(count, |config| {
-            let (id, voters) = (config.id, config.voters.clone());
-            *config = Config { id, voters, ..sizes.clone() };
+            *config = sizes.clone();
         });
         Ok(())
     }
@@ -233,6 +253,71 @@ impl Script {
                 let count = command.named("n")?.unwrap_or(usize::MAX);
                 return self.cluster.persist(id, count);
             }
+        }
+        Ok(())
+    }
+
+    fn change(&mut self, command: &Command) -> Done {
+        let mut steps = Vec::new();
+        let words = command.named.iter();
+        for (key, value) in words.flat_map(|(key, list)| list.split(',').map(move |v| (key, v))) {
+            let context = Bytes::new();
+            let learner = |id: u64, plan| {
+                let context = Bytes::new();
+                ChangeStep::AddLearner { id: id.into(), context, plan }
+            };
+            steps.push(match (key.as_str(), value.split_once(':')) {
+                ("replace", Some((old, new))) => {
+                    learner(number(new)?, Plan::Replace(number(old)?.into()))
+                }
+                ("add-voter", _) => ChangeStep::AddVoter { id: number(value)?.into(), context },
+                ("add-learner", _) => learner(number(value)?, Plan::Stay),
+                ("promote-later", _) => learner(number(value)?, Plan::Promote),
+                ("promote", _) => ChangeStep::Promote { id: number(value)?.into() },
+                ("demote", _) => ChangeStep::Demote { id: number(value)?.into() },
+                ("remove", _) => ChangeStep::Remove { id: number(value)?.into() },
+                (other, _) => return Err(format!("unknown step `{other}`")),
+            });
+        }
+        self.cluster.step(member(command)?, Input::ChangeRequested { steps })
+    }
+
+    fn rebase(&mut self, command: &Command) -> Done {
+        match command.name.as_str() {
+            "snapshot" => {
+                let arrives = command.args.first().is_none_or(|word| word != "lost");
+                self.cluster.deliver_snapshot(arrives)
+            }
+            "join" => {
+                self.cluster.start_member(member(command)?, Membership::default());
+                Ok(())
+            }
+            "cut-log" => {
+                let through = LogIndex::new(command.named("through")?.ok_or("through=INDEX")?);
+                self.cluster.step(member(command)?, Input::LogCutRequested { through })
+            }
+            "damage" => {
+                let behind = LogIndex::new(command.named("behind")?.ok_or("behind=INDEX")?);
+                let is_known = command.args.get(1).is_none_or(|word| word != "unknown");
+                self.cluster.member(member(command)?)?.disk.lose_behind(behind, is_known);
+                Ok(())
+            }
+            _ => {
+                let from = MemberId::new(command.named("from")?.ok_or("from=MEMBER")?);
+                let entries = self.cluster.member(from)?.disk.entries.clone();
+                self.cluster.step(member(command)?, Input::Refilled { entries })
+            }
+        }
+    }
+
+    fn clock(&mut self, command: &Command) -> Done {
+        let at_ns = 1_000_000 * command.named::<u64>("ms")?.ok_or("ms=TIME")?;
+        let who = match command.arg(0, "a member or `all`")? {
+            "all" => self.cluster.members.keys().copied().collect(),
+            one => vec![MemberId::new(number(one)?)],
+        };
+        for id in who {
+            self.cluster.step(id, Input::ClockRead { at_ns })?;
         }
         Ok(())
     }

@@ -1,11 +1,15 @@
 //! Messages and effects as short words, for traces.
 
-use raft::{Body, Effect, Entry, LogId, Message, Payload, PeerState, Persist, Refused, Status};
+use raft::{
+    Body, ChangeRefused, Effect, Entry, LogId, MemberId, Message, Payload, PeerState, Persist,
+    Rebase, Refused, Restriction, Snapshot, Status, TransferFailed,
+};
 
 pub(crate) fn entry(entry: &Entry) -> String {
     match &entry.payload {
         Payload::Empty => entry.id.to_string(),
         Payload::Data(data) => format!("{} {}", entry.id, data_text(data)),
+        Payload::Membership(membership) => format!("{} {membership}", entry.id),
     }
 }
 
@@ -28,7 +32,8 @@ pub(crate) fn message(message: &Message) -> String {
         Body::PreVoteReply { campaign, granted } => {
             format!("pre-vote for term {campaign} {}", answer(*granted))
         }
-        Body::VoteRequest { last } => format!("vote? last={last}"),
+        Body::VoteRequest { last, is_transfer: false } => format!("vote? last={last}"),
+        Body::VoteRequest { last, is_transfer: true } => format!("vote? last={last} by transfer"),
         Body::VoteReply { granted } => format!("vote {}", answer(*granted)),
         Body::Append { prev, entries: list, commit } => {
             format!("append after {prev} {} commit={commit}", entries(list))
@@ -41,9 +46,11 @@ pub(crate) fn message(message: &Message) -> String {
             format!("heartbeat #{round} commit={commit}")
         }
         Body::Heartbeat { commit, round: None } => format!("committed {commit}"),
-        Body::HeartbeatReply { round, received, matched } => {
-            format!("heartbeat #{round} ok received={received} durable={matched}")
+        Body::HeartbeatReply { round, received, matched, has_lost } => {
+            let lost = if *has_lost { ", has lost entries" } else { "" };
+            format!("heartbeat #{round} ok received={received} durable={matched}{lost}")
         }
+        Body::TimeoutNow => "campaign now".into(),
         Body::ReadRequest { read, .. } => format!("read {read}?"),
         Body::ReadReply { read, index: Some(index), .. } => format!("read {read} at {index}"),
         Body::ReadReply { read, index: None, .. } => format!("read {read} refused"),
@@ -58,6 +65,15 @@ fn persist(persist: &Persist) -> String {
         let vote = state.vote.map_or("nobody".into(), |vote| vote.to_string());
         words.push(format!("term={} vote={vote}", state.term));
     }
+    if let Some(list) = &persist.memberships {
+        let list: Vec<_> = list.iter().map(|(index, m)| format!("{m} from {index}")).collect();
+        words.push(format!("members {}", list.join(", ")));
+    }
+    words.extend(persist.rebase.map(|rebase| match rebase {
+        Rebase::Cut { base } => format!("begin behind {base}"),
+        Rebase::Snapshot { base, keeps_log: true } => format!("snapshot of {base}, log stays"),
+        Rebase::Snapshot { base, keeps_log: false } => format!("snapshot of {base}, no log"),
+    }));
     words.extend(persist.truncate_from.map(|from| format!("cut from {from}")));
     if !persist.entries.is_empty() {
         words.push(entries(&persist.entries));
@@ -80,9 +96,19 @@ pub(crate) fn effect(effect: &Effect) -> Option<String> {
                 Refused::NotLeader { leader: Some(leader) } => format!("leader is {leader}"),
                 Refused::NotLeader { leader: None } => "no leader known".into(),
                 Refused::Overloaded => "overloaded".into(),
+                Refused::Transferring { to } => format!("{to} is to lead"),
             };
             format!("refused [{}]: {why}", words.join(", "))
         }
+        Effect::ChangeAppended { index } => format!("change is at {index}"),
+        Effect::ChangeRefused { reason } => format!("change refused: {}", change_refused(*reason)),
+        Effect::MembershipChanged { index, membership } => {
+            format!("members are {membership} from {index}")
+        }
+        Effect::TransferFailed { reason } => format!("transfer failed: {}", transfer(*reason)),
+        Effect::SendSnapshot { to } => format!("send a snapshot to {to}"),
+        Effect::SnapshotRefused { snapshot: of } => format!("refused {}", snapshot(of)),
+        Effect::InstallSnapshot { snapshot: of } => format!("install {}", snapshot(of)),
         Effect::RoleChanged { role, term, leader } => {
             let leader = leader.map_or("nobody".into(), |leader| leader.to_string());
             format!("is {role:?} in term {term}, leader {leader}")
@@ -90,17 +116,57 @@ pub(crate) fn effect(effect: &Effect) -> Option<String> {
     })
 }
 
+fn snapshot(of: &Snapshot) -> String {
+    format!("snapshot of {}, members {} from {}", of.last, of.membership, of.membership_index)
+}
+
+fn leader(known: Option<MemberId>) -> String {
+    known.map_or("no leader known".into(), |leader| format!("leader is {leader}"))
+}
+
+fn change_refused(reason: ChangeRefused) -> String {
+    match reason {
+        ChangeRefused::NotLeader { leader: known } => leader(known),
+        ChangeRefused::NotReady => "nothing of this term is committed yet".into(),
+        ChangeRefused::Transferring { to } => format!("{to} is to lead"),
+        ChangeRefused::Error(error) => error.to_string(),
+    }
+}
+
+fn transfer(reason: TransferFailed) -> String {
+    match reason {
+        TransferFailed::NotLeader { leader: known } => leader(known),
+        TransferFailed::InProgress { to } => format!("{to} is to lead"),
+        TransferFailed::LeadsAlready => "it leads already".into(),
+        TransferFailed::NotAVoter => "no such voter".into(),
+        TransferFailed::TimedOut { to } => format!("{to} took too long"),
+    }
+}
+
 pub(crate) fn status(status: &Status) -> String {
-    let Status { id, role, term, leader, commit, applied, last, persisted, peers } = status;
+    let Status { id, role, term, leader, commit, applied, last, persisted, peers, .. } = status;
     let leader = leader.map_or("nobody".into(), |leader| leader.to_string());
     let mut lines = vec![format!(
         "{id}: {role:?} t{term} leader={leader} last={last} durable={persisted} \
          commit={commit} applied={applied}"
     )];
+    if status.base != LogId::ZERO {
+        lines[0].push_str(&format!(" base={}", status.base));
+    }
+    if status.membership_index.get() > 0 {
+        lines[0].push_str(&format!(" members={}", status.membership));
+    }
+    match status.restriction {
+        None => {}
+        Some(Restriction::Founding) => lines[0].push_str(" not admitted"),
+        Some(Restriction::Owes(owed)) => lines[0].push_str(&format!(" owes {owed}")),
+        Some(Restriction::OwesUnknown) => lines[0].push_str(" owes more than it knows"),
+    }
     for (peer, progress) in peers {
         let state = match progress.state {
             PeerState::Probe => "probe",
             PeerState::Replicate => "replicate",
+            PeerState::Snapshot => "snapshot",
         };
         lines.push(format!(
             "   of {peer}: {state} matched={} next={} inflight={} ({} bytes) silent={}",

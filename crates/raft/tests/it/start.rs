@@ -1,9 +1,9 @@
 //! What a member refuses to start with, and the sentence a person reads.
 
-use raft::{Config, ConfigError, Entry, HardState, LogId, Payload, Raft, Recovered};
+use raft::{Config, ConfigError, Entry, HardState, LeaderLease, LogId, Payload, Raft, Recovered};
 
 fn config() -> Config {
-    Config::new(1.into(), [1.into(), 2.into(), 3.into()].into(), 1)
+    Config::new(1.into(), 1)
 }
 
 fn id(term: u64, index: u64) -> LogId {
@@ -13,12 +13,14 @@ fn id(term: u64, index: u64) -> LogId {
 /// Entries 1.1, 1.2, 3.3 with two of them applied.
 fn recovered() -> Recovered {
     let entry = |id| Entry { id, payload: Payload::Empty };
+    let empty = Recovered::founding([1.into(), 2.into(), 3.into()].into());
     Recovered {
         hard_state: HardState { term: 3.into(), vote: Some(2.into()) },
         applied: 2.into(),
         term_starts: vec![id(1, 1), id(3, 3)],
         last: id(3, 3),
         tail: vec![entry(id(1, 2)), entry(id(3, 3))],
+        ..empty
     }
 }
 
@@ -40,7 +42,15 @@ fn refuses_a_configuration_that_makes_no_sense() {
     };
     check(&|c| c.apply_bytes_max = 0, "raft: apply_bytes_max must be at least 1");
     check(&|c| c.inflight_messages_max = 0, "raft: inflight_messages_max must be at least 1");
-    check(&|c| c.id = 9.into(), "raft: member 9 is not in its own list of voters; add it there");
+    let lease = LeaderLease { tick_ns: 1, drift_ppm_max: 1_000_000 };
+    check(
+        &|c| c.leader_lease = Some(lease),
+        "raft: leader_lease needs waits_at_start, here and at every other member",
+    );
+    check(
+        &|c| (c.leader_lease, c.waits_at_start) = (Some(lease), true),
+        "raft: drift_ppm_max 1000000 must be below 1000000",
+    );
     check(
         &|c| c.election_ticks_max = 9,
         "raft: election_ticks_min 10 is above election_ticks_max 9",
@@ -68,7 +78,20 @@ fn refuses_a_log_that_contradicts_itself() {
     check(&|r| drop(r.tail.pop()), "the tail does not end at the log's last entry");
     check(&|r| r.tail[0].id = id(3, 2), "the tail's entries do not fit the terms' first entries");
     check(&|r| r.term_starts.reverse(), "the terms' first entries do not ascend");
-    check(&|r| r.term_starts[0] = id(1, 2), "the log does not begin at index 1");
+    check(&|r| r.term_starts[0] = id(1, 2), "the log does not begin right behind its base");
     check(&|r| r.term_starts.clear(), "the log's last entry and its terms do not agree");
+    check(&|r| r.base = id(1, 1), "the log does not begin right behind its base");
+    check(&|r| r.memberships.clear(), "there is no membership, not even an empty one");
+    check(&|r| r.memberships[0].0 = 9.into(), "the memberships do not fit the log");
     check(&|r| r.last = id(1, 3), "the last term's first entry does not fit the log's last entry");
+}
+
+/// The same log behind a base, with the term of the base going on.
+#[test]
+fn starts_behind_a_base() {
+    let mut behind = recovered();
+    behind.base = id(1, 1);
+    behind.term_starts = vec![id(1, 2), id(3, 3)];
+    let status = Raft::new(config(), behind).expect("a sound start").status();
+    assert_eq!((status.base, status.last, status.commit.get()), (id(1, 1), id(3, 3), 2));
 }

@@ -4,7 +4,10 @@
 use base::Prng;
 use bytes::Bytes;
 use raft::wire::{DecodeError, decode, decode_payload, encode, encode_into, encode_payload};
-use raft::{Body, Entry, LogId, Malformed, Message, Payload};
+use raft::{
+    Body, ChangeError, ChangeStep, Entry, LogId, Malformed, MemberId, Membership, Message, Payload,
+    Plan,
+};
 
 fn id(term: u64, index: u64) -> LogId {
     LogId::new(term.into(), index.into())
@@ -27,11 +30,20 @@ fn samples() -> Vec<(Message, &'static str)> {
         incarnation: 1,
         index: index.map(Into::into),
     };
-    let received = Body::HeartbeatReply { round: 9, received: 8.into(), matched: 7.into() };
+    let received = |has_lost| Body::HeartbeatReply {
+        round: 9,
+        received: 8.into(),
+        matched: 7.into(),
+        has_lost,
+    };
     vec![
         (message(5, Body::PreVoteRequest { last: id(4, 7) }), "0805120408041007"),
         (message(5, Body::PreVoteReply { campaign: 6.into(), granted: true }), "08051a0408061001"),
-        (message(5, Body::VoteRequest { last: id(4, 7) }), "0805220408041007"),
+        (message(5, Body::VoteRequest { last: id(4, 7), is_transfer: false }), "0805220408041007"),
+        (
+            message(5, Body::VoteRequest { last: id(4, 7), is_transfer: true }),
+            "08052206080410071801",
+        ),
         (message(5, Body::VoteReply { granted: true }), "08052a020801"),
         (message(5, Body::VoteReply { granted: false }), "08052a00"),
         (message(5, append), "0805321408041007180622040805120022060805 1a026869"),
@@ -45,7 +57,8 @@ fn samples() -> Vec<(Message, &'static str)> {
         ),
         (message(5, Body::Heartbeat { commit: 6.into(), round: Some(0) }), "08054a0408061000"),
         (message(5, Body::Heartbeat { commit: 6.into(), round: None }), "08054a020806"),
-        (message(5, received), "0805520608091008 1807"),
+        (message(5, received(false)), "0805520608091008 1807"),
+        (message(5, received(true)), "0805520808091008 1807 2001"),
         (
             message(5, Body::ReadRequest { read: 3.into(), incarnation: 1 }),
             "08055a0b0803110100000000000000",
@@ -53,6 +66,7 @@ fn samples() -> Vec<(Message, &'static str)> {
         (message(5, read_reply(Some(6))), "0805620d08031101000000000000001806"),
         (message(5, read_reply(None)), "0805620b0803110100000000000000"),
         (message(5, Body::NewerTerm), "08056a00"),
+        (message(5, Body::TimeoutNow), "08057200"),
     ]
 }
 
@@ -143,7 +157,35 @@ fn payloads_of_log_records_have_frozen_bytes() {
     check(Payload::Empty, &[0]);
     check(Payload::Data(Bytes::from_static(b"hi")), &[1, b'h', b'i']);
     check(Payload::Data(Bytes::new()), &[1]);
-    for bad in [&[][..], &[2], &[0, 0], &[255, 1]] {
+    for bad in [&[][..], &[3], &[0, 0], &[255, 1]] {
         assert_eq!(decode_payload(Bytes::copy_from_slice(bad)), Err(DecodeError::NoPayload));
     }
+}
+
+#[test]
+fn memberships_have_frozen_bytes() {
+    let named = |id: u64| (MemberId::new(id), Bytes::from_static(b"a"));
+    let founding = Membership::founding([named(1), named(2), named(3)]);
+    let add = |id: u64, plan| ChangeStep::AddLearner { id: id.into(), context: Bytes::new(), plan };
+    let steps = [
+        add(4, Plan::Stay),
+        add(5, Plan::Promote),
+        add(6, Plan::Replace(2.into())),
+        ChangeStep::Remove { id: 3.into() },
+    ];
+    let joint = founding.changed(&steps).expect("a change");
+    let expect = "0a0201021203010203\
+                  1a020804 1a0408051001 1a06080610011802\
+                  2205080112 0161 2205080212 0161 2205080312 0161 22020804 22020805 22020806\
+                  2806";
+    let payload = Payload::Membership(joint.clone());
+    let bytes = encode_payload(&payload);
+    assert_eq!(testkit::hex(&bytes[1..]), expect.replace(' ', ""));
+    assert_eq!((bytes[0], decode_payload(bytes.clone())), (2, Ok(payload)));
+    for cut in 2..bytes.len() {
+        let cut = decode_payload(bytes.slice(..cut));
+        assert_ne!(cut, Ok(Payload::Membership(joint.clone())));
+    }
+    let nobody = decode_payload(Bytes::from_static(&[2, 0x28, 6]));
+    assert_eq!(nobody, Err(DecodeError::Membership(ChangeError::NoVoters)));
 }
