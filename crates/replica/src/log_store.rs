@@ -73,6 +73,10 @@ impl<D: Disk> LogStore<D> {
     /// [`LogStoreError`]; nothing may be acknowledged by this member then.
     pub fn open(disk: D, options: WalOptions) -> Result<Self, LogStoreError> {
         let (wal, recovered) = Wal::open(disk, options)?;
+        if let Some(loss) = recovered.loss {
+            // Until a member can be brought back from its peers, it must not go on from here.
+            return Err(storage::OpenError::Damaged(loss.damage).into());
+        }
         let (hard_state, starts) = match recovered.meta {
             Some(meta) => decode_meta(meta)?,
             None => (HardState::default(), 0),

@@ -1,6 +1,6 @@
 //! One error per kind of operation: opening, writing, reading. Sentences say what to do next.
 
-use crate::disk::{DiskError, DiskErrorKind};
+use crate::disk::{DiskError, DiskErrorKind, DiskOperation};
 use core::fmt;
 
 /// Bytes that were once durable have changed, or are gone.
@@ -147,8 +147,9 @@ impl From<IdentityError> for OpenError {
 /// A write was not carried out; nothing of it has been acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WriteError {
-    /// No space: nothing changed, and the same call may be made again when there is some.
-    /// If bytes of the write had already gone out the log is poisoned as well.
+    /// No space: nothing changed, and the same call may be made again when there is some. A
+    /// part may lie in the file; should the process die before the next write, the next opening
+    /// may find it, as any write that was never acknowledged.
     Full(DiskError),
     /// The disk failed; the log is poisoned from now on.
     Disk(DiskError),
@@ -165,10 +166,22 @@ pub enum WriteError {
 }
 
 impl WriteError {
+    /// A sync that fails for want of space has lost what it was to save, as any other that fails.
     pub(crate) fn from_disk(error: DiskError) -> Self {
+        let at_sync = matches!(error.operation, DiskOperation::Sync | DiskOperation::SyncDir);
         match error.kind {
-            DiskErrorKind::Full => Self::Full(error),
+            DiskErrorKind::Full if !at_sync => Self::Full(error),
             _ => Self::Disk(error),
+        }
+    }
+}
+
+impl WriteError {
+    /// The same failure where it leaves the log unusable.
+    pub(crate) fn poisoning(self) -> Self {
+        match self {
+            Self::Full(error) => Self::Disk(error),
+            other => other,
         }
     }
 }

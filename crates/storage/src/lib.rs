@@ -1,7 +1,7 @@
 //! Bytes that survive: a write-ahead log and a value log over segment files, on [`Disk`].
 //!
 //! * [`Wal`]: numbered batches, each durable as a whole or not at all. Recovery tells a *torn*
-//!   tail (never acknowledged: cut) from *damage* (once durable: refused by name).
+//!   tail (never acknowledged: cut) from *damage* (once durable: a [`Loss`], by name).
 //! * [`ValueLog`]: append-only records with global offsets, not durable per append; whoever
 //!   writes it can write its tail again from the write-ahead log.
 //!
@@ -15,6 +15,7 @@ mod disk;
 mod error;
 pub mod identity;
 pub mod memory;
+mod mutant;
 mod value_log;
 mod wal;
 
@@ -22,4 +23,7 @@ pub use disk::{Disk, DiskError, DiskErrorKind, DiskOperation};
 pub use error::{Damage, IdentityError, OpenError, ReadError, WriteError};
 pub use identity::Owner;
 pub use value_log::{Cut, Position, Scanned, ValueLog, ValueLogOptions, Visit};
-pub use wal::{Batch, Torn, Wal, WalOptions, WalRecovered};
+pub use wal::{Batch, Loss, Torn, Wal, WalOptions, WalRecovered};
+
+#[cfg(any(test, feature = "mutants"))]
+pub use mutant::Mutant;

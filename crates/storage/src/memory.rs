@@ -9,6 +9,7 @@
 
 use crate::disk::{Disk, DiskError, DiskErrorKind, DiskOperation};
 use base::Prng;
+use core::fmt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,7 +17,7 @@ const SECTOR: usize = 512;
 
 /// A folder in memory. Clones are handles of the same folder, so that a test keeps one while a
 /// log owns the other.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct MemoryDisk {
     folder: Arc<Mutex<Folder>>,
 }
@@ -32,6 +33,14 @@ struct Folder {
     capacity_bytes: Option<u64>,
     faults: Vec<Fault>,
     operations: u64,
+    /// Writing operations that still find space.
+    writes_until_full: Option<u64>,
+    /// Operations until the process is dead.
+    operations_until_death: Option<u64>,
+    /// Sectors that cannot be read until they are written again.
+    unreadable: BTreeSet<(u64, usize)>,
+    /// After so many writes, where the next one goes instead: nowhere, or to another place.
+    astray: Option<(u64, Option<u64>)>,
 }
 
 #[derive(Debug, Default)]
@@ -46,6 +55,13 @@ struct File {
 struct Fault {
     operation: DiskOperation,
     calls_left: u64,
+}
+
+/// The names only: the bytes of a log would bury every failed assertion.
+impl fmt::Debug for MemoryDisk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("MemoryDisk").field(&self.folder().names.keys()).finish()
+    }
 }
 
 impl MemoryDisk {
@@ -69,6 +85,7 @@ impl MemoryDisk {
             }
             to.durable_names = to.names.clone();
             to.next_file = from.next_file;
+            to.unreadable.clone_from(&from.unreadable);
         }
         copy
     }
@@ -89,6 +106,8 @@ impl MemoryDisk {
         folder.names = folder.durable_names.clone();
         folder.name_changes.clear();
         folder.faults.clear();
+        folder.operations_until_death = None;
+        folder.astray = None;
         for file in folder.files.values_mut() {
             file.crash(fate, prng);
         }
@@ -103,6 +122,46 @@ impl MemoryDisk {
     /// Lets the files hold at most so many bytes together; `None` ends the limit.
     pub fn limit_capacity(&self, bytes: Option<u64>) {
         self.folder().capacity_bytes = bytes;
+    }
+
+    /// After `writes` more writing operations (write, grow, create, rename) there is no space,
+    /// until [`MemoryDisk::make_room`]: not even for bytes that replace others.
+    pub fn fill_after(&self, writes: u64) {
+        self.folder().writes_until_full = Some(writes);
+    }
+
+    /// There is space again.
+    pub fn make_room(&self) {
+        let mut folder = self.folder();
+        (folder.writes_until_full, folder.capacity_bytes) = (None, None);
+    }
+
+    /// After `operations` more operations the process is dead: everything fails until
+    /// [`MemoryDisk::crash`] or [`MemoryDisk::revive`].
+    pub fn die_after(&self, operations: u64) {
+        self.folder().operations_until_death = Some(operations);
+    }
+
+    /// Another process uses the folder: the cache is as it was. Returns whether the last one had
+    /// died of [`MemoryDisk::die_after`].
+    pub fn revive(&self) -> bool {
+        self.folder().operations_until_death.take() == Some(0)
+    }
+
+    /// Lets the sector that holds this byte be unreadable until it is written again.
+    ///
+    /// # Panics
+    /// When there is no such file.
+    pub fn spoil(&self, name: &str, offset: u64) {
+        let mut folder = self.folder();
+        let id = folder.names[name];
+        folder.unreadable.insert((id, offset as usize / SECTOR));
+    }
+
+    /// After `writes` more writes one goes to another offset of its file (`Some`) or nowhere
+    /// (`None`), and says that it succeeded.
+    pub fn misdirect(&self, writes: u64, to: Option<u64>) {
+        self.folder().astray = Some((writes, to));
     }
 
     /// Bytes of all files together.
@@ -184,6 +243,13 @@ fn resized(bytes: &[u8], len: usize) -> Vec<u8> {
 impl Folder {
     fn begin(&mut self, operation: DiskOperation, name: &str) -> Result<(), DiskError> {
         self.operations += 1;
+        if let Some(left) = &mut self.operations_until_death {
+            let Some(fewer) = left.checked_sub(1) else {
+                let kind = DiskErrorKind::Io("the process is dead".to_owned());
+                return Err(DiskError::new(operation, name, kind));
+            };
+            *left = fewer;
+        }
         let mut hit = None;
         for (position, fault) in self.faults.iter_mut().enumerate() {
             if fault.operation == operation {
@@ -213,6 +279,34 @@ impl Folder {
         self.names.values().map(|id| self.files[id].content.len() as u64).sum()
     }
 
+    /// Counts a writing operation; false when there is no space for it.
+    fn take_room(&mut self) -> bool {
+        match &mut self.writes_until_full {
+            Some(0) => false,
+            Some(left) => {
+                *left -= 1;
+                true
+            }
+            None => true,
+        }
+    }
+
+    /// Where a write to `offset` really goes.
+    fn landing(&mut self, offset: usize) -> Option<usize> {
+        match &mut self.astray {
+            Some((0, to)) => {
+                let to = to.map(|to| to as usize);
+                self.astray = None;
+                to
+            }
+            Some((left, _)) => {
+                *left -= 1;
+                Some(offset)
+            }
+            None => Some(offset),
+        }
+    }
+
     fn check_space(&self, growth: u64) -> bool {
         self.capacity_bytes.is_none_or(|capacity| self.used_bytes() + growth <= capacity)
     }
@@ -239,6 +333,9 @@ impl Disk for MemoryDisk {
             let kind = DiskErrorKind::AlreadyExists;
             return Err(DiskError::new(DiskOperation::Create, name, kind));
         }
+        if !folder.take_room() {
+            return Err(DiskError::new(DiskOperation::Create, name, DiskErrorKind::Full));
+        }
         let id = folder.next_file;
         folder.next_file += 1;
         folder.files.insert(id, File::default());
@@ -257,6 +354,13 @@ impl Disk for MemoryDisk {
     fn read_at(&self, name: &str, offset: u64, buffer: &mut [u8]) -> Result<(), DiskError> {
         let mut folder = self.folder();
         folder.begin(DiskOperation::ReadAt, name)?;
+        let id = folder.id(DiskOperation::ReadAt, name)?;
+        let sectors = offset as usize / SECTOR..(offset as usize + buffer.len()).div_ceil(SECTOR);
+        let spoilt = |(file, sector): &(u64, usize)| *file == id && sectors.contains(sector);
+        if folder.unreadable.iter().any(spoilt) {
+            let kind = DiskErrorKind::Io("a sector cannot be read".to_owned());
+            return Err(DiskError::new(DiskOperation::ReadAt, name, kind));
+        }
         let content = &folder.file(DiskOperation::ReadAt, name)?.content;
         let start = usize::try_from(offset).unwrap_or(usize::MAX);
         match start.checked_add(buffer.len()).and_then(|end| content.get(start..end)) {
@@ -272,10 +376,11 @@ impl Disk for MemoryDisk {
     fn write_at(&mut self, name: &str, offset: u64, bytes: &[u8]) -> Result<(), DiskError> {
         let mut folder = self.folder();
         let planned = folder.begin(DiskOperation::WriteAt, name);
-        let start = offset as usize;
+        let id = folder.id(DiskOperation::WriteAt, name)?;
+        let Some(start) = folder.landing(offset as usize) else { return planned };
         let len = folder.file(DiskOperation::WriteAt, name)?.content.len();
         let growth = (start + bytes.len()).saturating_sub(len);
-        let full = !folder.check_space(growth as u64);
+        let full = !folder.check_space(growth as u64) || !folder.take_room();
         // A write that fails may have been done in part.
         let written = if planned.is_err() || full { bytes.len() / 2 } else { bytes.len() };
         if !full || start + written <= len {
@@ -286,7 +391,9 @@ impl Disk for MemoryDisk {
             // Also when a failed sync has lost the length once.
             file.length_dirty |= file.durable.len() < start + written;
             file.content[start..start + written].copy_from_slice(&bytes[..written]);
-            file.dirty.extend(start / SECTOR..(start + written).div_ceil(SECTOR));
+            let sectors = start / SECTOR..(start + written).div_ceil(SECTOR);
+            file.dirty.extend(sectors.clone());
+            folder.unreadable.retain(|(file, at)| *file != id || !sectors.contains(at));
         }
         planned?;
         if full {
@@ -299,7 +406,7 @@ impl Disk for MemoryDisk {
         let mut folder = self.folder();
         folder.begin(DiskOperation::SetLen, name)?;
         let old = folder.file(DiskOperation::SetLen, name)?.content.len() as u64;
-        if !folder.check_space(len.saturating_sub(old)) {
+        if !folder.check_space(len.saturating_sub(old)) || (len > old && !folder.take_room()) {
             return Err(DiskError::new(DiskOperation::SetLen, name, DiskErrorKind::Full));
         }
         let file = folder.file(DiskOperation::SetLen, name)?;
@@ -335,6 +442,9 @@ impl Disk for MemoryDisk {
         let mut folder = self.folder();
         folder.begin(DiskOperation::Rename, from)?;
         let id = folder.id(DiskOperation::Rename, from)?;
+        if !folder.take_room() {
+            return Err(DiskError::new(DiskOperation::Rename, from, DiskErrorKind::Full));
+        }
         folder.names.remove(from);
         folder.names.insert(to.to_owned(), id);
         let names = folder.names.clone();

@@ -18,9 +18,21 @@ pub(super) struct RecordIndex {
     slots: VecDeque<Slot>,
     /// First index of each run of equal tags, ascending; the first run may begin below `first`.
     runs: Vec<(u64, u64)>,
+    /// The index that the next record must have while there is none; 0 for any.
+    floor: u64,
 }
 
 impl RecordIndex {
+    /// Without records; the first one must have the index `floor` unless that is 0.
+    pub(super) fn from_floor(floor: u64) -> Self {
+        Self { floor, ..Self::default() }
+    }
+
+    /// The index that the next record must have while there is none.
+    pub(super) fn floor(&self) -> Option<u64> {
+        (self.floor > 0).then_some(self.floor)
+    }
+
     pub(super) fn first(&self) -> Option<u64> {
         (!self.slots.is_empty()).then_some(self.first)
     }
@@ -31,7 +43,12 @@ impl RecordIndex {
 
     /// The only index that may be appended now; `None` when any may.
     pub(super) fn next(&self) -> Option<u64> {
-        self.last().map(|last| last + 1)
+        self.last().map(|last| last + 1).or(self.floor())
+    }
+
+    /// What decides which index may follow.
+    pub(super) fn clone_end(&self) -> IndexEnd {
+        IndexEnd { first: self.first(), next: self.next(), floor: self.floor() }
     }
 
     /// Last index and its tag.
@@ -58,12 +75,11 @@ impl RecordIndex {
     }
 
     pub(super) fn push(&mut self, index: u64, tag: u64, slot: Slot) {
-        match self.next() {
-            Some(next) => assert_eq!(index, next, "records are appended without a gap"),
-            None => {
-                self.first = index;
-                self.runs.clear();
-            }
+        let next = self.next().unwrap_or(index);
+        assert_eq!(index, next, "records are appended without a gap");
+        if self.slots.is_empty() {
+            self.first = index;
+            self.runs.clear();
         }
         if self.runs.last().is_none_or(|(last, _)| *last != tag) {
             self.runs.push((tag, index));
@@ -81,16 +97,48 @@ impl RecordIndex {
         }
     }
 
-    /// Drops every record that lies in a segment below `segment`.
+    /// Drops every record that lies in a segment below `segment`. If none is left, the next one
+    /// must continue the indexes all the same.
     pub(super) fn drop_below(&mut self, segment: u64) {
+        let next = self.next();
         let dropped = self.slots.partition_point(|slot| u64::from(slot.segment) < segment);
         self.slots.drain(..dropped);
         self.first += dropped as u64;
         let runs_below = self.runs.partition_point(|(_, first)| *first <= self.first);
         self.runs.drain(..runs_below.saturating_sub(1));
+        self.floor = 0;
         if self.slots.is_empty() {
             self.runs.clear();
+            self.floor = next.unwrap_or(0);
         }
+    }
+}
+
+/// First and next index of a log, without its records.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct IndexEnd {
+    first: Option<u64>,
+    next: Option<u64>,
+    floor: Option<u64>,
+}
+
+impl IndexEnd {
+    pub(super) fn truncate_from(&mut self, from: u64) {
+        if self.first.is_some_and(|first| first < from) {
+            self.next = self.next.map(|next| next.min(from));
+        } else {
+            (self.first, self.next) = (None, self.floor);
+        }
+    }
+
+    /// Whether a record with this index continues the log; it is taken then.
+    pub(super) fn continue_with(&mut self, index: u64) -> bool {
+        let continues = self.next.is_none_or(|next| next == index);
+        if continues {
+            self.first = self.first.or(Some(index));
+            self.next = Some(index + 1);
+        }
+        continues
     }
 }
 

@@ -31,25 +31,32 @@
 //! Repair of damage from peers: who refuses to open is replaced. Compression: batches are bound
 //! by the sync, not by their bytes.
 
+mod cutting;
 mod format;
 mod index;
+mod judgement;
+mod loss;
 mod manifest;
+mod opening;
 mod recovery;
 mod segments;
 
+pub use loss::Loss;
 pub use recovery::Torn;
 
 use crate::codec::len32;
 use crate::disk::{Disk, DiskError, DiskErrorKind};
 use crate::error::{Damage, OpenError, ReadError, WriteError};
-use crate::identity::{self, Folder, Geometry, Identity, Owner};
+use crate::identity::{Geometry, Owner};
+use crate::mutant::{Mutant, Seeded};
 use bytes::Bytes;
 use format::{HEADER_BYTES, Header, Kind, RECORD_BYTES};
 use format::{decode_record, encode_record, segment_file};
 use index::{RecordIndex, Slot};
-use manifest::{META_BYTES_MAX, Manifest};
-use recovery::{Recovery, recover, segment32};
+use manifest::Manifest;
+use recovery::segment32;
 use segments::Segments;
+use std::collections::VecDeque;
 
 /// How a log is opened, and made if it is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,19 +70,36 @@ pub struct WalOptions {
     pub sector_bytes: u64,
     /// At most so many segments that were cut away are kept for recycling.
     pub spare_segments: usize,
+    /// A seeded bug.
+    #[cfg(any(test, feature = "mutants"))]
+    pub mutant: Option<Mutant>,
 }
 
 impl WalOptions {
     /// Segments of 32 MiB, sectors of 512 bytes, two spare segments.
     pub fn new(owner: Owner) -> Self {
-        Self { owner, segment_bytes: 32 << 20, sector_bytes: 512, spare_segments: 2 }
+        Self {
+            owner,
+            segment_bytes: 32 << 20,
+            sector_bytes: 512,
+            spare_segments: 2,
+            #[cfg(any(test, feature = "mutants"))]
+            mutant: None,
+        }
+    }
+
+    fn seeded(&self) -> Seeded {
+        Seeded {
+            #[cfg(any(test, feature = "mutants"))]
+            mutant: self.mutant,
+        }
     }
 }
 
 /// What becomes durable together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
-    /// Replaces the meta: at most 4060 bytes.
+    /// Replaces the meta: at most [`Wal::meta_bytes_max`] bytes.
     pub meta: Option<Bytes>,
     /// Drops every record from this index on, before `records` are appended.
     pub truncate_from: Option<u64>,
@@ -96,6 +120,11 @@ impl Batch {
 pub struct WalRecovered {
     /// The last durable meta.
     pub meta: Option<Bytes>,
+    /// Whether no newer meta can have been acknowledged. False when both slots of the manifest
+    /// were gone: each holds every acknowledged meta, so with one of them nothing is in doubt,
+    /// and without both the newest one may have been in a batch that is gone too. It stays so
+    /// until [`Wal::settle_meta`].
+    pub meta_is_certain: bool,
     /// Index of the first record.
     pub first_index: Option<u64>,
     /// Index of the last record.
@@ -104,6 +133,8 @@ pub struct WalRecovered {
     pub sealed: bool,
     /// The write that was cut, if there was one.
     pub torn: Option<Torn>,
+    /// What was durable once and is gone, if anything, until it is settled.
+    pub loss: Option<Loss>,
 }
 
 /// The write-ahead log in one folder. Memory: 16 bytes a record.
@@ -112,14 +143,21 @@ pub struct Wal<D> {
     disk: D,
     geometry: Geometry,
     seed: u32,
+    seeded: Seeded,
     segments: Segments,
+    /// Number of the first batch of each segment up to the active one, and the crc it repeats.
+    starts: VecDeque<(u64, u32)>,
     /// Where the next batch goes in the active segment.
     offset: u64,
     next_number: u64,
     chain: u32,
     index: RecordIndex,
     meta: Option<Bytes>,
+    /// Number of the batch that the meta came with.
+    meta_batch: u64,
     manifest: Manifest,
+    /// A batch that found no space may in part, or whole, lie where the next one goes.
+    has_ghost: bool,
     state: State,
     scratch: Vec<u8>,
 }
@@ -147,78 +185,18 @@ struct Part<'a> {
 }
 
 impl<D: Disk> Wal<D> {
-    /// Opens the log in the folder, or makes it in an empty one.
-    ///
-    /// # Errors
-    /// [`OpenError::Identity`] for another owner's folder, [`OpenError::Damaged`] when anything
-    /// that was once durable is not what it was; nothing is changed then.
-    pub fn open(mut disk: D, options: WalOptions) -> Result<(Self, WalRecovered), OpenError> {
-        let geometry =
-            Geometry { segment_bytes: options.segment_bytes, sector_bytes: options.sector_bytes };
-        check_geometry(geometry)?;
-        let wanted = Identity { kind: identity::Kind::Wal, owner: options.owner, geometry };
-        let identity = match identity::open(&mut disk, wanted)? {
-            Folder::Ready(identity) => identity,
-            Folder::New(identity) => {
-                Segments::create(&mut disk, identity.geometry.segment_bytes, 0)?;
-                Manifest::create(&mut disk, identity.seed())?;
-                disk.sync_dir()?;
-                identity::mark_ready(&mut disk, &identity)?;
-                identity
-            }
-        };
-        check_geometry(identity.geometry)?;
-        let manifest = Manifest::load(&disk, identity.seed())?;
-        let found = recover(&disk, identity.geometry, identity.seed(), &manifest)?;
-        settle(&mut disk, identity, &manifest, &found)?;
-        Self::adopt(disk, identity, options.spare_segments, manifest, found)
-    }
-
-    fn adopt(
-        mut disk: D,
-        identity: Identity,
-        spare_segments: usize,
-        manifest: Manifest,
-        found: Recovery,
-    ) -> Result<(Self, WalRecovered), OpenError> {
-        let recovered = WalRecovered {
-            meta: found.meta.clone(),
-            first_index: found.index.first(),
-            last_index: found.index.last(),
-            sealed: found.sealed,
-            torn: found.torn,
-        };
-        let numbers = (manifest.first_segment, found.segment, found.last_segment);
-        let segment_bytes = identity.geometry.segment_bytes;
-        let segments = Segments::adopt(&mut disk, numbers, segment_bytes, spare_segments)?;
-        let wal = Self {
-            disk,
-            geometry: identity.geometry,
-            seed: identity.seed(),
-            segments,
-            offset: found.offset,
-            next_number: found.next_number,
-            chain: found.chain,
-            index: found.index,
-            meta: found.meta,
-            manifest,
-            state: if found.sealed { State::Sealed } else { State::Synced },
-            scratch: Vec::new(),
-        };
-        Ok((wal, recovered))
-    }
-
     /// Writes a batch; it is not durable before [`Wal::sync`] has returned `Ok`. A batch larger
     /// than a segment is written in parts, each synced before the next: a crash then leaves its
     /// meta, its truncation and any first part of its records. An empty batch changes nothing.
     ///
     /// # Errors
-    /// [`WriteError::Full`] without space for another segment: nothing changed. Any other
-    /// failure poisons the log (except [`WriteError::TooLarge`]).
+    /// [`WriteError::Full`] without space: nothing changed, and this or another batch can be
+    /// written when there is some. [`WriteError::TooLarge`]: nothing changed. Any other failure
+    /// poisons the log, also one without space between the parts of a batch.
     ///
     /// # Panics
     /// When the batch before it is not synced, when the indexes do not continue the log, or when
-    /// the meta is longer than 4060 bytes.
+    /// the meta is longer than [`Wal::meta_bytes_max`].
     pub fn write(&mut self, batch: &Batch) -> Result<(), WriteError> {
         self.check_usable()?;
         let synced = matches!(self.state, State::Synced | State::Sealed);
@@ -232,18 +210,18 @@ impl<D: Disk> Wal<D> {
         let (mut rest, mut first) = (&batch.records[..], true);
         loop {
             let (records, later) = rest.split_at(self.fitting(meta.as_ref(), rest));
-            if !first {
-                self.sync()?;
-            }
             let kind = Kind::Data;
             let part =
                 Part { kind, meta: meta.take(), truncate_from: truncate_from.take(), records };
-            let result = self.write_part(&part);
-            if result.is_err() && !first {
+            let synced = if first { Ok(()) } else { self.sync() };
+            let result = synced.and_then(|()| self.write_part(&part));
+            if first {
+                result?;
+            } else if let Err(error) = result {
                 // The caller could not tell how much of the batch there is.
                 self.state = State::Poisoned;
+                return Err(error.poisoning());
             }
-            result?;
             if later.is_empty() {
                 return Ok(());
             }
@@ -254,19 +232,27 @@ impl<D: Disk> Wal<D> {
     /// Makes the last batch durable. What it holds may be acknowledged when this returns `Ok`.
     ///
     /// # Errors
-    /// Any failure poisons the log for ever.
+    /// [`WriteError::Full`] when the disk has no space for the meta's second place: nothing may
+    /// be acknowledged, and the call is to be made again when there is some. Any other failure
+    /// poisons the log for ever.
     pub fn sync(&mut self) -> Result<(), WriteError> {
         self.check_usable()?;
         let State::Written { kind, has_meta } = self.state else { return Ok(()) };
-        let result = self.disk.sync(&self.segments.active_file);
-        self.poison_on_error(result)?;
-        self.state = match kind {
-            Kind::Data => State::Synced,
-            Kind::Seal => State::Sealed,
-        };
-        if has_meta || kind == Kind::Seal {
-            self.save_manifest()?;
+        let mut result = self.disk.sync(&self.segments.active_file);
+        if result.is_err() && self.seeded.has(Mutant::RetrySync) {
+            result = self.disk.sync(&self.segments.active_file);
         }
+        self.checked(result)?;
+        if kind == Kind::Seal {
+            self.state = State::Sealed;
+            return self.save_manifest();
+        }
+        if has_meta {
+            self.refresh_manifest();
+            let result = self.manifest.save_both(&mut self.disk, self.seed);
+            self.checked(result)?;
+        }
+        self.state = State::Synced;
         Ok(())
     }
 
@@ -298,7 +284,7 @@ impl<D: Disk> Wal<D> {
     pub fn prepare_ahead(&mut self, budget_bytes: u64) -> Result<bool, WriteError> {
         self.check_usable()?;
         let result = self.segments.prepare(&mut self.disk, budget_bytes.max(1));
-        self.poison_unless_full(result)
+        self.checked(result)
     }
 
     /// [`Wal::prepare_ahead`] with this budget if the next segment is less prepared than it
@@ -313,34 +299,6 @@ impl<D: Disk> Wal<D> {
             self.prepare_ahead(budget_bytes)?;
         }
         Ok(())
-    }
-
-    /// Gives up whole segments whose records all lie below `index`, for recycling. Records below
-    /// `index` in the segment that holds it stay. The owner must no longer need what is cut.
-    ///
-    /// # Errors
-    /// Any failure poisons the log.
-    ///
-    /// # Panics
-    /// When the last batch is not synced.
-    pub fn cut_before(&mut self, index: u64) -> Result<(), WriteError> {
-        self.check_usable()?;
-        let written = matches!(self.state, State::Written { .. });
-        assert!(!written, "the log is cut only when all of it is durable");
-        let holder = self.index.slot(index).map(|slot| u64::from(slot.segment));
-        let beyond = self.index.last().is_none_or(|last| last < index);
-        let first = holder.unwrap_or(if beyond { self.segments.active } else { 0 });
-        // The segment of the last batch stays: the numbers go on from it.
-        let first = first.min(self.segments.active - u64::from(self.offset == 0));
-        if first <= self.segments.first {
-            return Ok(());
-        }
-        // First the manifest, then the files: a crash between leaves files that are ignored.
-        self.manifest.first_segment = first;
-        self.save_manifest()?;
-        self.index.drop_below(first);
-        let result = self.segments.cut_below(&mut self.disk, first);
-        self.poison_on_error(result)
     }
 
     /// Records from index `from` on: as many as have at most `max_bytes` of payload together,
@@ -400,8 +358,7 @@ impl<D: Disk> Wal<D> {
     /// The longest payload that a record may have.
     pub fn record_bytes_max(&self) -> u64 {
         let overhead = HEADER_BYTES + 2 * RECORD_BYTES;
-        let meta = META_BYTES_MAX.min(self.geometry.segment_bytes as usize / 4);
-        self.geometry.segment_bytes - (overhead + meta) as u64
+        self.geometry.segment_bytes - (overhead + self.meta_bytes_max()) as u64
     }
 
     fn check_usable(&self) -> Result<(), WriteError> {
@@ -412,13 +369,13 @@ impl<D: Disk> Wal<D> {
     }
 
     fn check_batch(&self, batch: &Batch) -> Result<(), WriteError> {
-        let meta_max = META_BYTES_MAX.min(self.geometry.segment_bytes as usize / 4);
+        let meta_max = self.meta_bytes_max();
         let meta_len = batch.meta.as_ref().map_or(0, Bytes::len);
         assert!(meta_len <= meta_max, "a meta of {meta_len} bytes, at most {meta_max}");
         let mut next = self.index.next();
         if let Some(from) = batch.truncate_from {
             let remain = self.index.first().is_some_and(|first| first < from);
-            next = next.filter(|_| remain).map(|next| next.min(from));
+            next = if remain { next.map(|next| next.min(from)) } else { self.index.floor() };
         }
         for (index, _, payload) in &batch.records {
             let expected = next.unwrap_or(*index);
@@ -448,10 +405,9 @@ impl<D: Disk> Wal<D> {
         let meta_bytes = part.meta.as_ref().map_or(0, |meta| RECORD_BYTES + meta.len());
         let payloads: usize = part.records.iter().map(|(_, _, p)| RECORD_BYTES + p.len()).sum();
         let body_bytes = meta_bytes + payloads;
+        self.lay_ghost()?;
         if self.offset + (HEADER_BYTES + body_bytes) as u64 > self.geometry.segment_bytes {
-            let result = self.segments.advance(&mut self.disk);
-            self.poison_unless_full(result)?;
-            self.offset = 0;
+            self.advance()?;
         }
         let header = Header {
             segment: self.segments.active,
@@ -466,7 +422,11 @@ impl<D: Disk> Wal<D> {
         };
         let (chain, slots) = self.encode(&header, part.meta.as_ref(), part.records);
         let result = self.disk.write_at(&self.segments.active_file, self.offset, &self.scratch);
-        self.poison_on_error(result)?;
+        let full = result.as_ref().is_err_and(|error| error.kind == DiskErrorKind::Full);
+        if !(full && self.seeded.has(Mutant::FullIsSuccess)) {
+            self.has_ghost = full;
+            self.checked(result)?;
+        }
         self.offset += header.extent(self.geometry.sector_bytes);
         self.next_number += 1;
         self.chain = chain;
@@ -477,8 +437,39 @@ impl<D: Disk> Wal<D> {
             self.index.push(*index, *tag, slot);
         }
         let has_meta = part.meta.is_some();
-        self.meta = part.meta.clone().or(self.meta.take());
+        if has_meta {
+            (self.meta, self.meta_batch) = (part.meta.clone(), header.number);
+        }
         self.state = State::Written { kind: part.kind, has_meta };
+        Ok(())
+    }
+
+    /// Makes the next segment the active one, and says so durably before anything is in it, so
+    /// that the loss of its file is noticed.
+    fn advance(&mut self) -> Result<(), WriteError> {
+        let result = self.segments.prepare(&mut self.disk, self.geometry.segment_bytes);
+        self.checked(result)?;
+        self.refresh_manifest();
+        self.manifest.active_segment += 1;
+        let result = self.manifest.save(&mut self.disk, self.seed);
+        self.checked(result)?;
+        self.segments.activate();
+        self.starts.push_back((self.next_number, self.chain));
+        self.offset = 0;
+        Ok(())
+    }
+
+    /// Removes what may be left of a batch that found no space: without its header it is
+    /// nothing, and the same number can be given again.
+    fn lay_ghost(&mut self) -> Result<(), WriteError> {
+        if self.has_ghost {
+            let zeros = vec![0; self.geometry.sector_bytes as usize];
+            let file = &self.segments.active_file;
+            let laid = self.disk.write_at(file, self.offset, &zeros);
+            let laid = laid.and_then(|()| self.disk.sync(file));
+            self.checked(laid)?;
+            self.has_ghost = false;
+        }
         Ok(())
     }
 
@@ -520,14 +511,11 @@ impl<D: Disk> Wal<D> {
         (crc, slots)
     }
 
+    /// Makes the durable end known to the manifest.
     fn save_manifest(&mut self) -> Result<(), WriteError> {
-        self.manifest.meta.clone_from(&self.meta);
-        self.manifest.durable_batch = match self.state {
-            State::Sealed => self.next_number.saturating_sub(2),
-            _ => self.next_number - 1,
-        };
+        self.refresh_manifest();
         let result = self.manifest.save(&mut self.disk, self.seed);
-        self.poison_on_error(result)
+        self.checked(result)
     }
 
     fn read_run(
@@ -564,18 +552,15 @@ impl<D: Disk> Wal<D> {
         Ok(())
     }
 
-    fn poison_on_error<T>(&mut self, result: Result<T, DiskError>) -> Result<T, WriteError> {
-        if result.is_err() {
-            self.state = State::Poisoned;
-        }
-        result.map_err(WriteError::from_disk)
-    }
-
-    fn poison_unless_full<T>(&mut self, result: Result<T, DiskError>) -> Result<T, WriteError> {
-        match result {
-            Err(error) if error.kind == DiskErrorKind::Full => Err(WriteError::Full(error)),
-            other => self.poison_on_error(other),
-        }
+    /// Poisons the log unless there was merely no space for something that can be tried again.
+    fn checked<T>(&mut self, result: Result<T, DiskError>) -> Result<T, WriteError> {
+        result.map_err(|error| {
+            let error = WriteError::from_disk(error);
+            if !matches!(error, WriteError::Full(_)) {
+                self.state = State::Poisoned;
+            }
+            error
+        })
     }
 }
 
@@ -597,27 +582,5 @@ fn check_geometry(geometry: Geometry) -> Result<(), OpenError> {
     if segment_bytes > 1 << 30 {
         return invalid("segment_bytes must be at most 1 GiB");
     }
-    Ok(())
-}
-
-/// Makes what recovery saw durable before anyone relies on it: the last batch and the newest
-/// slot may so far have been in a cache only. The header of a torn batch is overwritten, so
-/// that it can never be mistaken for the batch that takes its number.
-fn settle<D: Disk>(
-    disk: &mut D,
-    identity: Identity,
-    manifest: &Manifest,
-    found: &Recovery,
-) -> Result<(), OpenError> {
-    if let Some(last) = &found.last_batch {
-        disk.write_at(&segment_file(last.segment), last.offset, &last.bytes)?;
-        disk.sync(&segment_file(last.segment))?;
-    }
-    if let Some(torn) = found.torn {
-        let zeros = vec![0; identity.geometry.sector_bytes as usize];
-        disk.write_at(&segment_file(torn.segment), torn.offset, &zeros)?;
-        disk.sync(&segment_file(torn.segment))?;
-    }
-    manifest.save_again(disk, identity.seed())?;
     Ok(())
 }

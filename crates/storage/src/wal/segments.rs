@@ -41,7 +41,8 @@ impl Segments {
         spares_max: usize,
     ) -> Result<Self, DiskError> {
         let mut segments = Self::new(1, 0, segment_bytes, spares_max);
-        segments.advance(disk)?;
+        segments.prepare(disk, segment_bytes)?;
+        segments.activate();
         Ok(segments)
     }
 
@@ -63,8 +64,11 @@ impl Segments {
         let names = disk.list()?;
         for name in &names {
             let number = segment_of(name);
-            if number.is_some_and(|number| number < first || number > active + 1) {
+            if number.is_some_and(|number| number < first) {
                 segments.retire(disk, name)?;
+            } else if number.is_some_and(|number| number > active + 1) {
+                // Not recycled: numbers of batches in there may come again.
+                disk.remove(name)?;
             } else if is_spare(name) {
                 let whole = disk.len(name)? == segment_bytes;
                 if whole && segments.spares.len() < spares_max {
@@ -91,8 +95,11 @@ impl Segments {
             Next::Filling(filled) => filled,
             Next::Unknown => match self.spares.pop() {
                 Some(spare) => {
-                    self.name_next(disk, &spare)?;
-                    return Ok(true);
+                    let named = self.name_next(disk, &spare);
+                    if named.is_err() {
+                        self.spares.push(spare);
+                    }
+                    return named.map(|()| true);
                 }
                 None => self.begin_filling(disk)?,
             },
@@ -122,14 +129,12 @@ impl Segments {
         }
     }
 
-    /// Makes the next segment the active one, preparing it first if need be. After an error
-    /// without space nothing has changed and the call can be made again.
-    pub(super) fn advance<D: Disk>(&mut self, disk: &mut D) -> Result<(), DiskError> {
-        self.prepare(disk, self.segment_bytes)?;
+    /// Makes the next segment, which must be ready, the active one.
+    pub(super) fn activate(&mut self) {
+        assert_eq!(self.next, Next::Ready, "a segment is prepared before it is used");
         self.active += 1;
         self.active_file = segment_file(self.active);
         self.next = Next::Unknown;
-        Ok(())
     }
 
     /// Gives up the segments below `first`: they become spare, or are removed.
@@ -146,7 +151,11 @@ impl Segments {
         if self.spares.len() >= self.spares_max || disk.len(name)? != self.segment_bytes {
             return disk.remove(name);
         }
-        disk.rename(name, &spare)?;
+        match disk.rename(name, &spare) {
+            // A longer name may need space in the folder.
+            Err(error) if error.kind == DiskErrorKind::Full => return disk.remove(name),
+            other => other?,
+        }
         if !self.spares.contains(&spare) {
             self.spares.push(spare);
         }

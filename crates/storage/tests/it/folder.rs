@@ -138,18 +138,22 @@ fn names_seen_in_the_cache_only_are_made_durable_first() {
 }
 
 #[test]
-fn a_folder_whose_files_are_gone_is_refused() {
+fn files_that_are_gone_are_noticed() {
     let mut disk = MemoryDisk::new();
     open_wal(&disk).unwrap();
     disk.remove("wal-0000000000000001").unwrap();
-    let error = wal_error(&disk, OWNER);
-    assert!(error.contains("wal-0000000000000001 is damaged") && error.contains("missing"));
-    assert!(error.contains("keep a copy of the folder, check the disk"), "{error}");
+    let loss = open_wal(&disk).unwrap().1.loss.unwrap();
+    let reason = loss.damage.to_string();
+    assert!(reason.contains("wal-0000000000000001 is damaged") && reason.contains("missing"));
+    assert!(!loss.end_is_exact);
 
     let mut disk = MemoryDisk::new();
     open_wal(&disk).unwrap();
     disk.remove("manifest-1").unwrap();
-    assert!(wal_error(&disk, OWNER).contains("manifest-1: there is no such file"));
+    assert_eq!(open_wal(&disk).unwrap().1.loss, None, "the other slot says the same");
+    disk.remove("manifest-1").unwrap();
+    disk.remove("manifest-0").unwrap();
+    assert!(wal_error(&disk, OWNER).contains("neither slot of the manifest is intact"));
 
     let mut disk = MemoryDisk::new();
     open_values(&disk).unwrap();

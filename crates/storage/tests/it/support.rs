@@ -13,7 +13,8 @@ pub(crate) type Record = (u64, u64, Bytes);
 
 /// Segments of 4 KiB: a log of a dozen batches has several.
 pub(crate) fn wal_options() -> WalOptions {
-    WalOptions { owner: OWNER, segment_bytes: 8 * SECTOR, sector_bytes: SECTOR, spare_segments: 1 }
+    let segment_bytes = 8 * SECTOR;
+    WalOptions { segment_bytes, sector_bytes: SECTOR, spare_segments: 1, ..WalOptions::new(OWNER) }
 }
 
 pub(crate) fn open_wal(disk: &MemoryDisk) -> Result<(Wal<MemoryDisk>, WalRecovered), OpenError> {
@@ -48,7 +49,7 @@ pub(crate) fn contents(wal: &Wal<MemoryDisk>) -> Vec<Record> {
 pub(crate) type Values = Vec<(Position, Vec<u8>)>;
 
 pub(crate) fn value_options() -> ValueLogOptions {
-    ValueLogOptions { owner: OWNER, segment_bytes: 512 }
+    ValueLogOptions { segment_bytes: 512, ..ValueLogOptions::new(OWNER) }
 }
 
 pub(crate) fn open_values(disk: &MemoryDisk) -> Result<(ValueLog<MemoryDisk>, Values), OpenError> {

@@ -1,4 +1,4 @@
-//! Torn writes are cut, damage is refused, nothing in between.
+//! Torn writes are cut, damage is a loss, nothing in between.
 
 use crate::support::*;
 use base::Prng;
@@ -41,9 +41,10 @@ fn segments(disk: &MemoryDisk) -> Vec<String> {
     names.into_iter().filter(|name| name.starts_with("wal-")).collect()
 }
 
-/// What opening this disk gives: the contents, or `None` when it is refused as damaged.
+/// What opening this disk gives: the contents, or `None` when something is missing.
 fn outcome(disk: &MemoryDisk) -> Option<(Vec<Record>, Option<Bytes>)> {
     match open_wal(disk) {
+        Ok((_, recovered)) if recovered.loss.is_some() => None,
         Ok((wal, recovered)) => Some((contents(&wal), recovered.meta)),
         Err(OpenError::Damaged(_) | OpenError::Identity(_)) => None,
         Err(other) => panic!("{other}"),
@@ -123,6 +124,7 @@ fn check_every_flip(disk: &MemoryDisk, may_lose_last: bool) -> [u32; 3] {
             let damaged = disk.fork();
             damaged.flip(&file, offset, [1, 0x80, 0xff][offset as usize % 3]);
             match open_wal(&damaged) {
+                Ok((_, recovered)) if recovered.loss.is_some() => refused += 1,
                 Ok((wal, recovered)) => {
                     let found = (contents(&wal), recovered.meta);
                     if found == whole {
@@ -188,12 +190,15 @@ fn damage_is_named_by_segment_offset_and_index() {
     // The payload of record 4.
     let place = disk.bytes(SEGMENT_1).windows(4).position(|window| window == b"four").unwrap();
     disk.flip(SEGMENT_1, place as u64, 1);
+    let loss = open_wal(&disk.fork()).unwrap().1.loss.unwrap();
     assert_eq!(
-        open_wal(&disk).unwrap_err().to_string(),
+        loss.damage.to_string(),
         "wal-0000000000000001 is damaged at byte 512 of segment 1 (record 4): a batch is not \
-         intact, but one written after it is; this was acknowledged once, so the member must not \
-         go on from here: keep a copy of the folder, check the disk, and replace this member"
+         intact, but one written after it is"
     );
+    assert_eq!((loss.first_missing, loss.owed), (3, Some((5, 1))));
+    assert_eq!((loss.end_is_exact, loss.prefix_is_certain), (true, true));
+    assert_eq!(loss.salvaged, [record(5, 1, "five")]);
     // A running log notices when it reads.
     let damage = wal.read(4, 100).unwrap_err();
     assert_eq!(
@@ -245,15 +250,28 @@ fn every_zeroed_sector_of_a_sealed_log_is_refused_or_harmless() {
 }
 
 #[test]
-fn a_segment_of_another_length_or_none_is_refused() {
-    let (disk, ..) = sample();
+fn a_segment_of_another_length_or_none_is_a_loss() {
+    let (disk, expected, meta) = sample();
     for file in segments(&disk) {
-        for len in [0, 512, 4095, 4097, 8192] {
+        for len in [0, 512, 4095] {
             let mut damaged = disk.fork();
             damaged.set_len(&file, len).unwrap();
-            let error = open_wal(&damaged).unwrap_err().to_string();
-            assert!(error.contains("does not have the length of a segment"), "{error}");
+            let (wal, recovered) = open_wal(&damaged).unwrap();
+            let Some(loss) = recovered.loss else {
+                // Nothing but padding was cut off, since the next segment goes on from it.
+                assert_eq!((contents(&wal), &recovered.meta), (expected.clone(), &meta));
+                assert!(len == 4095 && damaged.bytes(&file).len() == 4096, "{file} {len}");
+                continue;
+            };
+            let reason = loss.damage.to_string();
+            assert!(reason.contains("does not have the length of a segment"), "{reason}");
+            assert_eq!(damaged.bytes(&segments(&damaged).pop().unwrap()).len(), 4096);
         }
+        // Too long: nothing is missing, and it is put right.
+        let mut damaged = disk.fork();
+        damaged.set_len(&file, 8192).unwrap();
+        assert_eq!(outcome(&damaged), Some((expected.clone(), meta.clone())));
+        assert_eq!(damaged.bytes(&file).len(), 4096);
         let mut damaged = disk.fork();
         damaged.remove(&file).unwrap();
         assert_eq!(outcome(&damaged), None, "{file}");
@@ -313,12 +331,13 @@ fn batches_of_two_histories_do_not_follow_each_other() {
     }
     let mut mixed = disk.fork();
     mixed.write_at(SEGMENT_1, 1024, &other.bytes(SEGMENT_1)[1024..]).unwrap();
-    let Err(OpenError::Damaged(damage)) = open_wal(&mixed) else { panic!("not refused") };
-    assert_eq!((damage.offset, damage.index), (1024, Some(3)));
+    let (_, recovered) = open_wal(&mixed).unwrap();
+    let loss = recovered.loss.unwrap();
+    assert_eq!((loss.damage.offset, loss.first_missing), (1024, 3));
 }
 
 #[test]
-fn one_damaged_manifest_slot_is_replaced_and_two_are_refused() {
+fn one_damaged_manifest_slot_is_replaced_and_two_are_a_loss() {
     let (disk, expected, meta) = sample();
     for slot in ["manifest-0", "manifest-1"] {
         let damaged = disk.fork();
@@ -327,8 +346,31 @@ fn one_damaged_manifest_slot_is_replaced_and_two_are_refused() {
     }
     disk.flip("manifest-0", 9, 1);
     disk.flip("manifest-1", 9, 1);
+    let (mut wal, recovered) = open_wal(&disk).unwrap();
+    assert_eq!((contents(&wal), &recovered.meta), (expected, &meta));
+    assert!(!recovered.meta_is_certain, "a newer vote may have been in a batch that is gone too");
+    let loss = recovered.loss.unwrap();
+    assert_eq!(loss.damage.reason, "neither slot of the manifest is intact");
+    assert!(!loss.end_is_exact && loss.owed.is_some());
+    wal.settle_loss().unwrap();
+    assert!(!open_wal(&disk).unwrap().1.meta_is_certain, "the one does not settle the other");
+    let (mut wal, recovered) = open_wal(&disk).unwrap();
+    assert_eq!(recovered.loss, None);
+    wal.settle_meta().unwrap();
+    assert!(open_wal(&disk).unwrap().1.meta_is_certain);
+}
+
+#[test]
+fn without_a_slot_and_without_a_meta_the_folder_is_refused() {
+    let disk = MemoryDisk::new();
+    let (mut wal, _) = open_wal(&disk).unwrap();
+    commit(&mut wal, &records(&[record(1, 1, "one")]));
+    disk.flip("manifest-0", 9, 1);
+    disk.flip("manifest-1", 9, 1);
+    let before = disk.operations();
     let error = open_wal(&disk).unwrap_err().to_string();
     assert!(error.contains("neither slot of the manifest is intact"), "{error}");
+    assert!(disk.operations() > before && open_wal(&disk).is_err(), "nothing was changed");
 }
 
 /// A client stores bytes that are a later batch, sector by sector; then the write is torn. The

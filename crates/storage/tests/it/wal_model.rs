@@ -74,6 +74,8 @@ impl World {
             }
             match open_wal(&self.disk) {
                 Ok((wal, recovered)) => {
+                    assert_eq!(recovered.loss, None);
+                    assert!(recovered.meta_is_certain);
                     let found = Model { records: contents(&wal), meta: recovered.meta };
                     self.check(found);
                     self.wal = Some(wal);

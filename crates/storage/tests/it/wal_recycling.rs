@@ -3,7 +3,7 @@
 use crate::support::*;
 use base::Prng;
 use storage::memory::MemoryDisk;
-use storage::{Batch, Disk, DiskOperation, OpenError};
+use storage::{Batch, Disk, DiskOperation};
 
 /// One batch a sector, eight a segment.
 fn filled(disk: &MemoryDisk, records_count: u64) {
@@ -89,12 +89,16 @@ fn the_start_of_a_cut_log_is_known_and_its_loss_is_noticed() {
     wal.cut_before(20).unwrap();
     let mut gone = disk.fork();
     gone.remove("wal-0000000000000003").unwrap();
-    let Err(OpenError::Damaged(damage)) = open_wal(&gone) else { panic!("not refused") };
-    assert_eq!((damage.segment, damage.reason), (Some(3), "the file is missing"));
+    let loss = open_wal(&gone).unwrap().1.loss.unwrap();
+    assert_eq!((loss.damage.segment, loss.damage.reason), (Some(3), "the file is missing"));
+    assert_eq!((loss.first_missing, loss.owed), (16, Some((30, 7))));
+    assert_eq!(loss.salvaged.len(), 7, "what is in the last segment");
     for offset in 0..64 {
         let damaged = disk.fork();
         damaged.flip("wal-0000000000000003", offset, 2);
-        assert!(matches!(open_wal(&damaged), Err(OpenError::Damaged(_))), "{offset}");
+        let loss = open_wal(&damaged).unwrap().1.loss.unwrap();
+        assert_eq!((loss.first_missing, loss.owed), (16, Some((30, 7))), "{offset}");
+        assert_eq!(loss.salvaged.len(), 14, "all but the first batch");
     }
 }
 
