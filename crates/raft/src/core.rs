@@ -138,7 +138,10 @@ impl Core {
     /// that entry (thesis 4.2.2).
     pub(crate) fn may_campaign(&self) -> bool {
         let is_needed = self.configurations.is_voter_since(self.commit, self.id());
+        // Without a state it could commit and never apply.
+        let has_state = self.handed >= self.log.base().index;
         (self.quorum.contains(self.id()) || is_needed)
+            && has_state
             && self.restriction.is_none()
             && self.durability.stalled_ticks(self.now) < self.config.disk_patience_ticks
     }

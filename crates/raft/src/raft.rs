@@ -11,7 +11,7 @@ use crate::mutant::Mutant;
 use crate::read::Reader;
 use crate::role::{Candidate, Follower, Leader, Next, PreCandidate, Role};
 use crate::{
-    Aborted, ChangeRefused, ChangeStep, Effect, Entry, Input, LogId, LogIndex, MemberId, ReadId,
+    Aborted, ChangeRefused, ChangeStep, Effect, Entry, Input, LogId, LogIndex, MemberId, Membership, ReadId,
     Refused, Restriction, RoleName, Snapshot, Status, Term, TransferFailed,
 };
 use alloc::collections::BTreeMap;
@@ -90,6 +90,41 @@ impl Raft {
             transfer_to,
             peers,
         }
+    }
+
+    /// Why it does not vote, although it may have a vote.
+    pub fn restriction(&self) -> Option<Restriction> {
+        self.core.restriction
+    }
+
+    /// The membership in force.
+    pub fn membership(&self) -> &Membership {
+        self.core.membership()
+    }
+
+    /// Index of the entry that brought the membership in force.
+    pub fn membership_index(&self) -> LogIndex {
+        self.core.membership_index()
+    }
+
+    /// Everything up to here is committed.
+    pub fn commit(&self) -> LogIndex {
+        self.core.commit
+    }
+
+    /// The last entry before the log begins.
+    pub fn base(&self) -> LogId {
+        self.core.log.base()
+    }
+
+    /// The last entry.
+    pub fn last(&self) -> LogId {
+        self.core.log.last()
+    }
+
+    /// Whether the log holds that entry, as far as it is known without reading the disk.
+    pub fn holds(&self, id: LogId) -> bool {
+        self.core.log.id_at(id.index) == Some(id)
     }
 
     /// What a snapshot of the state at `index` is of; `None` if that is not applied yet, or the log

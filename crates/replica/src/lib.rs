@@ -27,20 +27,30 @@
 //! * a refusal whose outcome is "not applied" is given only before the write left the replica;
 //! * what is applied is durable in this member's own log, so the state never runs ahead of it.
 //!
-//! Left out for now: snapshots, membership change, repair from peers. Their inputs will be
-//! further events; the three parts stay.
+//! # Beside it
+//! [`Wish`]es change members and leaders. Who lacks what was cut from the log gets a snapshot of
+//! the state, in parts that it asks for. A log that lost something asks the others for it.
 #![forbid(unsafe_code)]
 
+mod cutting;
 mod log_store;
+mod mending;
 mod peer;
 mod pending;
 mod replica;
+mod snapshots;
 mod state_store;
+mod state_thread;
+mod wish;
+mod wishes;
 
+pub use cutting::LogKeeping;
 pub use log_store::{LogStore, LogStoreError};
-pub use peer::{PeerMessage, WireError};
+pub use peer::{Offer, PeerMessage, SnapshotId, WireError};
 pub use replica::{
-    AppliedReport, Config, ConfigError, Effect, Event, READS_PENDING_MAX, Replica, StateSummary,
-    Timing, WRITE_BYTES_PENDING_MAX, WRITES_PENDING_MAX,
+    AppliedReport, Config, ConfigError, Effect, Event, LoadPurpose, READS_PENDING_MAX, Replica,
+    StateSummary, Timing, WRITE_BYTES_PENDING_MAX, WRITES_PENDING_MAX,
 };
-pub use state_store::{Applied, Halt, StateOpenError, StateStore};
+pub use state_store::{Applied, Export, Halt, StageError, StateOpenError, StateStore};
+pub use state_thread::{StateOrder, StateOutcome};
+pub use wish::{Wish, WishError, WishResult};

@@ -1,15 +1,22 @@
 //! The log part of a member: what consensus orders to persist, on a [`storage::Wal`].
 //!
-//! A record of the write-ahead log is one entry; its tag is the entry's term. The meta bytes
-//! carry term, vote and the number of starts. Several orders that wait are written as one batch
-//! and made durable by one sync.
+//! A record of the write-ahead log is one entry; its tag is the entry's term. The [`meta`] carries
+//! term, vote, memberships, where the log begins and which folder holds the state, so that all of
+//! that changes together with the log. Several orders that wait are written as one batch and made
+//! durable by one sync.
+//!
+//! A damaged log opens with what is intact before the damage, and the member may not vote until
+//! its log is whole again ([`raft::Restriction`]). What is intact behind the damage is kept
+//! ([`LogStore::salvaged`]) and needs not be asked of others.
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
-use raft::{Entry, HardState, LogId, LogIndex, MemberId, Persist, Recovered, Term, Ticket};
-use storage::{Batch, Disk, Wal, WalOptions};
+pub(crate) mod meta;
 
-/// Version of the meta bytes.
-const META_VERSION: u8 = 1;
+use bytes::Bytes;
+use meta::Meta;
+use raft::{
+    Entry, LogId, LogIndex, Membership, Persist, Rebase, Recovered, Restriction, Term, Ticket,
+};
+use storage::{Batch, Disk, Loss, Wal, WalOptions};
 
 /// Most bytes read back at once at start.
 const TAIL_STEP_BYTES: u64 = 8 << 20;
@@ -62,35 +69,79 @@ impl From<storage::ReadError> for LogStoreError {
 #[derive(Debug)]
 pub struct LogStore<D: Disk> {
     wal: Wal<D>,
-    hard_state: HardState,
-    starts: u64,
+    meta: Meta,
+    loss: Option<Loss>,
+    /// Records below this may go once the meta that says so is durable.
+    cut_before: Option<u64>,
 }
 
 impl<D: Disk> LogStore<D> {
-    /// Opens the log in `disk`'s folder and counts this start, durably.
+    /// Opens the log in `disk`'s folder and counts this start, durably. A new log belongs to a
+    /// group that begins with `founding`.
     ///
     /// # Errors
     /// [`LogStoreError`]; nothing may be acknowledged by this member then.
-    pub fn open(disk: D, options: WalOptions) -> Result<Self, LogStoreError> {
-        let (wal, recovered) = Wal::open(disk, options)?;
-        if let Some(loss) = recovered.loss {
-            // Until a member can be brought back from its peers, it must not go on from here.
-            return Err(storage::OpenError::Damaged(loss.damage).into());
+    pub fn open(
+        disk: D,
+        options: WalOptions,
+        founding: Membership,
+    ) -> Result<Self, LogStoreError> {
+        let (mut wal, found) = Wal::open(disk, options)?;
+        if !found.meta_is_certain {
+            return Err(LogStoreError::Content(
+                "both slots of its manifest are damaged, so nobody knows what this member has \
+                 promised: keep a copy of the folder, and replace the member by one with a new id"
+                    .to_owned(),
+            ));
         }
-        let (hard_state, starts) = match recovered.meta {
-            Some(meta) => decode_meta(meta)?,
-            None => (HardState::default(), 0),
+        let mut meta = match found.meta {
+            Some(bytes) => Meta::decode(bytes, founding).map_err(LogStoreError::Content)?,
+            None => Meta::new(founding),
         };
-        let mut store = Self { wal, hard_state, starts: starts + 1 };
-        let meta = Some(encode_meta(store.hard_state, store.starts));
-        store.wal.write(&Batch { meta, truncate_from: None, records: Vec::new() })?;
-        store.wal.sync()?;
-        Ok(store)
+        meta.starts += 1;
+        let base = meta.base.index.get();
+        if base > 0 && wal.last_index().unwrap_or(0) < base {
+            // Damage took everything behind the base, and some of what lies below it.
+            wal.reset(meta.encode(), base + 1)?;
+        } else {
+            let batch = Batch { meta: Some(meta.encode()), ..Batch::default() };
+            wal.write(&batch)?;
+            wal.sync()?;
+        }
+        Ok(Self { wal, meta, loss: found.loss, cut_before: None })
     }
 
     /// How often this log was opened, this time included: the member's incarnation.
     pub fn starts(&self) -> u64 {
-        self.starts
+        self.meta.starts
+    }
+
+    /// Number of the folder that holds the state; each installed snapshot counts it on.
+    pub fn generation(&self) -> u64 {
+        self.meta.generation
+    }
+
+    /// What damage took, until it is settled.
+    pub fn loss(&self) -> Option<&Loss> {
+        self.loss.as_ref()
+    }
+
+    /// Entries from behind the damage that are intact.
+    ///
+    /// # Errors
+    /// [`LogStoreError::Content`] when one of them is no entry.
+    pub fn salvaged(&self) -> Result<Vec<Entry>, LogStoreError> {
+        let records = self.loss.iter().flat_map(|loss| loss.salvaged.iter().cloned());
+        records.map(|(index, term, bytes)| entry(index, term, bytes)).collect()
+    }
+
+    /// The loss is made good: this member may vote again, also after its next start.
+    ///
+    /// # Errors
+    /// [`LogStoreError::Write`]; the member stops.
+    pub fn settle_loss(&mut self) -> Result<(), LogStoreError> {
+        self.loss = None;
+        Ok(self.wal.settle_loss()?)
     }
 
     /// What consensus needs to go on, when the state store has applied everything up to
@@ -99,63 +150,80 @@ impl<D: Disk> LogStore<D> {
     /// # Errors
     /// [`LogStoreError`] when entries cannot be read back or the state is ahead of the log.
     pub fn recovered(&self, applied: LogIndex) -> Result<Recovered, LogStoreError> {
-        let last_index = self.wal.last_index().unwrap_or(0);
-        let term_starts: Vec<LogId> = self
-            .wal
-            .tag_starts()
-            .into_iter()
-            .map(|(term, index)| LogId::new(Term::new(term), LogIndex::new(index)))
-            .collect();
-        let last = match term_starts.last() {
-            Some(start) if last_index > 0 => LogId::new(start.term, LogIndex::new(last_index)),
-            _ => LogId::ZERO,
+        let base = self.meta.base;
+        let term_starts = self.term_starts();
+        let last = match (term_starts.last(), self.wal.last_index()) {
+            (Some(start), Some(last)) => LogId::new(start.term, LogIndex::new(last)),
+            _ => base,
         };
-        if applied > last.index {
+        if applied > last.index && self.loss.is_none() {
             return Err(LogStoreError::Content(format!(
                 "the state holds entries up to {applied}, the log only up to {}: the folders \
                  `log` and `state` do not belong together, or the log lost acknowledged entries",
                 last.index
             )));
         }
+        // Entries that the state holds and the damaged log does not come again from others; the
+        // state passes over what it has.
+        let applied = applied.min(last.index);
         let mut tail: Vec<Entry> = Vec::new();
-        while applied.plus(tail.len() as u64) < last.index {
-            let from = applied.plus(tail.len() as u64 + 1);
-            tail.extend(self.load(from, TAIL_STEP_BYTES)?);
+        let mut held = applied.max(base.index);
+        while held < last.index {
+            tail.extend(self.load(held.next(), TAIL_STEP_BYTES)?);
+            held = tail.last().map_or(last.index, |entry| entry.id.index);
         }
-        Ok(Recovered { hard_state: self.hard_state, applied, term_starts, last, tail })
+        let mut memberships = self.meta.memberships.clone();
+        // One whose entry was in the part of a batch that did not become durable.
+        memberships.retain(|(index, _)| *index <= last.index);
+        let restriction = self.loss.as_ref().map(restriction);
+        let hard_state = self.meta.hard_state;
+        Ok(Recovered { hard_state, base, memberships, applied, term_starts, last, tail, restriction })
     }
 
-    /// Writes `orders`, in their sequence, as one batch. Not durable before [`Self::sync`].
-    /// Answers the last ticket.
+    /// The first id of each term behind the base.
+    fn term_starts(&self) -> Vec<LogId> {
+        let base = self.meta.base.index;
+        let last = LogIndex::new(self.wal.last_index().unwrap_or(0));
+        let id = |(term, index): (u64, u64)| LogId::new(Term::new(term), LogIndex::new(index));
+        let runs: Vec<LogId> = self.wal.tag_starts().into_iter().map(id).collect();
+        let ends = runs.iter().skip(1).map(|next| next.index.before()).chain([last]);
+        let behind = runs.iter().zip(ends).filter(|(_, end)| *end > base);
+        behind.map(|(run, _)| LogId::new(run.term, run.index.max(base.next()))).collect()
+    }
+
+    /// Writes `orders`, in their sequence, as few batches as possible. Not durable before
+    /// [`Self::sync`]. Answers the last ticket.
     ///
     /// # Errors
-    /// [`LogStoreError::Write`]; the member stops.
+    /// [`LogStoreError::Write`]. Without space ([`storage::WriteError::Full`]) nothing of the last
+    /// batch happened, and the same orders can be given again; otherwise the member stops.
     pub fn write(&mut self, orders: &[Persist]) -> Result<Option<Ticket>, LogStoreError> {
         let Some(ticket) = orders.last().map(|order| order.ticket) else { return Ok(None) };
-        let mut truncate_from: Option<u64> = None;
-        let mut records: Vec<(u64, u64, Bytes)> = Vec::new();
-        let mut meta = None;
+        let mut group = Group::default();
         for order in orders {
-            if let Some(hard_state) = order.hard_state {
-                self.hard_state = hard_state;
-                meta = Some(encode_meta(hard_state, self.starts));
-            }
-            if let Some(from) = order.truncate_from.map(LogIndex::get) {
-                records.retain(|(index, ..)| *index < from);
-                if records.is_empty() {
-                    truncate_from = Some(truncate_from.map_or(from, |earlier| earlier.min(from)));
+            self.meta.take(order);
+            group.has_meta |= Meta::is_changed_by(order);
+            match order.rebase {
+                Some(Rebase::Snapshot { base, keeps_log: false }) => {
+                    self.reset(base)?;
+                    group = Group::default();
                 }
+                Some(Rebase::Snapshot { base, .. } | Rebase::Cut { base }) => {
+                    self.cut_before = Some(base.index.get() + 1);
+                }
+                None => {}
             }
-            records.extend(order.entries.iter().map(|entry| {
-                let payload = raft::wire::encode_payload(&entry.payload);
-                (entry.id.index.get(), entry.id.term.get(), payload)
-            }));
+            group.add(order);
         }
-        // A truncation beyond the durable log concerned only entries of this very batch.
-        let truncate_from =
-            truncate_from.filter(|from| self.wal.last_index().is_some_and(|last| *from <= last));
-        self.wal.write(&Batch { meta, truncate_from, records })?;
+        self.wal.write(&group.into_batch(&self.meta, self.wal.last_index()))?;
         Ok(Some(ticket))
+    }
+
+    /// Everything before a snapshot that replaces the log is of no account; what was gathered for
+    /// the same batch is in the meta, or gone with the log.
+    fn reset(&mut self, base: LogId) -> Result<(), LogStoreError> {
+        self.cut_before = None;
+        Ok(self.wal.reset(self.meta.encode(), base.index.get() + 1)?)
     }
 
     /// Makes everything written durable.
@@ -163,7 +231,11 @@ impl<D: Disk> LogStore<D> {
     /// # Errors
     /// [`LogStoreError::Write`]; the member stops, since nothing is known about the file.
     pub fn sync(&mut self) -> Result<(), LogStoreError> {
-        Ok(self.wal.sync()?)
+        self.wal.sync()?;
+        if let Some(index) = self.cut_before.take() {
+            tolerate_full(self.wal.cut_before(index))?;
+        }
+        Ok(())
     }
 
     /// Reads entries from `from` on: at least one, further ones up to `max_bytes`.
@@ -210,26 +282,44 @@ fn entry(index: u64, term: u64, bytes: Bytes) -> Result<Entry, LogStoreError> {
     }
 }
 
-/// `version u8 | starts u64 | term u64 | has_vote u8 | vote u64`, big-endian.
-fn encode_meta(hard_state: HardState, starts: u64) -> Bytes {
-    let mut out = BytesMut::with_capacity(26);
-    out.put_u8(META_VERSION);
-    out.put_u64(starts);
-    out.put_u64(hard_state.term.get());
-    out.put_u8(u8::from(hard_state.vote.is_some()));
-    out.put_u64(hard_state.vote.map_or(0, MemberId::get));
-    out.freeze()
+/// What keeps the member from voting after this loss.
+fn restriction(loss: &Loss) -> Restriction {
+    match loss.owed.filter(|_| loss.end_is_exact) {
+        Some((index, term)) => {
+            Restriction::Owes(LogId::new(Term::new(term), LogIndex::new(index)))
+        }
+        None => Restriction::OwesUnknown,
+    }
 }
 
-fn decode_meta(mut bytes: Bytes) -> Result<(HardState, u64), LogStoreError> {
-    if bytes.len() != 26 || bytes[0] != META_VERSION || bytes[17] > 1 {
-        let reason = "its term and vote are in a form that this program does not know";
-        return Err(LogStoreError::Content(reason.to_owned()));
+/// Orders that become one batch.
+#[derive(Default)]
+struct Group {
+    has_meta: bool,
+    truncate_from: Option<u64>,
+    records: Vec<(u64, u64, Bytes)>,
+}
+
+impl Group {
+    fn add(&mut self, order: &Persist) {
+        if let Some(from) = order.truncate_from.map(LogIndex::get) {
+            self.records.retain(|(index, ..)| *index < from);
+            if self.records.is_empty() {
+                let earlier = self.truncate_from.unwrap_or(from);
+                self.truncate_from = Some(earlier.min(from));
+            }
+        }
+        self.records.extend(order.entries.iter().map(|entry| {
+            let payload = raft::wire::encode_payload(&entry.payload);
+            (entry.id.index.get(), entry.id.term.get(), payload)
+        }));
     }
-    bytes.advance(1);
-    let starts = bytes.get_u64();
-    let term = Term::new(bytes.get_u64());
-    let has_vote = bytes.get_u8() == 1;
-    let vote = MemberId::new(bytes.get_u64());
-    Ok((HardState { term, vote: has_vote.then_some(vote) }, starts))
+
+    /// A truncation beyond the durable log concerned only entries of this very batch.
+    fn into_batch(self, meta: &Meta, last_index: Option<u64>) -> Batch {
+        let is_real = |from: &u64| last_index.is_some_and(|last| *from <= last);
+        let truncate_from = self.truncate_from.filter(is_real);
+        let meta = self.has_meta.then(|| meta.encode());
+        Batch { meta, truncate_from, records: self.records }
+    }
 }

@@ -1,12 +1,22 @@
 //! The deciding part of a member: calls in, orders to log, state and peers out.
 
+use crate::cutting::{Kept, LogKeeping};
 use crate::peer::PeerMessage;
 use crate::pending::{PendingReads, PendingWrites, WaitingRead};
+use crate::snapshots::Snapshots;
+use crate::state_store::{Export, StageError};
+use crate::state_thread::StateOrder;
+use crate::wish::{Wish, WishResult};
+use crate::wishes::Wishes;
 use base::{Machine, Prng};
 use bytes::Bytes;
 use kv::api::{Error, Header, Request, Response, Status};
 use kv::command::{Body, CallOrigin, Envelope};
-use raft::{Entry, Input, LogIndex, MemberId, Raft, ReadId, Refused, RoleName, Term, Ticket};
+use raft::{
+    Entry, Input, LogId, LogIndex, MemberId, Membership, Raft, ReadId, Refused, RoleName, Term,
+    Ticket,
+};
+use storage::Chunk;
 
 /// Most writes one member has under way; a further call is refused as one too many. The state
 /// machine remembers more origins than this per member, so a repeated one is always recognised.
@@ -58,7 +68,7 @@ impl Default for Timing {
 }
 
 impl Timing {
-    fn ticks(&self, duration_ms: u64) -> u64 {
+    pub(crate) fn ticks(&self, duration_ms: u64) -> u64 {
         duration_ms.div_ceil(self.tick_ms).max(1)
     }
 }
@@ -70,8 +80,12 @@ pub struct Config {
     pub timing: Timing,
     /// Seed for lease ids.
     pub seed: u64,
-    /// Identity, voters and bounds of consensus. Its incarnation counts the starts of this
-    /// member ([`crate::LogStore::open`] counts them).
+    /// What of the log is kept.
+    pub log_keeping: LogKeeping,
+    /// Bytes of snapshots that this member sends in a second, at most.
+    pub snapshot_bytes_per_second: u64,
+    /// Identity and bounds of consensus. Its incarnation counts the starts of this member
+    /// ([`crate::LogStore::open`] counts them).
     pub raft: raft::Config,
 }
 
@@ -146,6 +160,63 @@ pub enum Event {
     Loaded {
         /// In order, without holes, perhaps fewer than asked.
         entries: Vec<Entry>,
+        /// What they were asked for.
+        purpose: LoadPurpose,
+    },
+    /// Somebody wishes for another membership or leader; answered by [`Effect::WishAnswered`].
+    Wished {
+        /// Token for the answer, chosen by the shell.
+        call: u64,
+        /// What.
+        wish: Wish,
+    },
+    /// The shell's monotonic clock, before a tick or a read; only lease reads need it.
+    ClockRead {
+        /// Nanoseconds.
+        at_ns: u64,
+    },
+    /// The state is durable up to here.
+    Synced {
+        /// The last entry.
+        through: LogIndex,
+    },
+    /// A snapshot was made.
+    ExportOpened {
+        /// For whom.
+        to: MemberId,
+        /// What it is.
+        export: Export,
+    },
+    /// A part of a snapshot was read.
+    Exported {
+        /// For whom.
+        to: MemberId,
+        /// The part, or why it cannot be read.
+        chunk: Result<Chunk, String>,
+    },
+    /// A part of a snapshot was taken in.
+    Staged {
+        /// The byte that is wanted next, or why no more can be taken.
+        next: Result<u64, StageError>,
+    },
+    /// A snapshot that came whole was made durable and compared.
+    StageFinished {
+        /// Whether it is what was announced.
+        outcome: Result<(), StageError>,
+    },
+}
+
+/// What entries are read back for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoadPurpose {
+    /// A follower that is behind.
+    Consensus,
+    /// A member whose log is damaged.
+    Mending {
+        /// Which.
+        to: MemberId,
+        /// The entry by which the logs are known to be equal.
+        anchor: LogId,
     },
 }
 
@@ -161,17 +232,30 @@ pub enum Effect {
     },
     /// To the log; answered by [`Event::Persisted`].
     Persist(raft::Persist),
-    /// To the state store; answered by [`Event::Applied`].
-    Apply {
-        /// In order, without holes.
-        entries: Vec<Entry>,
-    },
+    /// To the state store, in sequence.
+    State(StateOrder),
+    /// The log's loss is made good; it may forget it.
+    SettleLoss,
     /// From the log, for a peer that is far behind; answered by [`Event::Loaded`].
     Load {
         /// First index wanted.
         from: LogIndex,
         /// Most bytes of payload.
         max_bytes: u64,
+        /// Comes back with the entries.
+        purpose: LoadPurpose,
+    },
+    /// Answer a wish.
+    WishAnswered {
+        /// Its token.
+        call: u64,
+        /// The answer.
+        result: WishResult,
+    },
+    /// Another membership is in force: speak to these members.
+    MembershipChanged {
+        /// Who takes part.
+        membership: Membership,
     },
     /// Answer this read from the applied state as it is now or later.
     Read {
@@ -203,42 +287,56 @@ pub enum Effect {
 /// One member of the store.
 #[derive(Debug)]
 pub struct Replica {
-    raft: Raft,
-    member: MemberId,
-    voters: Vec<u64>,
-    incarnation: u64,
-    timing: Timing,
+    pub(crate) raft: Raft,
+    pub(crate) member: MemberId,
+    pub(crate) incarnation: u64,
+    pub(crate) timing: Timing,
+    pub(crate) log_keeping: LogKeeping,
+    pub(crate) snapshot_bytes_per_second: u64,
     random: Prng,
-    tick: u64,
+    pub(crate) tick: u64,
     next_write: u64,
     next_read: u64,
     writes: PendingWrites,
     reads: PendingReads,
     /// Reads that no quorum round was started for.
     fresh_reads: Vec<WaitingRead>,
+    pub(crate) wishes: Wishes,
+    /// The wish that consensus is just being asked about.
+    pub(crate) current_wish: Option<u64>,
+    pub(crate) snapshots: Snapshots,
+    /// Intact entries from behind the damage of the own log.
+    pub(crate) salvaged: Vec<Entry>,
+    /// The own log has lost something and does not know yet that it is whole again.
+    pub(crate) has_loss: bool,
+    pub(crate) kept: Kept,
+    /// The state is durable up to here.
+    pub(crate) synced: LogIndex,
     role: RoleName,
     term: Term,
-    leader: Option<MemberId>,
+    pub(crate) leader: Option<MemberId>,
     /// Tick at which the lease clock was last moved by this member as leader.
     advanced_at: u64,
-    applied: LogIndex,
+    pub(crate) applied: LogIndex,
     state: StateSummary,
 }
 
 impl Replica {
-    /// A member that has opened its log and its state.
+    /// A member that has opened its log and its state; `salvaged` is what the log could save from
+    /// behind damage ([`crate::LogStore::salvaged`]).
     ///
     /// # Errors
-    /// [`ConfigError`] when the voters, durations or what was recovered do not fit together.
+    /// [`ConfigError`] when the durations or what was recovered do not fit together.
     pub fn new(
         config: Config,
         recovered: raft::Recovered,
+        salvaged: Vec<Entry>,
         state: StateSummary,
     ) -> Result<Self, ConfigError> {
         let timing = config.timing;
         let applied = recovered.applied;
         let (member, incarnation) = (config.raft.id, config.raft.incarnation);
-        let voters = config.raft.voters.iter().map(|voter| voter.get()).collect();
+        let has_loss = recovered.restriction.is_some();
         let raft_config = raft::Config {
             election_ticks_min: timing.ticks(timing.election_min_ms),
             election_ticks_max: timing.ticks(timing.election_max_ms),
@@ -249,9 +347,17 @@ impl Replica {
         let status = raft.status();
         Ok(Self {
             member,
-            voters,
             incarnation,
             timing,
+            log_keeping: config.log_keeping,
+            snapshot_bytes_per_second: config.snapshot_bytes_per_second,
+            wishes: Wishes::default(),
+            current_wish: None,
+            snapshots: Snapshots::default(),
+            salvaged,
+            has_loss,
+            kept: Kept::default(),
+            synced: applied,
             random: Prng::named(config.seed, "replica/leases"),
             tick: 0,
             next_write: 0,
@@ -284,9 +390,23 @@ impl Replica {
         (self.writes.len(), self.reads.len() + self.fresh_reads.len())
     }
 
+    /// Snapshots on their way out, and whether one is coming in.
+    pub fn snapshots(&self) -> (usize, bool) {
+        (self.snapshots.sending(), self.snapshots.is_receiving())
+    }
+
+    /// Whether the state lacks what the log no longer holds.
+    pub(crate) fn needs_state(&self) -> bool {
+        self.applied < self.raft.base().index
+    }
+
     fn on_ticked(&mut self, jitter: u64, effects: &mut Vec<Effect>) {
         self.tick += 1;
         self.drive(Input::Ticked { jitter }, effects);
+        self.tick_outgoing(effects);
+        self.tick_incoming(effects);
+        self.tick_wishes(effects);
+        self.tick_mending(effects);
         if self.tick.is_multiple_of(DEADLINE_STEP_TICKS) {
             self.expire(effects);
             self.hand_over_stale(effects);
@@ -390,7 +510,7 @@ impl Replica {
             raft_commit_index: raft.commit.get(),
             db_size: i64::try_from(self.state.size_bytes).unwrap_or(i64::MAX),
             db_size_in_use: i64::try_from(self.state.live_bytes).unwrap_or(i64::MAX),
-            voters: self.voters.clone(),
+            voters: self.raft.membership().voters().iter().map(|voter| voter.get()).collect(),
         }
     }
 
@@ -449,6 +569,37 @@ impl Replica {
                     calls.into_iter().for_each(|number| self.writes.refused(number));
                 }
             }
+            PeerMessage::Wished { incarnation, number, wish } => {
+                self.on_peer_wished(from, (incarnation, number), wish, effects);
+            }
+            PeerMessage::WishAnswered { incarnation, number, result } => {
+                if incarnation == self.incarnation {
+                    self.on_wish_answered(number, result, effects);
+                }
+            }
+            other => self.on_bulk(from, other, effects),
+        }
+    }
+
+    /// What concerns snapshots and damaged logs.
+    fn on_bulk(&mut self, from: MemberId, message: PeerMessage, effects: &mut Vec<Effect>) {
+        match message {
+            PeerMessage::SnapshotWished => self.open_snapshot(from, effects),
+            PeerMessage::SnapshotOffered(offer) => self.on_snapshot_offered(from, offer, effects),
+            PeerMessage::ChunkWanted { id, from: at } => self.on_chunk_wanted(from, id, at),
+            PeerMessage::Chunk { id, chunk } => self.on_chunk(from, id, chunk, effects),
+            PeerMessage::SnapshotEnded { id, installed } => {
+                self.on_snapshot_ended(from, id, installed, effects);
+            }
+            PeerMessage::EntriesWanted { after, anchor } => {
+                self.on_entries_wanted(from, after, anchor, effects);
+            }
+            PeerMessage::Entries { anchor, entries } => self.on_entries(anchor, entries, effects),
+            PeerMessage::Raft(_)
+            | PeerMessage::Forward { .. }
+            | PeerMessage::Refused { .. }
+            | PeerMessage::Wished { .. }
+            | PeerMessage::WishAnswered { .. } => {}
         }
     }
 
@@ -465,7 +616,21 @@ impl Replica {
             }
         }
         self.drive(Input::Applied { through: report.through }, effects);
+        self.note_installed(report.through, effects);
         self.serve_ready_reads(effects);
+        self.sync_if_due(effects);
+    }
+
+    fn on_loaded(
+        &mut self,
+        entries: Vec<Entry>,
+        purpose: LoadPurpose,
+        effects: &mut Vec<Effect>,
+    ) {
+        match purpose {
+            LoadPurpose::Consensus => self.drive(Input::Loaded { entries }, effects),
+            LoadPurpose::Mending { to, anchor } => self.send_entries(to, anchor, entries, effects),
+        }
     }
 
     fn serve_ready_reads(&mut self, effects: &mut Vec<Effect>) {
@@ -476,7 +641,7 @@ impl Replica {
     }
 
     /// Gives consensus one input and turns its orders into this member's.
-    fn drive(&mut self, input: Input, effects: &mut Vec<Effect>) {
+    pub(crate) fn drive(&mut self, input: Input, effects: &mut Vec<Effect>) {
         let mut reads_moved = false;
         let mut leader_moved = false;
         for effect in self.raft.step(input) {
@@ -485,9 +650,13 @@ impl Replica {
                     effects.push(Effect::Send { to, message: PeerMessage::Raft(message) });
                 }
                 raft::Effect::Persist(persist) => effects.push(Effect::Persist(persist)),
-                raft::Effect::Apply { entries } => effects.push(Effect::Apply { entries }),
+                raft::Effect::Apply { entries } => {
+                    self.kept.add(&entries);
+                    effects.push(Effect::State(StateOrder::Apply { entries }));
+                }
                 raft::Effect::Load { from, max_bytes } => {
-                    effects.push(Effect::Load { from, max_bytes });
+                    let purpose = LoadPurpose::Consensus;
+                    effects.push(Effect::Load { from, max_bytes, purpose });
                 }
                 raft::Effect::ReadReady { read, index } => {
                     self.reads.confirmed(read, index);
@@ -505,13 +674,35 @@ impl Replica {
                     effects.push(Effect::RoleChanged { role, term, leader });
                     leader_moved = true;
                 }
+                raft::Effect::ChangeAppended { index } => self.on_change_appended(index),
+                other => self.on_group_effect(other, effects),
             }
         }
+        self.note_mended(effects);
+        self.wishes_after_commit(effects);
         if reads_moved {
             self.serve_ready_reads(effects);
         }
         if leader_moved {
+            self.wishes_after_role_change(effects);
             self.hand_over_stale(effects);
+        }
+    }
+
+    /// What consensus says about members, leaders and snapshots.
+    fn on_group_effect(&mut self, effect: raft::Effect, effects: &mut Vec<Effect>) {
+        match effect {
+            raft::Effect::ChangeRefused { reason } => self.on_change_refused(reason, effects),
+            raft::Effect::MembershipChanged { membership, .. } => {
+                effects.push(Effect::MembershipChanged { membership });
+            }
+            raft::Effect::TransferFailed { reason } => self.on_transfer_failed(reason, effects),
+            raft::Effect::SendSnapshot { to } => self.open_snapshot(to, effects),
+            raft::Effect::SnapshotRefused { snapshot } => {
+                self.on_snapshot_refused(&snapshot, effects);
+            }
+            raft::Effect::InstallSnapshot { snapshot } => self.on_install(&snapshot, effects),
+            _ => unreachable!("the other orders of consensus are carried out before"),
         }
     }
 
@@ -524,7 +715,7 @@ impl Replica {
         self.leader = leader;
     }
 
-    fn is_leader(&self) -> bool {
+    pub(crate) fn is_leader(&self) -> bool {
         self.role == RoleName::Leader
     }
 
@@ -570,7 +761,14 @@ impl Machine for Replica {
             Event::Drained => self.on_drained(&mut effects),
             Event::Persisted { ticket } => self.drive(Input::Persisted { ticket }, &mut effects),
             Event::Applied(report) => self.on_applied(report, &mut effects),
-            Event::Loaded { entries } => self.drive(Input::Loaded { entries }, &mut effects),
+            Event::Loaded { entries, purpose } => self.on_loaded(entries, purpose, &mut effects),
+            Event::Wished { call, wish } => self.on_wished(call, wish, &mut effects),
+            Event::ClockRead { at_ns } => self.drive(Input::ClockRead { at_ns }, &mut effects),
+            Event::Synced { through } => self.on_synced(through, &mut effects),
+            Event::ExportOpened { to, export } => self.on_export_opened(to, export, &mut effects),
+            Event::Exported { to, chunk } => self.on_exported(to, chunk, &mut effects),
+            Event::Staged { next } => self.on_staged(next, &mut effects),
+            Event::StageFinished { outcome } => self.on_stage_finished(outcome, &mut effects),
         }
         effects
     }

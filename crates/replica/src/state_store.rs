@@ -2,6 +2,14 @@
 //!
 //! The state machine is [`kv::Kv`] over a [`storage::ValueLog`]. Nothing here is synced per
 //! entry: what is applied is durable in the log before, and is applied again after a crash.
+//!
+//! # Snapshots
+//! Since the value log only grows, a snapshot is its beginning up to a synced place: making one
+//! is a sync, sending one is reading records in order. A member that receives one fills a value
+//! log in its *other* folder ([`Staged`]); when that is whole and synced, consensus rebases the
+//! log, and the batch that does so also counts the generation on, which is what says which of the
+//! two folders holds the state. So a crash leaves either the old state with the old log or the new
+//! one with the new.
 
 use crate::replica::{AppliedReport, StateSummary};
 use bytes::Bytes;
@@ -10,7 +18,10 @@ use kv::{Fault, Kv, RevisionEvents};
 use mvcc::{Backing, BackingError};
 use raft::{Entry, LogIndex, Payload};
 use std::ops::ControlFlow;
-use storage::{Cut, Disk, ReadError, Scanned, ValueLog, ValueLogOptions, WriteError};
+use storage::{
+    Chunk, Cut, Disk, DiskError, ImportError, ReadError, Scanned, ValueLog, ValueLogOptions,
+    WriteError,
+};
 
 /// Bytes of records shown in one step of a scan.
 const SCAN_BYTES: u64 = 4 << 20;
@@ -61,25 +72,85 @@ pub struct Applied {
     pub changes: Vec<RevisionEvents>,
 }
 
+/// A snapshot that can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Export {
+    /// Its state is that after this entry.
+    pub applied: LogIndex,
+    /// Length of the segments.
+    pub segment_bytes: u64,
+    /// It ends at this byte of the value log.
+    pub through: u64,
+    /// Digest of the state.
+    pub digest: u64,
+}
+
+/// A snapshot was not received.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StageError {
+    /// What came does not fit what was there; begin again.
+    Content(String),
+    /// No space is left for it; later perhaps.
+    Full,
+    /// The disk failed; the member stops.
+    Disk(String),
+}
+
+impl core::fmt::Display for StageError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Content(reason) => write!(f, "the snapshot cannot be used: {reason}"),
+            Self::Full => write!(f, "no space is left for the snapshot"),
+            Self::Disk(reason) => write!(f, "the disk failed under the snapshot: {reason}"),
+        }
+    }
+}
+
+impl core::error::Error for StageError {}
+
+/// The other folder.
+#[derive(Debug)]
+enum Staged<D: Disk> {
+    /// Nobody uses it; what is in it is of no account.
+    Spare(D),
+    /// Records are coming in.
+    Filling(ValueLog<D>),
+    /// Whole, synced, and compared.
+    Ready(Box<Kv<ValueBacking<D>>>),
+    /// A failed attempt to open it took the folder along.
+    Gone,
+}
+
 /// The state of one member.
 #[derive(Debug)]
 pub struct StateStore<D: Disk> {
     kv: Kv<ValueBacking<D>>,
     applied: u64,
+    /// Everything up to here is durable in this store too.
+    synced: u64,
     cut: Option<Cut>,
+    options: ValueLogOptions,
+    staged: Staged<D>,
 }
 
 impl<D: Disk> StateStore<D> {
-    /// Opens the state in `disk`'s folder.
+    /// Opens the state in the folder of this `generation` ([`crate::LogStore::generation`]): even
+    /// ones are in the first folder, odd ones in the second.
     ///
     /// # Errors
     /// [`StateOpenError`] when the folder is another's or its records do not fit together.
-    pub fn open(disk: D, options: ValueLogOptions) -> Result<Self, StateOpenError> {
+    pub fn open(
+        folders: [D; 2],
+        options: ValueLogOptions,
+        generation: u64,
+    ) -> Result<Self, StateOpenError> {
+        let [even, odd] = folders;
+        let (disk, spare) = if generation.is_multiple_of(2) { (even, odd) } else { (odd, even) };
         let log = ValueLog::open(disk, options, &mut |_, _| Ok(())).map_err(StateOpenError::Log)?;
         let cut = log.cut();
         let kv = Kv::open(ValueBacking(log)).map_err(|e| StateOpenError::Content(e.to_string()))?;
         let applied = kv.applied_index();
-        Ok(Self { kv, applied, cut })
+        Ok(Self { kv, applied, synced: applied, cut, options, staged: Staged::Spare(spare) })
     }
 
     /// What opening cut off the end of the value log, if anything; the log of consensus brings
@@ -93,9 +164,19 @@ impl<D: Disk> StateStore<D> {
         self.applied
     }
 
+    /// Everything up to here is durable in the state itself; the log may be cut there.
+    pub fn synced(&self) -> u64 {
+        self.synced
+    }
+
     /// The state machine, for watches and digests.
     pub fn kv(&self) -> &Kv<ValueBacking<D>> {
         &self.kv
+    }
+
+    /// Digest of everything that members must agree on after the same entries.
+    pub fn digest(&self) -> u64 {
+        digest_of(&self.kv)
     }
 
     /// Figures for status and readiness.
@@ -108,7 +189,8 @@ impl<D: Disk> StateStore<D> {
         }
     }
 
-    /// Applies `entries`, which follow what was applied before.
+    /// Applies `entries`, which follow what was applied before; those that the state holds already
+    /// (its log was damaged and is coming back) are passed over.
     ///
     /// # Errors
     /// [`Halt`] when an entry cannot be read or the medium fails; the entries before it are
@@ -120,15 +202,20 @@ impl<D: Disk> StateStore<D> {
         let mut applied = Applied::default();
         for entry in entries {
             let index = entry.id.index.get();
+            if index <= self.applied {
+                continue;
+            }
             assert_eq!(index, self.applied + 1, "entries are applied without holes");
             match &entry.payload {
-                Payload::Empty => self.kv.apply_empty(index).map_err(|e| e.to_string()),
+                Payload::Empty | Payload::Membership(_) => {
+                    self.kv.apply_empty(index).map_err(|e| e.to_string())
+                }
                 Payload::Data(command) => self.apply_command(entry, command, &mut applied),
             }
             .map_err(|reason| Halt { index, reason })?;
             self.applied = index;
         }
-        applied.report.through = LogIndex::new(self.applied);
+        applied.report.through = entries.last().map_or(LogIndex::ZERO, |entry| entry.id.index);
         applied.report.state = self.summary();
         Ok(applied)
     }
@@ -163,8 +250,150 @@ impl<D: Disk> StateStore<D> {
     /// # Errors
     /// [`Halt`] when the medium fails.
     pub fn sync(&mut self) -> Result<(), Halt> {
-        self.kv.sync().map_err(|error| Halt { index: self.applied, reason: error.to_string() })
+        let halt = |error: Fault| Halt { index: self.applied, reason: error.to_string() };
+        self.kv.sync().map_err(halt)?;
+        self.synced = self.applied;
+        Ok(())
     }
+
+    /// Makes a snapshot: syncs the state and says where it ends. Later entries do not change it.
+    ///
+    /// # Errors
+    /// As [`Self::sync`].
+    pub fn export(&mut self) -> Result<Export, Halt> {
+        self.sync()?;
+        let log = &self.kv.store().backing().0;
+        Ok(Export {
+            applied: LogIndex::new(self.applied),
+            segment_bytes: log.segment_bytes(),
+            through: log.end(),
+            digest: self.digest(),
+        })
+    }
+
+    /// The records of a snapshot from byte `from` on, about `max_bytes` of them.
+    ///
+    /// # Errors
+    /// [`ReadError`] when a record is damaged, or the receiver asks for what is not there.
+    pub fn export_chunk(
+        &self,
+        from: u64,
+        max_bytes: u64,
+        through: u64,
+    ) -> Result<Chunk, ReadError> {
+        self.kv.store().backing().0.export(from, max_bytes, through)
+    }
+
+    /// Begins to receive a snapshot whose sender has segments of `segment_bytes`.
+    ///
+    /// # Errors
+    /// [`StageError`]; after [`StageError::Disk`] the member stops.
+    pub fn stage(&mut self, segment_bytes: u64) -> Result<(), StageError> {
+        let mut disk = self.take_spare()?;
+        if let Err(error) = wipe(&mut disk) {
+            self.staged = Staged::Spare(disk);
+            return Err(StageError::Disk(error.to_string()));
+        }
+        let options = ValueLogOptions { segment_bytes, ..self.options };
+        match ValueLog::open(disk, options, &mut |_, _| Ok(())) {
+            Ok(log) => {
+                self.staged = Staged::Filling(log);
+                Ok(())
+            }
+            Err(error) => Err(StageError::Disk(error.to_string())),
+        }
+    }
+
+    /// Takes in a part of the snapshot; answers the byte that is wanted next.
+    ///
+    /// # Errors
+    /// [`StageError`].
+    pub fn stage_chunk(&mut self, chunk: &Chunk) -> Result<u64, StageError> {
+        let Staged::Filling(log) = &mut self.staged else {
+            return Err(StageError::Content("nothing is being received".to_owned()));
+        };
+        match log.import(chunk) {
+            Ok(()) => Ok(log.end()),
+            // Sent twice, or out of order: what is wanted is still the same.
+            Err(ImportError::Elsewhere { end, .. }) => Ok(end),
+            Err(ImportError::Write(WriteError::Full(_))) => Err(StageError::Full),
+            Err(ImportError::Write(error)) => Err(StageError::Disk(error.to_string())),
+            Err(error) => Err(StageError::Content(error.to_string())),
+        }
+    }
+
+    /// The whole snapshot has come: makes it durable and compares it with what its sender said.
+    ///
+    /// # Errors
+    /// [`StageError`].
+    pub fn finish_stage(&mut self, applied: LogIndex, digest: u64) -> Result<(), StageError> {
+        let mut log = match core::mem::replace(&mut self.staged, Staged::Gone) {
+            Staged::Filling(log) => log,
+            other => {
+                self.staged = other;
+                return Err(StageError::Content("nothing is being received".to_owned()));
+            }
+        };
+        if let Err(error) = log.sync() {
+            return Err(StageError::Disk(error.to_string()));
+        }
+        let kv = match Kv::open(ValueBacking(log)) {
+            Ok(kv) => kv,
+            Err(error) => return Err(StageError::Disk(error.to_string())),
+        };
+        let found = (kv.applied_index(), digest_of(&kv));
+        if found != (applied.get(), digest) {
+            self.staged = Staged::Spare(kv.into_backing().0.into_disk());
+            let wanted = (applied.get(), digest);
+            let text = format!("its last entry and digest are {found:?}, not {wanted:?}");
+            return Err(StageError::Content(text));
+        }
+        self.staged = Staged::Ready(Box::new(kv));
+        Ok(())
+    }
+
+    /// Forgets what was received.
+    pub fn drop_stage(&mut self) {
+        if let Ok(disk) = self.take_spare() {
+            self.staged = Staged::Spare(disk);
+        }
+    }
+
+    /// The log has been rebased on the snapshot, durably: it is the state from now on.
+    ///
+    /// # Panics
+    /// When no snapshot through `last` was received whole: the log would be without a state.
+    pub fn install(&mut self, last: LogIndex) -> AppliedReport {
+        let staged = core::mem::replace(&mut self.staged, Staged::Gone);
+        let Staged::Ready(kv) = staged else { panic!("the snapshot through {last} is not there") };
+        assert_eq!(kv.applied_index(), last.get(), "another snapshot is there");
+        let old = core::mem::replace(&mut self.kv, *kv);
+        self.staged = Staged::Spare(old.into_backing().0.into_disk());
+        (self.applied, self.synced) = (last.get(), last.get());
+        AppliedReport { through: last, outcomes: Vec::new(), state: self.summary() }
+    }
+
+    fn take_spare(&mut self) -> Result<D, StageError> {
+        match core::mem::replace(&mut self.staged, Staged::Gone) {
+            Staged::Spare(disk) => Ok(disk),
+            Staged::Filling(log) => Ok(log.into_disk()),
+            Staged::Ready(kv) => Ok(kv.into_backing().0.into_disk()),
+            Staged::Gone => Err(StageError::Disk("an earlier attempt failed".to_owned())),
+        }
+    }
+}
+
+fn digest_of<B: Backing>(kv: &Kv<B>) -> u64 {
+    let keys = kv.store().digest(kv.revision()).unwrap_or_default();
+    keys ^ (u64::from(kv.side_digest()) << 16) ^ kv.revision().unsigned_abs().rotate_left(48)
+}
+
+/// Empties a folder.
+fn wipe<D: Disk>(disk: &mut D) -> Result<(), DiskError> {
+    for name in disk.list()? {
+        disk.remove(&name)?;
+    }
+    disk.sync_dir()
 }
 
 /// The value log in the words of `mvcc`.

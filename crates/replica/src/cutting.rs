@@ -1,0 +1,97 @@
+//! When the log may be cut: what the state holds durably, and slow members no longer need.
+
+use crate::replica::{Effect, Replica};
+use crate::state_thread::StateOrder;
+use raft::{Entry, Input, LogIndex};
+use std::collections::VecDeque;
+
+/// How much of the log is kept, and how often the state is made durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogKeeping {
+    /// Applied entries that stay for slow members.
+    pub keep_entries: u64,
+    /// Their bytes; whichever is reached first.
+    pub keep_bytes: u64,
+    /// The state is made durable after so many applied entries.
+    pub sync_every_entries: u64,
+    /// Or after so many bytes.
+    pub sync_every_bytes: u64,
+}
+
+impl Default for LogKeeping {
+    fn default() -> Self {
+        Self {
+            keep_entries: 20_000,
+            keep_bytes: 256 << 20,
+            sync_every_entries: 10_000,
+            sync_every_bytes: 64 << 20,
+        }
+    }
+}
+
+/// Sizes of what was handed to the state, in batches, as far as it is in the log.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    batches: VecDeque<(LogIndex, u64, u64)>,
+    entries: u64,
+    bytes: u64,
+    unsynced_entries: u64,
+    unsynced_bytes: u64,
+    is_syncing: bool,
+}
+
+impl Kept {
+    /// These entries are being applied.
+    pub(crate) fn add(&mut self, entries: &[Entry]) {
+        let Some(last) = entries.last() else { return };
+        let bytes = entries.iter().map(Entry::size_bytes).sum();
+        let count = entries.len() as u64;
+        self.batches.push_back((last.id.index, count, bytes));
+        self.entries += count;
+        self.bytes += bytes;
+        self.unsynced_entries += count;
+        self.unsynced_bytes += bytes;
+    }
+}
+
+impl Replica {
+    /// Orders the state to be made durable when enough was applied.
+    pub(crate) fn sync_if_due(&mut self, effects: &mut Vec<Effect>) {
+        let (kept, keeping) = (&mut self.kept, self.log_keeping);
+        let is_due = kept.unsynced_entries >= keeping.sync_every_entries
+            || kept.unsynced_bytes >= keeping.sync_every_bytes;
+        if is_due && !kept.is_syncing {
+            (kept.unsynced_entries, kept.unsynced_bytes) = (0, 0);
+            kept.is_syncing = true;
+            effects.push(Effect::State(StateOrder::Sync));
+        }
+    }
+
+    pub(crate) fn on_synced(&mut self, through: LogIndex, effects: &mut Vec<Effect>) {
+        self.kept.is_syncing = false;
+        self.synced = self.synced.max(through);
+        self.cut_if_due(effects);
+    }
+
+    /// Cuts what is beyond the bounds. A receiver of a snapshot will need what follows it.
+    pub(crate) fn cut_if_due(&mut self, effects: &mut Vec<Effect>) {
+        let needed = self.snapshots.lowest_outgoing().unwrap_or(LogIndex::new(u64::MAX));
+        let limit = self.synced.min(needed).min(self.applied);
+        let mut through = None;
+        let kept = &mut self.kept;
+        while let Some((last, entries, bytes)) = kept.batches.front().copied() {
+            let is_over = kept.entries > self.log_keeping.keep_entries
+                || kept.bytes > self.log_keeping.keep_bytes;
+            if !is_over || last > limit {
+                break;
+            }
+            kept.batches.pop_front();
+            kept.entries -= entries;
+            kept.bytes -= bytes;
+            through = Some(last);
+        }
+        if let Some(through) = through {
+            self.drive(Input::LogCutRequested { through }, effects);
+        }
+    }
+}

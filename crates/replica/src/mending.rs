@@ -1,0 +1,99 @@
+//! What a damaged log lacks, asked of the others (PAR, "Protocol-Aware Recovery", FAST 2018).
+//!
+//! A member whose log lost entries that it once acknowledged does not vote until it has them
+//! again. A leader brings them by itself; but if several members are damaged in different places,
+//! none may vote and there is no leader, although every entry is on some disk. So the member also
+//! asks the others: "if your log holds *this* entry, send me what lies before it". Two logs that
+//! hold the same entry are equal up to it, so what comes needs no other proof. The entry named is
+//! the first intact one behind the damage, or the last one that is owed.
+
+use crate::peer::PeerMessage;
+use crate::replica::{Effect, LoadPurpose, Replica};
+use raft::{Entry, Input, LogId, MemberId, Restriction};
+
+/// Between two questions.
+const ASK_MS: u64 = 200;
+
+/// Bytes of entries in one answer, about.
+const ANSWER_BYTES: u64 = 1 << 20;
+
+impl Replica {
+    /// Asks the next member in turn for entries.
+    pub(crate) fn tick_mending(&mut self, effects: &mut Vec<Effect>) {
+        let Some(Restriction::Owes(owed)) = self.raft.restriction() else { return };
+        if !self.tick.is_multiple_of(self.timing.ticks(ASK_MS)) {
+            return;
+        }
+        let after = self.raft.last();
+        let anchor = self.salvaged.first().map_or(owed, |entry| entry.id);
+        if self.raft.holds(anchor) {
+            let rest = self.salvaged.split_off(1.min(self.salvaged.len()));
+            self.salvaged.clear();
+            return self.drive(Input::Refilled { entries: rest }, effects);
+        }
+        let peers: Vec<MemberId> =
+            self.raft.membership().ids().filter(|id| *id != self.member).collect();
+        let turn = (self.tick / self.timing.ticks(ASK_MS)) as usize;
+        if let Some(to) = peers.get(turn % peers.len().max(1)) {
+            let message = PeerMessage::EntriesWanted { after, anchor };
+            effects.push(Effect::Send { to: *to, message });
+        }
+    }
+
+    /// Another member's log is damaged; if this one is equal to it up to `anchor`, it can help.
+    pub(crate) fn on_entries_wanted(
+        &mut self,
+        to: MemberId,
+        after: LogId,
+        anchor: LogId,
+        effects: &mut Vec<Effect>,
+    ) {
+        let is_equal = self.raft.holds(after) && self.raft.holds(anchor);
+        if is_equal && after.index < anchor.index {
+            let purpose = LoadPurpose::Mending { to, anchor };
+            let from = after.index.next();
+            effects.push(Effect::Load { from, max_bytes: ANSWER_BYTES, purpose });
+        }
+    }
+
+    /// Entries for another member's log were read.
+    pub(crate) fn send_entries(
+        &self,
+        to: MemberId,
+        anchor: LogId,
+        mut entries: Vec<Entry>,
+        effects: &mut Vec<Effect>,
+    ) {
+        entries.retain(|entry| entry.id.index <= anchor.index && self.raft.holds(entry.id));
+        if !entries.is_empty() {
+            let message = PeerMessage::Entries { anchor, entries };
+            effects.push(Effect::Send { to, message });
+        }
+    }
+
+    /// Entries came from a member whose log holds `anchor`.
+    pub(crate) fn on_entries(
+        &mut self,
+        anchor: LogId,
+        entries: Vec<Entry>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let wanted = match (self.raft.restriction(), self.salvaged.first()) {
+            (Some(Restriction::Owes(_)), Some(first)) => Some(first.id),
+            (Some(Restriction::Owes(owed)), None) => Some(owed),
+            _ => None,
+        };
+        if wanted == Some(anchor) {
+            self.drive(Input::Refilled { entries }, effects);
+        }
+    }
+
+    /// Tells the log once the loss is made good.
+    pub(crate) fn note_mended(&mut self, effects: &mut Vec<Effect>) {
+        if self.has_loss && self.raft.restriction().is_none() {
+            self.has_loss = false;
+            self.salvaged.clear();
+            effects.push(Effect::SettleLoss);
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What the replica orders from its state, and the one way in which such an order is carried out:
+//! the same under a real thread and in the simulator.
+
+use crate::replica::Event;
+use crate::snapshots::CHUNK_BYTES;
+use crate::state_store::{Halt, StageError, StateStore};
+use kv::RevisionEvents;
+use raft::{Entry, LogIndex, MemberId};
+use storage::{Chunk, Disk};
+
+/// An order; to be carried out in sequence.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StateOrder {
+    /// Apply these entries; answered by [`Event::Applied`].
+    Apply {
+        /// In order, without holes.
+        entries: Vec<Entry>,
+    },
+    /// Make what is applied durable; answered by [`Event::Synced`].
+    Sync,
+    /// Make a snapshot; answered by [`Event::ExportOpened`].
+    OpenExport {
+        /// For whom.
+        to: MemberId,
+    },
+    /// Read a part of it; answered by [`Event::Exported`].
+    Export {
+        /// For whom.
+        to: MemberId,
+        /// From this byte on.
+        from: u64,
+        /// The snapshot ends here.
+        through: u64,
+    },
+    /// Empty the other folder and begin to receive; answered by [`Event::Staged`].
+    BeginStage {
+        /// Length of the sender's segments.
+        segment_bytes: u64,
+    },
+    /// Write a part; answered by [`Event::Staged`].
+    Stage {
+        /// The part.
+        chunk: Chunk,
+    },
+    /// Make what came durable and compare it; answered by [`Event::StageFinished`].
+    FinishStage {
+        /// Its last entry.
+        applied: LogIndex,
+        /// Its digest.
+        digest: u64,
+    },
+    /// Forget what came.
+    DropStage,
+    /// Let what came be the state; answered by [`Event::Applied`].
+    Install {
+        /// Its last entry.
+        last: LogIndex,
+    },
+}
+
+/// What carrying out an order gave.
+#[derive(Debug, Default)]
+pub struct StateOutcome {
+    /// For the replica.
+    pub event: Option<Event>,
+    /// For the watches: the changes by revision, ascending.
+    pub changes: Vec<RevisionEvents>,
+    /// For the watches: the state is another; those that stand before its revision have to read.
+    pub is_replaced: bool,
+}
+
+impl<D: Disk> StateStore<D> {
+    /// Carries out an order.
+    ///
+    /// # Errors
+    /// [`Halt`]: the member must not go on.
+    pub fn carry_out(&mut self, order: StateOrder) -> Result<StateOutcome, Halt> {
+        let mut outcome = StateOutcome::default();
+        outcome.event = match order {
+            StateOrder::Apply { entries } => {
+                let applied = self.apply(&entries)?;
+                outcome.changes = applied.changes;
+                Some(Event::Applied(applied.report))
+            }
+            StateOrder::Sync => {
+                self.sync()?;
+                Some(Event::Synced { through: LogIndex::new(self.synced()) })
+            }
+            StateOrder::OpenExport { to } => {
+                Some(Event::ExportOpened { to, export: self.export()? })
+            }
+            StateOrder::Export { to, from, through } => {
+                let chunk = self.export_chunk(from, CHUNK_BYTES, through);
+                Some(Event::Exported { to, chunk: chunk.map_err(|error| error.to_string()) })
+            }
+            StateOrder::BeginStage { segment_bytes } => {
+                let next = self.unless_disk(self.applied(), |it| {
+                    it.stage(segment_bytes).map(|()| 0)
+                })?;
+                Some(Event::Staged { next })
+            }
+            StateOrder::Stage { chunk } => {
+                let next = self.unless_disk(self.applied(), |it| it.stage_chunk(&chunk))?;
+                Some(Event::Staged { next })
+            }
+            StateOrder::FinishStage { applied, digest } => {
+                let outcome =
+                    self.unless_disk(self.applied(), |it| it.finish_stage(applied, digest))?;
+                Some(Event::StageFinished { outcome })
+            }
+            StateOrder::DropStage => {
+                self.drop_stage();
+                None
+            }
+            StateOrder::Install { last } => {
+                outcome.is_replaced = true;
+                Some(Event::Applied(self.install(last)))
+            }
+        };
+        Ok(outcome)
+    }
+
+    /// A failing disk under a snapshot stops the member like any other.
+    fn unless_disk<T>(
+        &mut self,
+        index: u64,
+        attempt: impl FnOnce(&mut Self) -> Result<T, StageError>,
+    ) -> Result<Result<T, StageError>, Halt> {
+        match attempt(self) {
+            Err(StageError::Disk(reason)) => Err(Halt { index, reason }),
+            other => Ok(other),
+        }
+    }
+}
