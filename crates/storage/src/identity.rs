@@ -153,6 +153,11 @@ fn write<D: Disk>(disk: &mut D, identity: &Identity, state: State) -> Result<(),
     Ok(())
 }
 
+/// Whether the identity can be read at all: if not, the disk fails as a whole.
+pub(crate) fn is_readable<D: Disk>(disk: &D) -> bool {
+    read(disk).is_ok()
+}
+
 fn read<D: Disk>(disk: &D) -> Result<(Identity, State), OpenError> {
     let len = disk.len(FILE)?;
     if len > MAX_BYTES {

@@ -22,7 +22,10 @@ mod wal;
 pub use disk::{Disk, DiskError, DiskErrorKind, DiskOperation};
 pub use error::{Damage, IdentityError, OpenError, ReadError, WriteError};
 pub use identity::Owner;
-pub use value_log::{Cut, Position, Scanned, ValueLog, ValueLogOptions, Visit};
+pub use value_log::{
+    Chunk, Cut, ImportError, Position, RepairError, Scanned, Scrub, Scrubbed, ValueLog,
+    ValueLogOptions, Visit,
+};
 pub use wal::{Batch, Loss, Torn, Wal, WalOptions, WalRecovered};
 
 #[cfg(any(test, feature = "mutants"))]

@@ -11,20 +11,28 @@
 //! the crc of the one before means that those of another past do not either.
 
 use crate::codec::{len32, u32_at};
+use crate::mutant::{Mutant, Seeded};
 use base::{crc32c, crc32c_append};
 
 pub(super) const RECORD_BYTES: usize = 12;
 
+/// What the checksums of a folder start from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Salt {
+    pub(super) seed: u32,
+    pub(super) seeded: Seeded,
+}
+
 /// Appends a record that is to lie at `offset`; returns its crc.
 pub(super) fn encode(
-    seed: u32,
+    salt: Salt,
     offset: u64,
     previous: u32,
     payload: &[u8],
     out: &mut Vec<u8>,
 ) -> u32 {
     let len = len32(payload.len());
-    let crc = checksum(seed, offset, len, previous, payload);
+    let crc = checksum(salt, offset, len, previous, payload);
     out.extend_from_slice(&len.to_le_bytes());
     out.extend_from_slice(&crc.to_le_bytes());
     out.extend_from_slice(&previous.to_le_bytes());
@@ -52,15 +60,17 @@ impl Header {
     }
 
     /// Whether `payload` is what was written at `offset`.
-    pub(super) fn verifies(&self, seed: u32, offset: u64, payload: &[u8]) -> bool {
+    pub(super) fn verifies(&self, salt: Salt, offset: u64, payload: &[u8]) -> bool {
         payload.len() == self.len as usize
-            && checksum(seed, offset, self.len, self.previous, payload) == self.crc
+            && checksum(salt, offset, self.len, self.previous, payload) == self.crc
     }
 }
 
-fn checksum(seed: u32, offset: u64, len: u32, previous: u32, payload: &[u8]) -> u32 {
+/// The crc of a record at `offset` whose predecessor has the crc `previous`.
+pub(super) fn checksum(salt: Salt, offset: u64, len: u32, previous: u32, payload: &[u8]) -> u32 {
     let mut context = [0; 20];
-    context[..4].copy_from_slice(&seed.to_le_bytes());
+    let offset = if salt.seeded.has(Mutant::ChecksumNotChained) { 0 } else { offset };
+    context[..4].copy_from_slice(&salt.seed.to_le_bytes());
     context[4..12].copy_from_slice(&offset.to_le_bytes());
     context[12..16].copy_from_slice(&len.to_le_bytes());
     context[16..].copy_from_slice(&previous.to_le_bytes());

@@ -13,19 +13,27 @@
 //!   then [`Cut`] says where, and the owner must check that it can repeat what was cut.
 //! * What was cut is gone from the files before anything is appended, so that a record of the
 //!   past can never follow one of the present.
+//! * A record is repaired only with bytes proven to be its own ([`ValueLog::repair`]).
 //!
 //! # Left out on purpose
 //! Filling segments with zeros ahead: nobody waits for these writes. Reclaiming segments.
 
 mod format;
+mod mending;
+mod opening;
 mod synced;
+mod transfer;
+
+pub use mending::{RepairError, Scrub, Scrubbed};
+pub use transfer::{Chunk, ImportError};
 
 use crate::codec::len32;
 use crate::disk::{Disk, DiskError, DiskErrorKind};
-use crate::error::{Damage, OpenError, ReadError, WriteError};
-use crate::identity::{self, Folder, Geometry, Identity, Owner};
+use crate::error::{Damage, ReadError, WriteError};
+use crate::identity::{self, Owner};
+use crate::mutant::{Mutant, Seeded};
 use bytes::Bytes;
-use format::{Header, RECORD_BYTES, encode, segment_file, segment_of};
+use format::{Header, RECORD_BYTES, Salt, encode, segment_file};
 use synced::SyncedMark;
 
 /// Sequential reads fetch pieces of this many bytes (more for a longer record).
@@ -39,12 +47,27 @@ pub struct ValueLogOptions {
     /// Greatest length of a segment when the log is made: from 512 bytes to 1 GiB. A record
     /// with its 12 bytes must fit one.
     pub segment_bytes: u64,
+    /// A seeded bug.
+    #[cfg(any(test, feature = "mutants"))]
+    pub mutant: Option<Mutant>,
 }
 
 impl ValueLogOptions {
     /// Segments of 64 MiB.
     pub fn new(owner: Owner) -> Self {
-        Self { owner, segment_bytes: 64 << 20 }
+        Self {
+            owner,
+            segment_bytes: 64 << 20,
+            #[cfg(any(test, feature = "mutants"))]
+            mutant: None,
+        }
+    }
+
+    fn seeded(&self) -> Seeded {
+        Seeded {
+            #[cfg(any(test, feature = "mutants"))]
+            mutant: self.mutant,
+        }
     }
 }
 
@@ -74,8 +97,11 @@ pub struct Cut {
     pub offset: u64,
     /// How many bytes of files were dropped.
     pub dropped_bytes: u64,
-    /// Whether a sync had covered some of them: then it is not a torn tail but damage.
+    /// Whether a sync had covered some of them: then it is not a torn tail but damage, and the
+    /// owner must check that it can append the rest again, or import it from elsewhere.
     pub damaged: bool,
+    /// How it shows.
+    pub reason: &'static str,
 }
 
 /// How far a scan got.
@@ -92,7 +118,7 @@ pub enum Scanned {
 pub struct ValueLog<D> {
     disk: D,
     segment_bytes: u64,
-    seed: u32,
+    salt: Salt,
     /// Used bytes of each segment; records are appended to the last one.
     segments: Vec<u64>,
     size_bytes: u64,
@@ -101,6 +127,7 @@ pub struct ValueLog<D> {
     /// The first segment that may hold bytes not yet durable.
     first_dirty: usize,
     synced: SyncedMark,
+    durable_through: u64,
     poisoned: bool,
     scratch: Vec<u8>,
     cut: Option<Cut>,
@@ -132,51 +159,6 @@ struct Record {
 }
 
 impl<D: Disk> ValueLog<D> {
-    /// Opens the log in the folder, or makes it in an empty one; shows `visit` every record in
-    /// order and cuts the tail at the first one that is not intact.
-    ///
-    /// # Errors
-    /// [`OpenError::Identity`] for another owner's folder; [`OpenError::Damaged`] when a
-    /// segment's file is missing or too long; [`OpenError::Refused`] with the words of `visit`.
-    pub fn open(
-        mut disk: D,
-        options: ValueLogOptions,
-        visit: &mut Visit<'_>,
-    ) -> Result<Self, OpenError> {
-        let geometry = Geometry { segment_bytes: options.segment_bytes, sector_bytes: 1 };
-        check_geometry(geometry)?;
-        let wanted = Identity { kind: identity::Kind::Values, owner: options.owner, geometry };
-        let identity = match identity::open(&mut disk, wanted)? {
-            Folder::Ready(identity) => identity,
-            Folder::New(identity) => {
-                disk.create(&segment_file(0))?;
-                SyncedMark::create(&mut disk, identity.seed())?;
-                disk.sync_dir()?;
-                identity::mark_ready(&mut disk, &identity)?;
-                identity
-            }
-        };
-        check_geometry(identity.geometry)?;
-        let lengths = check_files(&disk, identity.geometry)?;
-        let synced = SyncedMark::load(&disk, identity.seed())?;
-        let mut log = Self {
-            disk,
-            segment_bytes: identity.geometry.segment_bytes,
-            seed: identity.seed(),
-            segments: Vec::new(),
-            size_bytes: 0,
-            previous: 0,
-            first_dirty: (synced.through() / identity.geometry.segment_bytes) as usize,
-            synced,
-            poisoned: false,
-            scratch: Vec::new(),
-            cut: None,
-        };
-        log.recover(&lengths, visit)?;
-        log.write_again()?;
-        Ok(log)
-    }
-
     /// Appends a record. It can be read at once and is durable after the next [`ValueLog::sync`].
     ///
     /// # Errors
@@ -215,7 +197,7 @@ impl<D: Disk> ValueLog<D> {
     ///
     /// # Errors
     /// [`ReadError::OutOfRange`] for a position beyond the end; [`ReadError::Damaged`] when the
-    /// bytes there are not that record.
+    /// bytes there are not that record, or cannot be read.
     pub fn read(&self, position: Position) -> Result<Bytes, ReadError> {
         self.check_readable()?;
         let Position { offset, len } = position;
@@ -225,9 +207,10 @@ impl<D: Disk> ValueLog<D> {
             return Err(ReadError::OutOfRange { position: offset });
         }
         let mut block = vec![0; extent as usize];
-        self.disk.read_at(&segment_file(segment as u64), start, &mut block)?;
+        let read = self.disk.read_at(&segment_file(segment as u64), start, &mut block);
+        read.map_err(|error| self.unreadable(offset, error))?;
         let intact = Header::decode(&block)
-            .is_some_and(|header| header.verifies(self.seed, offset, &block[RECORD_BYTES..]));
+            .is_some_and(|header| header.verifies(self.salt, offset, &block[RECORD_BYTES..]));
         if !intact {
             return Err(self.damaged(offset));
         }
@@ -276,16 +259,38 @@ impl<D: Disk> ValueLog<D> {
     pub fn sync(&mut self) -> Result<(), WriteError> {
         self.check_usable()?;
         for segment in self.first_dirty..self.segments.len() {
-            let result = self.disk.sync(&segment_file(segment as u64));
-            self.poison_on_error(result)?;
+            self.sync_segment(segment)?;
         }
         self.first_dirty = self.segments.len() - 1;
         let end = self.end();
         if end != self.synced.through() {
-            let result = self.synced.store(&mut self.disk, self.seed, end);
-            self.poison_on_error(result)?;
+            match self.synced.store(&mut self.disk, self.salt.seed, end) {
+                // An older mark only means that more is written again at the next opening.
+                Err(error) if error.kind == DiskErrorKind::Full => {}
+                other => self.poison_on_error(other)?,
+            }
         }
+        self.durable_through = end;
         Ok(())
+    }
+
+    fn sync_segment(&mut self, segment: usize) -> Result<(), WriteError> {
+        let file = segment_file(segment as u64);
+        let mut result = self.disk.sync(&file);
+        if result.is_err() && self.salt.seeded.has(Mutant::RetrySync) {
+            result = self.disk.sync(&file);
+        }
+        self.poison_on_error(result)
+    }
+
+    /// Global offset below which everything is durable.
+    pub fn durable_through(&self) -> u64 {
+        self.durable_through
+    }
+
+    /// Length of a segment, as on the day the log was made.
+    pub fn segment_bytes(&self) -> u64 {
+        self.segment_bytes
     }
 
     /// Bytes of all records with their headers.
@@ -306,62 +311,6 @@ impl<D: Disk> ValueLog<D> {
     /// The longest payload that a record may have.
     pub fn record_bytes_max(&self) -> u64 {
         self.segment_bytes - RECORD_BYTES as u64
-    }
-
-    fn recover(&mut self, lengths: &[u64], visit: &mut Visit<'_>) -> Result<(), OpenError> {
-        for len in lengths {
-            self.segments.push(0);
-            self.follow(*len, visit)?;
-            if self.used() < *len {
-                break;
-            }
-        }
-        let total: u64 = lengths.iter().sum();
-        let dropped_bytes = total - self.size_bytes;
-        let later = self.segments.len()..lengths.len();
-        let offset = self.end();
-        let damaged = offset < self.synced.through();
-        if dropped_bytes > 0 || !later.is_empty() || damaged {
-            self.cut = Some(Cut { offset, dropped_bytes, damaged });
-            self.cut_files(later)?;
-        }
-        if damaged {
-            self.first_dirty = self.segments.len() - 1;
-            self.synced.reset(&mut self.disk, self.seed, offset)?;
-        }
-        Ok(())
-    }
-
-    /// Writes again what lies behind the last mark, so that the next sync really covers it.
-    fn write_again(&mut self) -> Result<(), DiskError> {
-        let (first, start) = self.locate(self.synced.through());
-        for segment in first..self.segments.len() {
-            let file = segment_file(segment as u64);
-            let mut at = if segment == first { start } else { 0 };
-            while at < self.segments[segment] {
-                let step = WINDOW_BYTES.min(self.segments[segment] - at);
-                let mut block = vec![0; step as usize];
-                self.disk.read_at(&file, at, &mut block)?;
-                self.disk.write_at(&file, at, &block)?;
-                at += step;
-            }
-        }
-        Ok(())
-    }
-
-    /// Follows the records of the last segment, whose file has `len` bytes.
-    fn follow(&mut self, len: u64, visit: &mut Visit<'_>) -> Result<(), OpenError> {
-        let mut window = Window::default();
-        while self.used() < len {
-            let offset = self.end();
-            let record = self.record_at(&mut window, offset, len)?;
-            let continues = |record: &Record| record.previous == self.previous;
-            let Some(record) = record.filter(continues) else { return Ok(()) };
-            let refused = |reason| OpenError::Refused { offset, reason };
-            visit(record.position, &record.payload).map_err(refused)?;
-            self.advance(record.position.end() - offset, record.crc);
-        }
-        Ok(())
     }
 
     /// Removes the segments `later` (last first, so that what remains has no gap) and what is
@@ -393,10 +342,14 @@ impl<D: Disk> ValueLog<D> {
             let Some(left) = room.checked_sub(extent(payload)) else { break };
             room = left;
             let offset = start + self.scratch.len() as u64;
-            previous = encode(self.seed, offset, previous, payload, &mut self.scratch);
+            previous = encode(self.salt, offset, previous, payload, &mut self.scratch);
             positions.push(Position { offset, len: len32(payload.len()) });
         }
-        self.disk.write_at(&self.active_file(), self.used(), &self.scratch)?;
+        let written = self.disk.write_at(&self.active_file(), self.used(), &self.scratch);
+        let full = written.as_ref().is_err_and(|error| error.kind == DiskErrorKind::Full);
+        if !(full && self.salt.seeded.has(Mutant::FullIsSuccess)) {
+            written?;
+        }
         self.advance(self.scratch.len() as u64, previous);
         Ok(())
     }
@@ -421,15 +374,20 @@ impl<D: Disk> ValueLog<D> {
     /// Goes back to the state before an append that found no space, in memory and in the files,
     /// since what is left behind the last record of a segment would end the log there.
     fn undo(&mut self, mark: Mark, error: DiskError) -> WriteError {
-        self.poisoned = error.kind != DiskErrorKind::Full;
-        if !self.poisoned {
-            let later = mark.segments..self.segments.len();
-            self.segments.truncate(mark.segments);
-            self.segments[mark.segments - 1] = mark.used;
-            (self.size_bytes, self.previous) = (mark.size_bytes, mark.previous);
-            self.poisoned = self.cut_files(later).is_err();
+        let error = WriteError::from_disk(error);
+        if !matches!(error, WriteError::Full(_)) {
+            self.poisoned = true;
+            return error;
         }
-        WriteError::from_disk(error)
+        let later = mark.segments..self.segments.len();
+        self.segments.truncate(mark.segments);
+        self.segments[mark.segments - 1] = mark.used;
+        (self.size_bytes, self.previous) = (mark.size_bytes, mark.previous);
+        if self.cut_files(later).is_err() {
+            self.poisoned = true;
+            return error.poisoning();
+        }
+        error
     }
 
     /// The record at global `offset` of a segment that has `len` bytes; `None` when it is not
@@ -448,11 +406,28 @@ impl<D: Disk> ValueLog<D> {
             return Ok(None);
         };
         let payload = bytes.slice(RECORD_BYTES..);
-        if !header.verifies(self.seed, offset, &payload) {
+        if !header.verifies(self.salt, offset, &payload) {
             return Ok(None);
         }
         let position = Position { offset, len: header.len };
         Ok(Some(Record { position, crc: header.crc, previous: header.previous, payload }))
+    }
+
+    /// The record at global `offset` without reading what follows it, which may be unreadable.
+    fn record_alone(&self, offset: u64, len: u64) -> Result<Option<Record>, DiskError> {
+        let (segment, start) = self.locate(offset);
+        let file = segment_file(segment as u64);
+        if start + RECORD_BYTES as u64 > len {
+            return Ok(None);
+        }
+        let mut bytes = vec![0; RECORD_BYTES];
+        self.disk.read_at(&file, start, &mut bytes)?;
+        let header = Header::decode(&bytes).filter(|header| start + header.extent() <= len);
+        let Some(header) = header else { return Ok(None) };
+        bytes.resize(header.extent() as usize, 0);
+        self.disk.read_at(&file, start, &mut bytes)?;
+        let mut window = Window { offset, bytes: Bytes::from(bytes) };
+        self.record_at(&mut window, offset, len)
     }
 
     /// `want` bytes from `offset` on; `None` when the segment of `len` bytes ends before.
@@ -496,7 +471,7 @@ impl<D: Disk> ValueLog<D> {
 
     fn poison_on_error<T>(&mut self, result: Result<T, DiskError>) -> Result<T, WriteError> {
         self.poisoned |= result.is_err();
-        result.map_err(WriteError::from_disk)
+        result.map_err(|error| WriteError::from_disk(error).poisoning())
     }
 
     fn check_usable(&self) -> Result<(), WriteError> {
@@ -508,47 +483,26 @@ impl<D: Disk> ValueLog<D> {
     }
 
     fn damaged(&self, offset: u64) -> ReadError {
+        self.damaged_because(offset, opening::NOT_INTACT)
+    }
+
+    /// A sector that cannot be read is damage, which [`ValueLog::repair`] can undo, unless the
+    /// disk fails as a whole.
+    fn unreadable(&self, offset: u64, error: DiskError) -> ReadError {
+        match identity::is_readable(&self.disk) {
+            true => self.damaged_because(offset, opening::UNREADABLE),
+            false => ReadError::Disk(error),
+        }
+    }
+
+    fn damaged_because(&self, offset: u64, reason: &'static str) -> ReadError {
         let (segment, offset) = self.locate(offset);
         ReadError::Damaged(Damage {
             file: segment_file(segment as u64),
             segment: Some(segment as u64),
             offset,
             index: None,
-            reason: "the record is not what was written",
+            reason,
         })
     }
-}
-
-fn check_geometry(geometry: Geometry) -> Result<(), OpenError> {
-    if !(512..=1 << 30).contains(&geometry.segment_bytes) {
-        let reason = "segment_bytes must be from 512 bytes to 1 GiB";
-        return Err(OpenError::InvalidOptions { reason });
-    }
-    Ok(())
-}
-
-/// The lengths of all segments; checks that none is missing or too long.
-fn check_files<D: Disk>(disk: &D, geometry: Geometry) -> Result<Vec<u64>, OpenError> {
-    let names = disk.list()?;
-    let mut numbers: Vec<u64> = names.iter().filter_map(|name| segment_of(name)).collect();
-    numbers.sort_unstable();
-    let wrong = |segment, offset, reason| {
-        let file = segment_file(segment);
-        OpenError::Damaged(Damage { file, segment: Some(segment), offset, index: None, reason })
-    };
-    if numbers.is_empty() {
-        return Err(wrong(0, 0, "the file is missing"));
-    }
-    let mut lengths = Vec::with_capacity(numbers.len());
-    for (expected, number) in (0..).zip(numbers) {
-        if number != expected {
-            return Err(wrong(expected, 0, "the file is missing"));
-        }
-        let len = disk.len(&segment_file(number))?;
-        if len > geometry.segment_bytes {
-            return Err(wrong(number, len, "the file is longer than a segment"));
-        }
-        lengths.push(len);
-    }
-    Ok(lengths)
 }

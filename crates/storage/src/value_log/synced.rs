@@ -7,7 +7,7 @@
 //! Two slots of 512 bytes are written in turn: global offset, crc32c.
 
 use crate::codec::{u32_at, u64_at};
-use crate::disk::{Disk, DiskError};
+use crate::disk::{Disk, DiskError, DiskErrorKind};
 use base::crc32c_append;
 
 const FILE: &str = "synced";
@@ -27,17 +27,30 @@ impl SyncedMark {
         Self { through: 0, next_slot: 0 }.reset(disk, seed, 0)
     }
 
-    /// The mark that reaches further; the start of the log when neither slot is intact.
-    pub(super) fn load<D: Disk>(disk: &D, seed: u32) -> Result<Self, DiskError> {
+    /// The mark that reaches further; the start of the log when neither slot is intact. A file
+    /// that is missing or cut is made again.
+    pub(super) fn load<D: Disk>(disk: &mut D, seed: u32) -> Result<Self, DiskError> {
         let mut newest = Self { through: 0, next_slot: 0 };
         for slot in 0..2 {
             let mut bytes = [0; CONTENT_BYTES];
-            disk.read_at(FILE, slot * SLOT_BYTES, &mut bytes)?;
+            match disk.read_at(FILE, slot * SLOT_BYTES, &mut bytes) {
+                Err(error) if error.kind == DiskErrorKind::NotFound => {
+                    disk.create(FILE)?;
+                    disk.sync_dir()?;
+                    continue;
+                }
+                // Of what cannot be read the other slot, or the log itself, tells enough.
+                Err(_) => continue,
+                Ok(()) => {}
+            }
             let through = u64_at(&bytes, 0);
             let intact = crc32c_append(seed, &bytes[..8]) == u32_at(&bytes, 8);
             if intact && through >= newest.through {
                 newest = Self { through, next_slot: 1 - slot };
             }
+        }
+        if disk.len(FILE)? != 2 * SLOT_BYTES {
+            disk.set_len(FILE, 2 * SLOT_BYTES)?;
         }
         Ok(newest)
     }

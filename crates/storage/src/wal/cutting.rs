@@ -17,8 +17,8 @@ impl<D: Disk> Wal<D> {
     /// `index` in the segment that holds it stay. The owner must no longer need what is cut.
     ///
     /// # Errors
-    /// [`WriteError::Full`]: nothing was cut, the call can be made again. Any other failure
-    /// poisons the log.
+    /// [`WriteError::Full`]: nothing was cut yet, the call can be made again; the next opening may
+    /// find it done. Any other failure poisons the log.
     ///
     /// # Panics
     /// When the last batch is not synced.
@@ -111,8 +111,12 @@ impl<D: Disk> Wal<D> {
             return Ok(());
         }
         self.refresh_manifest();
-        self.manifest.note = None;
-        self.save_both()?;
+        let note = self.manifest.note.take();
+        let saved = self.save_both();
+        if saved.is_err() {
+            self.manifest.note = note;
+        }
+        saved?;
         let result = remove_salvage(&mut self.disk);
         self.checked(result)
     }
@@ -132,7 +136,9 @@ impl<D: Disk> Wal<D> {
         }
         self.refresh_manifest();
         self.manifest.meta_is_certain = true;
-        self.save_both()
+        let saved = self.save_both();
+        self.manifest.meta_is_certain = saved.is_ok();
+        saved
     }
 
     /// The longest meta that a batch may carry, in bytes: 4096, or a quarter of a segment.

@@ -217,7 +217,9 @@ impl<'a, D: Disk> Scan<'a, D> {
                 if self.enter_next_segment()? {
                     continue;
                 }
-                return Ok((offset, Stop::NoHeader));
+                // A cut at the start of a segment may have removed that one already.
+                let at_limit = limit == Some((self.found.segment + 1, 0));
+                return Ok((offset, if at_limit { Stop::Limit } else { Stop::NoHeader }));
             };
             let behind = offset + header.extent(self.ground.geometry.sector_bytes);
             match read_body(&self.block, offset as usize, &header, crc) {

@@ -7,5 +7,7 @@ mod values;
 mod values_model;
 mod wal;
 mod wal_damage;
+mod wal_loss;
 mod wal_model;
 mod wal_recycling;
+mod wal_reset;

@@ -166,7 +166,7 @@ fn the_last_record_torn_at_every_byte_is_cut() {
 }
 
 #[test]
-fn lost_lengths_and_files_are_noticed() {
+fn lost_lengths_and_files_end_the_log_there() {
     let (disk, values) = sample();
     // The end of a segment that is not the last: the chain notices.
     let mut short = disk.fork();
@@ -179,11 +179,26 @@ fn lost_lengths_and_files_are_noticed() {
     // A whole file.
     let mut gone = disk.fork();
     gone.remove("values-0000000000000001").unwrap();
-    let error = open_values(&gone).unwrap_err().to_string();
-    assert!(error.contains("values-0000000000000001 is damaged") && error.contains("missing"));
-    let mut long = disk.fork();
-    long.set_len("values-0000000000000001", 513).unwrap();
-    assert!(open_values(&long).unwrap_err().to_string().contains("longer than a segment"));
+    let (mut log, seen) = open_values(&gone).unwrap();
+    let before = values.iter().filter(|(at, _)| at.offset < 512).count();
+    assert_eq!(seen, values[..before]);
+    assert_eq!(log.cut().unwrap().reason, "a segment's file is missing");
+    log.append(b"goes on").unwrap();
+    assert_eq!(open_values(&gone).unwrap().1.len(), before + 1);
+    let mut all_gone = disk.fork();
+    for name in disk.list().unwrap().iter().filter(|name| name.starts_with("values-")) {
+        all_gone.remove(name).unwrap();
+    }
+    assert_eq!(open_values(&all_gone).unwrap().1, []);
+    // Too long: nothing is missing.
+    for file in ["values-0000000000000001", "values-0000000000000004"] {
+        let mut long = disk.fork();
+        long.set_len(file, 700).unwrap();
+        let (mut log, seen) = open_values(&long).unwrap();
+        assert_eq!(seen, values, "{file}");
+        log.append(b"goes on").unwrap();
+        assert_eq!(open_values(&long).unwrap().1.len(), values.len() + 1);
+    }
 }
 
 #[test]

@@ -1,0 +1,221 @@
+//! Looking for damage before anybody needs the record, and putting a record right in place.
+//!
+//! A record's crc covers its payload, its place and the crc of the record before it, and the
+//! record after it repeats its crc. So the bytes of a damaged record can be had from anywhere:
+//! they are accepted only if they give the crc that is still written in the record itself, in
+//! the one after it, or (for the last one) that the log remembers.
+
+use super::format::{Header, RECORD_BYTES, checksum, encode, segment_file};
+use super::{Position, ValueLog, Window};
+use crate::disk::Disk;
+use crate::error::{ReadError, WriteError};
+
+/// A record was not repaired.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RepairError {
+    /// The log holds no record there.
+    OutOfRange {
+        /// The offset asked for.
+        position: u64,
+    },
+    /// The bytes are not those that were written there, or nothing is left that could prove it.
+    Unproven {
+        /// The offset asked for.
+        position: u64,
+    },
+    /// The neighbours of the record cannot be read.
+    Read(ReadError),
+    /// Writing failed; without space the record stays damaged and the call can be made again.
+    Write(WriteError),
+}
+
+impl core::fmt::Display for RepairError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::OutOfRange { position } => write!(f, "there is no record at {position}"),
+            Self::Unproven { position } => write!(
+                f,
+                "the bytes offered for the record at {position} are not those that were written"
+            ),
+            Self::Read(error) => error.fmt(f),
+            Self::Write(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for RepairError {}
+
+/// Where a background check of old records goes on; the default begins at the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Scrub {
+    offset: u64,
+    rounds: u64,
+}
+
+impl Scrub {
+    /// How often the whole log was checked.
+    pub fn rounds(&self) -> u64 {
+        self.rounds
+    }
+
+    /// Global offset of the record that is checked next: the damaged one after
+    /// [`ReadError::Damaged`].
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+}
+
+/// How far a step of a [`Scrub`] got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scrubbed {
+    /// There is more to check.
+    More,
+    /// Everything durable was checked; the next step begins at the start again.
+    Round,
+}
+
+impl<D: Disk> ValueLog<D> {
+    /// Reads and verifies durable records from `scrub` on, at least one and until `budget_bytes`
+    /// were read. To be called now and then, so that damage is found while others still hold
+    /// the record.
+    ///
+    /// # Errors
+    /// [`ReadError::Damaged`] at a record; `scrub` stays there, so that the next step checks
+    /// whether it was repaired. [`ReadError::Disk`] when the disk fails as a whole.
+    pub fn scrub(&self, scrub: &mut Scrub, budget_bytes: u64) -> Result<Scrubbed, ReadError> {
+        self.check_readable()?;
+        let (mut window, mut checked) = (Window::default(), 0);
+        while scrub.offset < self.durable_through {
+            if checked >= budget_bytes.max(1) {
+                return Ok(Scrubbed::More);
+            }
+            let (segment, start) = self.locate(scrub.offset);
+            let used = self.segments[segment];
+            if start >= used {
+                scrub.offset = (segment as u64 + 1) * self.segment_bytes;
+                continue;
+            }
+            let record = match self.record_at(&mut window, scrub.offset, used) {
+                Err(_) => self.record_alone(scrub.offset, used),
+                read => read,
+            };
+            let record = record.map_err(|error| self.unreadable(scrub.offset, error))?;
+            let record = record.ok_or_else(|| self.damaged(scrub.offset))?;
+            checked += record.position.end() - scrub.offset;
+            scrub.offset = record.position.end();
+        }
+        *scrub = Scrub { offset: 0, rounds: scrub.rounds + 1 };
+        Ok(Scrubbed::Round)
+    }
+
+    /// Writes the record at `position` again from `payload`, which another member holds, and
+    /// makes that durable before it can be read. Nothing is written unless `payload` is proven
+    /// to be what was written there. Repairing an intact record does no harm.
+    ///
+    /// # Errors
+    /// [`RepairError`]; a failed write or sync poisons the log.
+    pub fn repair(&mut self, position: Position, payload: &[u8]) -> Result<(), RepairError> {
+        self.check_usable().map_err(RepairError::Write)?;
+        let Position { offset, len } = position;
+        let (segment, start) = self.locate(offset);
+        let used = self.segments.get(segment).copied().unwrap_or(0);
+        if start + RECORD_BYTES as u64 + u64::from(len) > used {
+            return Err(RepairError::OutOfRange { position: offset });
+        }
+        if payload.len() != len as usize {
+            return Err(RepairError::Unproven { position: offset });
+        }
+        let previous = self.proven_previous(position, payload)?;
+        let mut record = Vec::with_capacity(RECORD_BYTES + payload.len());
+        encode(self.salt, offset, previous, payload, &mut record);
+        let file = segment_file(segment as u64);
+        let written = self.disk.write_at(&file, start, &record);
+        written.map_err(|error| {
+            let error = WriteError::from_disk(error);
+            self.poisoned |= !matches!(error, WriteError::Full(_));
+            RepairError::Write(error)
+        })?;
+        self.sync_segment(segment).map_err(RepairError::Write)
+    }
+
+    /// The crc of the record before `position` with which `payload` is proven to belong there.
+    fn proven_previous(&self, position: Position, payload: &[u8]) -> Result<u32, RepairError> {
+        let Position { offset, len } = position;
+        let stored = self.header_at(offset);
+        let after = match position.end() == self.end() {
+            true => Some(self.previous),
+            false => self.next_header(position).map(|header| header.previous),
+        };
+        let proofs = [stored.map(|header| header.crc), after];
+        let proves = |previous: u32| {
+            let crc = checksum(self.salt, offset, len, previous, payload);
+            proofs.contains(&Some(crc))
+        };
+        // Where the damage is in the header, the chain from the start of the segment knows.
+        let stored_previous = stored.map(|header| header.previous).filter(|crc| proves(*crc));
+        if let Some(previous) = stored_previous {
+            return Ok(previous);
+        }
+        let before = self.crc_before(offset).map_err(RepairError::Read)?;
+        before.filter(|crc| proves(*crc)).ok_or(RepairError::Unproven { position: offset })
+    }
+
+    /// The first bytes of the record at `offset`, unverified; `None` when they cannot be read.
+    fn header_at(&self, offset: u64) -> Option<Header> {
+        let (segment, start) = self.locate(offset);
+        let used = self.segments.get(segment).copied()?;
+        if start + RECORD_BYTES as u64 > used {
+            return None;
+        }
+        let mut bytes = [0; RECORD_BYTES];
+        self.disk.read_at(&segment_file(segment as u64), start, &mut bytes).ok()?;
+        Header::decode(&bytes)
+    }
+
+    /// The header of the record after `position`, verified with its record.
+    fn next_header(&self, position: Position) -> Option<Header> {
+        let (segment, start) = self.locate(position.offset);
+        let end = start + RECORD_BYTES as u64 + u64::from(position.len);
+        let next = match end < self.segments[segment] {
+            true => position.end(),
+            false => (segment as u64 + 1) * self.segment_bytes,
+        };
+        let (segment, _) = self.locate(next);
+        let used = self.segments.get(segment).copied()?;
+        let record = self.record_at(&mut Window::default(), next, used).ok()??;
+        let (len, crc, previous) = (record.position.len, record.crc, record.previous);
+        Some(Header { len, crc, previous })
+    }
+
+    /// The crc of the record before `offset`, following intact records from the start of its
+    /// segment; `None` when another one is damaged too.
+    fn crc_before(&self, offset: u64) -> Result<Option<u32>, ReadError> {
+        let (segment, _) = self.locate(offset);
+        let (from, used) = (segment as u64 * self.segment_bytes, self.segments[segment]);
+        if offset == from {
+            return match segment {
+                0 => Ok(Some(0)),
+                _ => self.last_crc(segment - 1),
+            };
+        }
+        let (mut at, mut crc, mut window) = (from, None, Window::default());
+        while at < offset {
+            let Some(record) = self.record_at(&mut window, at, used)? else { return Ok(None) };
+            (at, crc) = (record.position.end(), Some(record.crc));
+        }
+        Ok(crc.filter(|_| at == offset))
+    }
+
+    /// The crc of the last record of a segment, if all its records are intact.
+    fn last_crc(&self, segment: usize) -> Result<Option<u32>, ReadError> {
+        let end = segment as u64 * self.segment_bytes + self.segments[segment];
+        let (mut at, mut window) = (segment as u64 * self.segment_bytes, Window::default());
+        let mut crc = None;
+        while at < end {
+            let record = self.record_at(&mut window, at, self.segments[segment])?;
+            let Some(record) = record else { return Ok(None) };
+            (at, crc) = (record.position.end(), Some(record.crc));
+        }
+        Ok(crc)
+    }
+}
