@@ -2,26 +2,32 @@
 
 use base::{Machine, Prng};
 use kv::api::{Error, Request, Response};
-use raft::{LogIndex, MemberId, RoleName};
-use replica::{Config, Effect, Event, LogStore, PeerMessage, Replica, StateStore, Timing};
+use raft::{LogIndex, MemberId, Membership, RoleName};
+use replica::{
+    Config, Effect, Event, LogKeeping, LogStore, PeerMessage, Replica, StateStore, Timing, Wish,
+    WishResult,
+};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use storage::memory::MemoryDisk;
 use storage::{Owner, ValueLogOptions, WalOptions};
 
-struct Member {
-    replica: Replica,
-    log: LogStore<MemoryDisk>,
-    state: StateStore<MemoryDisk>,
+pub(crate) struct Member {
+    pub(crate) replica: Replica,
+    pub(crate) log: LogStore<MemoryDisk>,
+    pub(crate) state: StateStore<MemoryDisk>,
 }
 
-struct Disks {
-    log: MemoryDisk,
-    state: MemoryDisk,
+pub(crate) struct Disks {
+    pub(crate) log: MemoryDisk,
+    pub(crate) state: [MemoryDisk; 2],
+    founding: Membership,
 }
 
 pub(crate) struct Cluster {
-    members: BTreeMap<u64, Member>,
-    disks: BTreeMap<u64, Disks>,
+    pub(crate) members: BTreeMap<u64, Member>,
+    pub(crate) disks: BTreeMap<u64, Disks>,
+    pub(crate) keeping: LogKeeping,
+    wishes: BTreeMap<u64, WishResult>,
     random: Prng,
     cut: BTreeSet<u64>,
     duplicate: fn(&PeerMessage) -> bool,
@@ -32,12 +38,12 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) fn new(size: u64) -> Self {
-        let disks = (1..=size)
-            .map(|id| (id, Disks { log: MemoryDisk::new(), state: MemoryDisk::new() }))
-            .collect();
+        let founding = Membership::founding((1..=size).map(|id| (id.into(), "".into())));
         let mut cluster = Self {
             members: BTreeMap::new(),
-            disks,
+            disks: (1..=size).map(|id| (id, Disks::new(founding.clone()))).collect(),
+            keeping: LogKeeping::default(),
+            wishes: BTreeMap::new(),
             random: Prng::named(size, "cluster"),
             cut: BTreeSet::new(),
             duplicate: |_| false,
@@ -63,20 +69,24 @@ impl Cluster {
         self.members.remove(&id);
         let disks = &self.disks[&id];
         let owner = Owner { cluster: 1, member: id, salt: id };
-        let log = LogStore::open(disks.log.clone(), WalOptions::new(owner))
+        let options = WalOptions { segment_bytes: 64 << 10, ..WalOptions::new(owner) };
+        let log = LogStore::open(disks.log.clone(), options, disks.founding.clone())
             .map_err(|error| error.to_string())?;
-        let state = StateStore::open(disks.state.clone(), ValueLogOptions::new(owner))
+        let options = ValueLogOptions { segment_bytes: 64 << 10, ..ValueLogOptions::new(owner) };
+        let state = StateStore::open(disks.state.clone(), options, log.generation())
             .map_err(|error| error.to_string())?;
         let recovered =
             log.recovered(LogIndex::new(state.applied())).map_err(|error| error.to_string())?;
-        let voters = self.disks.keys().copied().map(MemberId::new).collect();
         let config = Config {
             timing: Timing::default(),
             seed: id,
-            raft: raft::Config::new(MemberId::new(id), voters, log.starts()),
+            log_keeping: self.keeping,
+            snapshot_bytes_per_second: 64 << 20,
+            raft: raft::Config::new(MemberId::new(id), log.starts()),
         };
-        let replica =
-            Replica::new(config, recovered, state.summary()).map_err(|error| error.to_string())?;
+        let salvaged = log.salvaged().map_err(|error| error.to_string())?;
+        let replica = Replica::new(config, recovered, salvaged, state.summary())
+            .map_err(|error| error.to_string())?;
         self.members.insert(id, Member { replica, log, state });
         Ok(())
     }
@@ -84,6 +94,30 @@ impl Cluster {
     pub(crate) fn lose_log(&mut self, id: u64) {
         self.members.remove(&id);
         self.disks.get_mut(&id).expect("known").log = MemoryDisk::new();
+    }
+
+    /// A machine with empty disks that waits to be taken in.
+    pub(crate) fn join(&mut self, id: u64) {
+        self.disks.insert(id, Disks::new(Membership::default()));
+        self.try_restart(id).expect("an empty folder");
+    }
+
+    pub(crate) fn stop(&mut self, id: u64) {
+        self.members.remove(&id);
+    }
+
+    /// Asks a member for something and waits for the answer.
+    pub(crate) fn wish(&mut self, id: u64, wish: Wish) -> WishResult {
+        self.next_call += 1;
+        let call = self.next_call;
+        self.step(id, Event::Wished { call, wish });
+        for _ in 0..1000 {
+            if let Some(result) = self.wishes.remove(&call) {
+                return result;
+            }
+            self.ticks(1);
+        }
+        panic!("the wish was not answered")
     }
 
     pub(crate) fn ticks(&mut self, count: u64) {
@@ -194,12 +228,18 @@ impl Cluster {
                 member.log.sync().expect("the disk works");
                 ticket.map(|ticket| Event::Persisted { ticket })
             }
-            Effect::Apply { entries } => {
-                Some(Event::Applied(member.state.apply(&entries).expect("the disk works").report))
+            Effect::State(order) => member.state.carry_out(order).expect("the disk works").event,
+            Effect::SettleLoss => {
+                member.log.settle_loss().expect("the disk works");
+                None
             }
-            Effect::Load { from, max_bytes } => {
+            Effect::WishAnswered { call, result } => {
+                assert!(self.wishes.insert(call, result).is_none(), "wish {call} answered twice");
+                None
+            }
+            Effect::Load { from, max_bytes, purpose } => {
                 let entries = member.log.load(from, max_bytes).expect("the disk works");
-                Some(Event::Loaded { entries })
+                Some(Event::Loaded { entries, purpose })
             }
             Effect::Read { call, request, term } => {
                 self.answers.insert(call, member.state.read(&request, term));
@@ -209,7 +249,13 @@ impl Cluster {
                 assert!(self.answers.insert(call, result).is_none(), "call {call} answered twice");
                 None
             }
-            Effect::RoleChanged { .. } => None,
+            Effect::RoleChanged { .. } | Effect::MembershipChanged { .. } => None,
         }
+    }
+}
+
+impl Disks {
+    fn new(founding: Membership) -> Self {
+        Self { log: MemoryDisk::new(), state: [MemoryDisk::new(), MemoryDisk::new()], founding }
     }
 }

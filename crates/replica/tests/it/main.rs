@@ -1,6 +1,7 @@
 //! Members over in-memory disks and a network that a test can cut: the parts together.
 
 mod cluster;
+mod group;
 
 use cluster::Cluster;
 use kv::api::{Error, KeyRange, LeaseGrantRequest, PutRequest, RangeRequest, Request, Response};

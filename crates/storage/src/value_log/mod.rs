@@ -288,6 +288,11 @@ impl<D: Disk> ValueLog<D> {
         self.durable_through
     }
 
+    /// Gives the folder back. What was not synced is not durable.
+    pub fn into_disk(self) -> D {
+        self.disk
+    }
+
     /// Length of a segment, as on the day the log was made.
     pub fn segment_bytes(&self) -> u64 {
         self.segment_bytes
