@@ -50,6 +50,16 @@ impl fmt::Display for Fault {
 
 impl core::error::Error for Fault {}
 
+impl Fault {
+    /// Whether only space was lacking: the same command can be applied when there is some.
+    pub fn is_full(&self) -> bool {
+        let full = |error: &CommitError| {
+            matches!(error, CommitError::Backing(mvcc::BackingError::Full { .. }))
+        };
+        matches!(self, Self::Commit(error) if full(error))
+    }
+}
+
 /// The changes of one revision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RevisionEvents {

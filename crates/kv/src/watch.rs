@@ -146,6 +146,25 @@ impl WatchHub {
         Ok(())
     }
 
+    /// The state is another one now, ahead of what was published (a snapshot was installed): the
+    /// synced watchers read what lies between from it, so that none of them misses a revision.
+    pub fn on_replaced<B: Backing>(&mut self, kv: &Kv<B>) {
+        let now = kv.revision();
+        let singles = self.singles.values().flatten();
+        let synced: Vec<WatchId> = singles.chain(&self.ranges).copied().collect();
+        for id in synced {
+            let published = self.published;
+            let next = self.watchers.get(&id).map(|watcher| watcher.done().max(published) + 1);
+            let Some(next) = next.filter(|next| *next <= now) else { continue };
+            self.leave(id);
+            if let Some(watcher) = self.watchers.get_mut(&id) {
+                watcher.fall_behind(next);
+            }
+            self.enter(id);
+        }
+        self.published = self.published.max(now);
+    }
+
     /// Lets watchers that are behind read up to about `events_max` events from the store, in
     /// turns. `true` when some could go on at once.
     ///

@@ -22,6 +22,11 @@ pub enum BackingError {
         /// What was found, for a person.
         detail: String,
     },
+    /// No space is left. Nothing was written, and the same can be tried again.
+    Full {
+        /// What was attempted, for a person.
+        detail: String,
+    },
     /// The medium refused.
     Failed {
         /// What was attempted and what came back, for a person.
@@ -33,6 +38,7 @@ impl fmt::Display for BackingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Damaged { detail } => write!(f, "the value log is damaged: {detail}"),
+            Self::Full { detail } => write!(f, "the value log has no space: {detail}"),
             Self::Failed { detail } => write!(f, "the value log failed: {detail}"),
         }
     }
@@ -48,7 +54,8 @@ pub trait Backing {
     /// Adds a record. It need not be durable before [`Backing::sync`].
     ///
     /// # Errors
-    /// [`BackingError`]; the store then takes no further commit.
+    /// [`BackingError`]; the store then takes no further commit, except after
+    /// [`BackingError::Full`].
     fn append(&mut self, record: &[u8]) -> Result<Position, BackingError>;
 
     /// The record that lies at `position`.

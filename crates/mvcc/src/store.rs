@@ -4,7 +4,7 @@ use core::ops::ControlFlow;
 
 use bytes::Bytes;
 
-use crate::backing::Backing;
+use crate::backing::{Backing, BackingError};
 use crate::book::{Book, event, fingerprint};
 use crate::cursor::{Cursor, PAGE_KEYS_MAX, Span};
 use crate::error::{CommitError, OpenError, ReadError};
@@ -134,7 +134,7 @@ impl<B: Backing> Store<B> {
         let checked = self.book.check(&record, &bytes);
         checked.unwrap_or_else(|detail| panic!("a commit that does not fit: {detail}"));
         let position = self.backing.append(&bytes).map_err(|error| {
-            self.is_poisoned = true;
+            self.is_poisoned = !matches!(error, BackingError::Full { .. });
             CommitError::Backing(error)
         })?;
         self.recent.push(position, bytes.clone());

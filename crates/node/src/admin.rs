@@ -1,12 +1,16 @@
-//! The admin listener: health with reasons, version, figures. No authentication, no secrets;
-//! loopback unless the operator says otherwise.
+//! The admin listener: health with reasons, version, figures, the group. What only looks needs no
+//! authentication and shows no secrets; what changes the group, or shows messages, needs the
+//! administrators' token. Loopback unless the operator says otherwise.
 
+mod cluster;
+
+use crate::group::Group;
 use crate::{Leadership, Metrics};
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use axum::routing::get;
+use axum::routing::{get, post};
 use client::Client;
 use kv::api::{Request, Response};
 use std::fmt::Write;
@@ -15,6 +19,9 @@ use tokio::sync::watch;
 
 /// Entries a member may be behind its own commit index and still count as ready.
 const LAG_ENTRIES_MAX: u64 = 10_000;
+
+/// A write that takes longer than this makes the node not ready.
+const DISK_STALL_MS_MAX: u64 = 5_000;
 
 /// What the endpoints look at.
 #[derive(Clone)]
@@ -27,9 +34,16 @@ pub struct Admin {
     pub metrics: Metrics,
     /// Version of the binary.
     pub version: String,
+    /// Id of the cluster.
+    pub cluster: u64,
+    /// Members, wishes, traces.
+    pub group: Group,
+    /// Whether a text is the administrators' token.
+    pub is_authorized: Arc<dyn Fn(&str) -> bool + Send + Sync>,
 }
 
-/// Serves `/livez`, `/readyz`, `/healthz`, `/version` and `/metrics` until `stop` resolves.
+/// Serves `/livez`, `/readyz`, `/healthz`, `/version`, `/metrics` and `/cluster` until `stop`
+/// resolves.
 ///
 /// # Errors
 /// Of the listener.
@@ -44,6 +58,10 @@ pub async fn serve(
         .route("/healthz", get(ready))
         .route("/version", get(version))
         .route("/metrics", get(metrics))
+        .route("/cluster", get(cluster::view))
+        .route("/cluster/change", post(cluster::change))
+        .route("/cluster/transfer", post(cluster::transfer))
+        .route("/cluster/trace", get(cluster::trace))
         .with_state(Arc::new(admin));
     axum::serve(listener, routes).with_graceful_shutdown(stop).await
 }
@@ -72,6 +90,12 @@ async fn ready(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
         Err(error) => Some(error.to_string()),
     };
     check("applied", lag);
+    let view = admin.group.view();
+    let stall = view.disk_stalled_ms;
+    check("disk", (stall > DISK_STALL_MS_MAX).then(|| {
+        format!("a write has been under way for {stall} ms: the disk is full or stands still")
+    }));
+    check("votes", view.restriction);
     let code = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (code, report)
 }

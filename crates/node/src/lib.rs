@@ -7,6 +7,7 @@
 
 pub mod admin;
 pub mod disk;
+pub mod group;
 mod metrics;
 pub mod peer;
 mod runtime;
@@ -16,24 +17,26 @@ pub use runtime::replica::Leadership;
 
 use base::Prng;
 use client::local::{LocalClient, Operation};
+use bytes::Bytes;
 use disk::RealDisk;
+use group::{Group, GroupView, WishCall};
+use peer::Peers;
 use peer::accept::Acceptor;
-use peer::dial::{self, Dialer};
-use peer::frame::Hello;
-use raft::{LogIndex, MemberId, RoleName};
-use replica::{LogStore, Replica, StateStore, Timing};
+use raft::{LeaderLease, LogIndex, MemberId, Membership, RoleName};
+use replica::{LogKeeping, LogStore, Replica, StateStore, Timing};
 use runtime::Fatal;
 use runtime::log::LogThread;
 use runtime::replica::{Inputs, Outputs, ReplicaThread};
 use runtime::state::{SharedState, StateThread};
 use runtime::watch::WatchThread;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use storage::{Owner, ValueLogOptions, WalOptions};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
+use tokio::time::Instant;
 
 /// Messages from peers that may wait for the replica; the connections wait then.
 const FROM_PEERS_MAX: usize = 4096;
@@ -45,8 +48,19 @@ pub struct NodeConfig {
     pub cluster: u64,
     /// This member.
     pub member: u64,
-    /// All members with their peer addresses, this one included.
+    /// Members with their peer addresses, this one included: the founding ones when the cluster
+    /// is new, otherwise those whose addresses are known.
     pub members: BTreeMap<u64, SocketAddr>,
+    /// This member is to be taken in by a cluster that is there already: with an empty folder it
+    /// waits for that instead of founding one.
+    pub joins: bool,
+    /// What of the log is kept.
+    pub log_keeping: LogKeeping,
+    /// Bytes of snapshots sent in a second, at most.
+    pub snapshot_bytes_per_second: u64,
+    /// Reads by the leader's lease, with this bound on how wrong any member's clock may run, in
+    /// parts per million. Off by default: with a worse clock a read can be stale.
+    pub lease_drift_ppm: Option<u64>,
     /// Folder for log and state.
     pub data_dir: PathBuf,
     /// Durations.
@@ -79,6 +93,7 @@ pub struct Node {
     client: LocalClient,
     metrics: Metrics,
     leadership: watch::Receiver<Leadership>,
+    group: Group,
     fatal: Fatal,
     stop: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
@@ -89,6 +104,22 @@ struct Opened {
     log: LogStore<RealDisk>,
     state: StateStore<RealDisk>,
     replica: Replica,
+    membership: Membership,
+}
+
+/// The node's ends of the queues of [`Group`].
+struct GroupEnds {
+    wishes: mpsc::Receiver<WishCall>,
+    view: watch::Sender<GroupView>,
+    trace: broadcast::Sender<String>,
+}
+
+fn group_ends() -> (Group, GroupEnds) {
+    let (wishes, wished) = mpsc::channel(group::WISHES_MAX);
+    let (view_in, view) = watch::channel(GroupView::default());
+    let (trace, _) = broadcast::channel(group::TRACE_LINES_MAX);
+    let ends = GroupEnds { wishes: wished, view: view_in, trace: trace.clone() };
+    (Group { wishes, view, trace }, ends)
 }
 
 impl Node {
@@ -105,9 +136,16 @@ impl Node {
         let (stop, stopped) = watch::channel(false);
         let first = Leadership { role: RoleName::Follower, term: 0, leader: None };
         let (leadership_in, leadership) = watch::channel(first);
-        let mut node = Self { client, metrics, leadership, fatal, stop, threads: Vec::new() };
-        node.spawn_all(&config, opened, peers, operations, stopped, leadership_in)?;
+        let (group, ends) = group_ends();
+        let mut node =
+            Self { client, metrics, leadership, group, fatal, stop, threads: Vec::new() };
+        node.spawn_all(&config, opened, peers, operations, stopped, (leadership_in, ends))?;
         Ok(node)
+    }
+
+    /// The way to its part in the group: members, leader, trace.
+    pub fn group(&self) -> Group {
+        self.group.clone()
     }
 
     /// The way to this node's store.
@@ -145,7 +183,7 @@ impl Node {
         peers: std::net::TcpListener,
         operations: mpsc::Receiver<Operation>,
         stop: watch::Receiver<bool>,
-        leadership: watch::Sender<Leadership>,
+        (leadership, ends): (watch::Sender<Leadership>, GroupEnds),
     ) -> Result<(), StartError> {
         let (completions, completed) = mpsc::unbounded_channel();
         let (log, log_orders) = std::sync::mpsc::channel();
@@ -179,8 +217,18 @@ impl Node {
         self.spawn("watch", move || watch_thread.run())?;
 
         let mut random = Prng::named(config.seed, "node");
-        let (queues, dialers) = dialers(config, &metrics, &mut random);
-        let outputs = Outputs { log, state, reads, watches, peers: queues, leadership };
+        let member = MemberId::new(config.member);
+        let addresses = config.members.iter().map(|(id, address)| (MemberId::new(*id), *address));
+        let links = Peers::new(
+            config.cluster,
+            member,
+            metrics.clone(),
+            random.fork("peers"),
+            addresses.collect(),
+        );
+        let GroupEnds { wishes, view: group, trace } = ends;
+        let outputs =
+            Outputs { log, state, reads, watches, peers: links, leadership, group, trace };
         let thread = ReplicaThread {
             replica: opened.replica,
             outputs,
@@ -188,25 +236,23 @@ impl Node {
             random,
             tick: Duration::from_millis(config.timing.tick_ms),
             callers: HashMap::new(),
+            wishers: HashMap::new(),
             next_call: 0,
+            born: Instant::now(),
+            reads_clock: config.lease_drift_ppm.is_some(),
         };
-        let acceptor = Acceptor {
-            cluster: config.cluster,
-            member: MemberId::new(config.member),
-            members: config.members.keys().copied().map(MemberId::new).collect(),
-            events: from_peers_in,
-        };
-        let inputs = Inputs { operations, from_peers, completions: completed, stop };
-        self.spawn_replica(thread, inputs, peers, acceptor, dialers)
+        let acceptor = Acceptor { cluster: config.cluster, member, events: from_peers_in };
+        let inputs = Inputs { operations, from_peers, completions: completed, wishes, stop };
+        self.spawn_replica(thread, inputs, peers, acceptor, opened.membership)
     }
 
     fn spawn_replica(
         &mut self,
-        thread: ReplicaThread,
+        mut thread: ReplicaThread,
         inputs: Inputs,
         peers: std::net::TcpListener,
         acceptor: Acceptor,
-        dialers: Vec<Dialer>,
+        membership: Membership,
     ) -> Result<(), StartError> {
         let cannot = failed("cannot start the runtime");
         peers.set_nonblocking(true).map_err(|e| cannot(&e))?;
@@ -221,9 +267,7 @@ impl Node {
                     Ok(listener) => drop(tokio::spawn(peer::accept::run(listener, acceptor))),
                     Err(error) => return fatal.raise(format!("peer listener: {error}")),
                 }
-                for dialer in dialers {
-                    tokio::spawn(dialer.run());
-                }
+                thread.outputs.peers.begin(&membership);
                 thread.run(inputs).await;
             });
         })
@@ -251,20 +295,33 @@ impl Node {
 
 fn open(config: &NodeConfig) -> Result<Opened, StartError> {
     let owner = Owner { cluster: config.cluster, member: config.member, salt: config.seed };
+    let named = |name: &str| config.data_dir.join(name).display().to_string();
     let folder = |name: &str| {
-        let path = config.data_dir.join(name);
-        RealDisk::open(&path).map_err(|e| failed(&path.display().to_string())(&e))
+        RealDisk::open(config.data_dir.join(name)).map_err(|e| failed(&named(name))(&e))
     };
-    let log = LogStore::open(folder("log")?, WalOptions::new(owner))
-        .map_err(|e| failed(&config.data_dir.join("log").display().to_string())(&e))?;
-    let state = StateStore::open(folder("state")?, ValueLogOptions::new(owner))
-        .map_err(|e| failed(&config.data_dir.join("state").display().to_string())(&e))?;
+    let founders = config.members.iter().filter(|_| !config.joins);
+    let founding = Membership::founding(founders.map(|(id, address)| {
+        (MemberId::new(*id), Bytes::from(address.to_string()))
+    }));
+    let log = LogStore::open(folder("log")?, WalOptions::new(owner), founding)
+        .map_err(|e| failed(&named("log"))(&e))?;
+    if let Some(loss) = log.loss() {
+        tracing::error!(
+            damage = %loss.damage,
+            first_missing = loss.first_missing,
+            salvaged = loss.salvaged.len(),
+            "the log was damaged; this member does not vote until the others have filled it again"
+        );
+    }
+    let folders = [folder("state")?, folder("state-other")?];
+    let state = StateStore::open(folders, ValueLogOptions::new(owner), log.generation())
+        .map_err(|e| failed(&named("state"))(&e))?;
     if let Some(cut) = state.cut() {
         tracing::warn!(
             offset = cut.offset,
             dropped_bytes = cut.dropped_bytes,
             damaged = cut.damaged,
-            "the end of the state was cut; the log brings it back"
+            "the end of the state was cut; the log or a snapshot brings it back"
         );
     }
     let applied = LogIndex::new(state.applied());
@@ -274,36 +331,33 @@ fn open(config: &NodeConfig) -> Result<Opened, StartError> {
         member = config.member,
         start = log.starts(),
         term = recovered.hard_state.term.get(),
+        base = recovered.base.index.get(),
         last = recovered.last.index.get(),
         applied = applied.get(),
         "opened log and state"
     );
-    let voters: BTreeSet<MemberId> = config.members.keys().copied().map(MemberId::new).collect();
-    let member = MemberId::new(config.member);
-    let replica_config = replica::Config {
-        timing: config.timing,
-        seed: config.seed,
-        raft: raft::Config::new(member, voters, log.starts()),
-    };
-    let replica = Replica::new(replica_config, recovered, state.summary())
+    let membership =
+        recovered.memberships.last().map(|(_, membership)| membership.clone()).unwrap_or_default();
+    let salvaged = log.salvaged().map_err(|e| failed(&named("log"))(&e))?;
+    let replica_config = replica_config(config, log.starts());
+    let replica = Replica::new(replica_config, recovered, salvaged, state.summary())
         .map_err(|e| failed("configuration")(&e))?;
-    Ok(Opened { log, state, replica })
+    Ok(Opened { log, state, replica, membership })
 }
 
-/// One queue and one dialer per peer.
-fn dialers(
-    config: &NodeConfig,
-    metrics: &Metrics,
-    random: &mut Prng,
-) -> (BTreeMap<MemberId, mpsc::Sender<replica::PeerMessage>>, Vec<Dialer>) {
-    let mut queues = BTreeMap::new();
-    let mut dialers = Vec::new();
-    for (&id, &address) in config.members.iter().filter(|(id, _)| **id != config.member) {
-        let (sender, queue) = mpsc::channel(dial::QUEUE_MAX);
-        queues.insert(MemberId::new(id), sender);
-        let hello = Hello { cluster: config.cluster, from: config.member, to: id };
-        let (metrics, random) = (metrics.peer(id), random.fork("dial"));
-        dialers.push(Dialer { hello, address, queue, metrics, random });
+fn replica_config(config: &NodeConfig, starts: u64) -> replica::Config {
+    let tick_ns = config.timing.tick_ms * 1_000_000;
+    let lease = |drift_ppm_max| LeaderLease { tick_ns, drift_ppm_max };
+    replica::Config {
+        timing: config.timing,
+        seed: config.seed,
+        log_keeping: config.log_keeping,
+        snapshot_bytes_per_second: config.snapshot_bytes_per_second,
+        raft: raft::Config {
+            // Always, so that leases can be switched on at one node after another.
+            waits_at_start: true,
+            leader_lease: config.lease_drift_ppm.map(lease),
+            ..raft::Config::new(MemberId::new(config.member), starts)
+        },
     }
-    (queues, dialers)
 }

@@ -45,6 +45,15 @@ pub struct Metrics {
     pub(crate) batch_entries: Histogram,
     pub(crate) apply_seconds: Histogram,
     pub(crate) watchers: Gauge,
+    pub(crate) disk_full: Gauge,
+    pub(crate) disk_stalled_ms: Gauge,
+    pub(crate) log_entries: Gauge,
+    pub(crate) snapshots_sent: Counter,
+    pub(crate) snapshots_installed: Counter,
+    pub(crate) members: Gauge,
+    pub(crate) commit_seconds: Histogram,
+    peer_lag: Family<PeerLabel, Gauge>,
+    peer_silent: Family<PeerLabel, Gauge>,
     peer_sent: Family<PeerLabel, Counter>,
     peer_dropped: Family<PeerLabel, Counter>,
 }
@@ -72,6 +81,15 @@ impl Metrics {
             batch_entries: Histogram::new(exponential_buckets(1.0, 2.0, 14)),
             apply_seconds: seconds(),
             watchers: Gauge::default(),
+            disk_full: Gauge::default(),
+            disk_stalled_ms: Gauge::default(),
+            log_entries: Gauge::default(),
+            snapshots_sent: Counter::default(),
+            snapshots_installed: Counter::default(),
+            members: Gauge::default(),
+            commit_seconds: seconds(),
+            peer_lag: Family::default(),
+            peer_silent: Family::default(),
             peer_sent: Family::default(),
             peer_dropped: Family::default(),
         };
@@ -92,6 +110,31 @@ impl Metrics {
         gauge("pending_writes", "Writes under way", &self.pending_writes);
         gauge("pending_reads", "Reads under way", &self.pending_reads);
         gauge("watchers", "Open watches", &self.watchers);
+        gauge("disk_full", "1 while the log or the state waits for space", &self.disk_full);
+        gauge("disk_stalled_ms", "Age of the oldest unfinished write", &self.disk_stalled_ms);
+        gauge("raft_log_entries", "Entries in the log", &self.log_entries);
+        gauge("raft_members", "Members, learners included", &self.members);
+        registry.register("snapshots_sent", "Snapshots offered", self.snapshots_sent.clone());
+        registry.register(
+            "snapshots_installed",
+            "Snapshots that replaced the state",
+            self.snapshots_installed.clone(),
+        );
+        registry.register(
+            "raft_commit_seconds",
+            "Time from taking a write to answering it",
+            self.commit_seconds.clone(),
+        );
+        registry.register(
+            "raft_peer_lag_entries",
+            "Entries that a peer lacks, as the leader knows",
+            self.peer_lag.clone(),
+        );
+        registry.register(
+            "raft_peer_silent_ms",
+            "Time since a peer last spoke, as the leader knows",
+            self.peer_silent.clone(),
+        );
         registry.register("calls", "Calls taken", self.calls.clone());
         registry.register(
             "raft_leader_changes",
@@ -117,6 +160,21 @@ impl Metrics {
         }
     }
 
+    /// How far behind a peer is, and for how long it has been silent; `None` when not known.
+    pub(crate) fn set_peer(&self, peer: u64, known: Option<(u64, u64)>) {
+        let label = PeerLabel { peer };
+        match known {
+            Some((lag_entries, silent_ms)) => {
+                self.peer_lag.get_or_create(&label).set(as_gauge(lag_entries));
+                self.peer_silent.get_or_create(&label).set(as_gauge(silent_ms));
+            }
+            None => {
+                self.peer_lag.remove(&label);
+                self.peer_silent.remove(&label);
+            }
+        }
+    }
+
     /// The text form (OpenMetrics 1.0).
     pub fn render(&self) -> String {
         let mut text = String::new();
@@ -125,6 +183,11 @@ impl Metrics {
         }
         text
     }
+}
+
+/// A number as gauges hold it.
+pub(crate) fn as_gauge(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -20,6 +20,19 @@ pub(crate) struct ServeArgs {
     /// All nodes with their peer addresses; the same list on every node
     #[arg(long, env = "QUORATE_CLUSTER", value_name = "1=ADDR,2=ADDR,…")]
     pub(crate) cluster: Option<String>,
+    /// This node is to be taken in by a cluster that runs already (see `quorate cluster add`)
+    #[arg(long, env = "QUORATE_JOIN")]
+    pub(crate) join: bool,
+    /// The cluster's id, as `quorate cluster status` shows it; needed with --join
+    #[arg(long, env = "QUORATE_CLUSTER_ID", value_name = "HEX")]
+    pub(crate) cluster_id: Option<String>,
+    /// Serve linearizable reads by the leader's lease, trusting every node's clock to run at most
+    /// this wrong, in parts per million; off unless given
+    #[arg(long, env = "QUORATE_LEASE_DRIFT_PPM", value_name = "PPM")]
+    pub(crate) lease_drift_ppm: Option<u64>,
+    /// Most that this node sends of snapshots in a second, MiB [default: 64]
+    #[arg(long, env = "QUORATE_SNAPSHOT_MIB_PER_SECOND", value_name = "MIB")]
+    pub(crate) snapshot_mib_per_second: Option<u64>,
     /// Address for clients of the store (etcd v3 API)
     #[arg(long, env = "QUORATE_CLIENT", value_name = "ADDR")]
     pub(crate) client: Option<SocketAddr>,
@@ -70,6 +83,10 @@ pub(crate) struct NodeSettings {
     pub(crate) name: String,
     pub(crate) bind: SocketAddr,
     pub(crate) cluster: BTreeMap<u64, SocketAddr>,
+    pub(crate) join: bool,
+    pub(crate) cluster_id: Option<u64>,
+    pub(crate) lease_drift_ppm: Option<u64>,
+    pub(crate) snapshot_mib_per_second: u64,
     pub(crate) client: SocketAddr,
     pub(crate) web: SocketAddr,
     pub(crate) admin: SocketAddr,
@@ -96,7 +113,11 @@ fn wrong<T>(message: impl Into<String>) -> Result<T, ConfigError> {
     Err(ConfigError(message.into()))
 }
 
-const FILE_KEYS: [&str; 12] = [
+const FILE_KEYS: [&str; 16] = [
+    "join",
+    "cluster-id",
+    "lease-drift-ppm",
+    "snapshot-mib-per-second",
     "node-id",
     "bind",
     "cluster",
@@ -130,12 +151,23 @@ pub(crate) fn settle(args: ServeArgs) -> Result<NodeSettings, ConfigError> {
              and heartbeat-ms at least 1"
         ));
     }
+    let cluster_id = args.cluster_id.as_deref().map(parse_cluster_id).transpose()?;
+    if args.join && cluster_id.is_none() {
+        return wrong("join needs cluster-id, as `quorate cluster status` shows it");
+    }
+    if args.lease_drift_ppm.is_some_and(|ppm| ppm >= 1_000_000) {
+        return wrong("lease-drift-ppm must be below 1000000; real clocks stay below 500");
+    }
     let any: SocketAddr = ([127, 0, 0, 1], 0).into();
     let settings = NodeSettings {
         node_id,
         name: args.name.unwrap_or_else(|| format!("node-{node_id}")),
         bind,
         cluster,
+        join: args.join,
+        cluster_id,
+        lease_drift_ppm: args.lease_drift_ppm,
+        snapshot_mib_per_second: args.snapshot_mib_per_second.unwrap_or(64).max(1),
         client: args.client.unwrap_or(any),
         web: args.web.unwrap_or(any),
         admin: args.admin.unwrap_or(any),
@@ -180,6 +212,13 @@ fn addresses(
         return wrong(format!("cluster does not list this node: no entry {node_id}=…"));
     };
     Ok((bind.unwrap_or(own), cluster))
+}
+
+/// Reads a cluster's id.
+fn parse_cluster_id(text: &str) -> Result<u64, ConfigError> {
+    u64::from_str_radix(text.trim(), 16).map_err(|_| {
+        ConfigError(format!("cluster-id is '{text}'; expected up to 16 hexadecimal digits"))
+    })
 }
 
 /// Reads `1=127.0.0.1:7101,2=…`.
@@ -230,6 +269,11 @@ fn over_file(mut args: ServeArgs, path: &Path) -> Result<ServeArgs, ConfigError>
     args.data_dir = args.data_dir.or(file.parsed("data-dir")?);
     args.name = args.name.or(file.parsed("name")?);
     args.admin_token_file = args.admin_token_file.or(file.parsed("admin-token-file")?);
+    args.join = args.join || file.flag("join")?;
+    args.cluster_id = args.cluster_id.or(file.text("cluster-id")?.map(str::to_owned));
+    args.lease_drift_ppm = args.lease_drift_ppm.or(file.number("lease-drift-ppm")?);
+    args.snapshot_mib_per_second =
+        args.snapshot_mib_per_second.or(file.number("snapshot-mib-per-second")?);
     args.heartbeat_ms = args.heartbeat_ms.or(file.number("heartbeat-ms")?);
     args.election_ms = args.election_ms.or(file.number("election-ms")?);
     args.log_format = match (args.log_format, file.text("log-format")?) {
@@ -277,6 +321,14 @@ impl File {
             Some(other) => {
                 wrong(format!("{}: {key} is {other}; expected a whole number", self.name))
             }
+        }
+    }
+
+    fn flag(&self, key: &str) -> Result<bool, ConfigError> {
+        match self.table.get(key) {
+            None => Ok(false),
+            Some(toml::Value::Boolean(value)) => Ok(*value),
+            Some(other) => wrong(format!("{}: {key} is {other}; expected true or false", self.name)),
         }
     }
 

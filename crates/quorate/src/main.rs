@@ -46,6 +46,8 @@ enum Command {
     Config(commands::serve::ConfigCommand),
     /// Read and write the store
     Kv(commands::kv::KvCommand),
+    /// Look at the cluster, change its members, move its leader
+    Cluster(commands::cluster::ClusterCommand),
     /// Hold an election
     Election(commands::election::ElectionCommand),
     /// Make the voters' codes, outside the nodes
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
         Command::Serve(command) => commands::serve::run(command),
         Command::Config(command) => commands::serve::config(command),
         Command::Kv(command) => commands::kv::run(command),
+        Command::Cluster(command) => commands::cluster::run(command),
         Command::Election(command) => commands::election::run(command),
         Command::Issuer(command) => commands::issuer::run(command),
         Command::Verify(command) => commands::verify::run(&command),

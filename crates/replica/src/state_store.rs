@@ -108,6 +108,20 @@ impl core::fmt::Display for StageError {
 
 impl core::error::Error for StageError {}
 
+/// Why an entry was not applied; the state is as before it.
+enum Stop {
+    /// No space is left; the entry can be applied later.
+    Full,
+    /// The member must not go on.
+    Halt(String),
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Self {
+        if fault.is_full() { Self::Full } else { Self::Halt(fault.to_string()) }
+    }
+}
+
 /// The other folder.
 #[derive(Debug)]
 enum Staged<D: Disk> {
@@ -190,7 +204,8 @@ impl<D: Disk> StateStore<D> {
     }
 
     /// Applies `entries`, which follow what was applied before; those that the state holds already
-    /// (its log was damaged and is coming back) are passed over.
+    /// (its log was damaged and is coming back) are passed over. Stops early when no space is left:
+    /// then the report's last index says how far it came.
     ///
     /// # Errors
     /// [`Halt`] when an entry cannot be read or the medium fails; the entries before it are
@@ -206,18 +221,25 @@ impl<D: Disk> StateStore<D> {
                 continue;
             }
             assert_eq!(index, self.applied + 1, "entries are applied without holes");
-            match &entry.payload {
-                Payload::Empty | Payload::Membership(_) => {
-                    self.kv.apply_empty(index).map_err(|e| e.to_string())
-                }
-                Payload::Data(command) => self.apply_command(entry, command, &mut applied),
+            match self.apply_one(entry, &mut applied) {
+                Ok(()) => self.applied = index,
+                Err(Stop::Full) => break,
+                Err(Stop::Halt(reason)) => return Err(Halt { index, reason }),
             }
-            .map_err(|reason| Halt { index, reason })?;
-            self.applied = index;
         }
-        applied.report.through = entries.last().map_or(LogIndex::ZERO, |entry| entry.id.index);
+        let last = entries.last().map_or(0, |entry| entry.id.index.get());
+        applied.report.through = LogIndex::new(last.min(self.applied));
         applied.report.state = self.summary();
         Ok(applied)
+    }
+
+    fn apply_one(&mut self, entry: &Entry, applied: &mut Applied) -> Result<(), Stop> {
+        match &entry.payload {
+            Payload::Empty | Payload::Membership(_) => {
+                Ok(self.kv.apply_empty(entry.id.index.get())?)
+            }
+            Payload::Data(command) => self.apply_command(entry, command, applied),
+        }
     }
 
     fn apply_command(
@@ -225,11 +247,11 @@ impl<D: Disk> StateStore<D> {
         entry: &Entry,
         command: &Bytes,
         applied: &mut Applied,
-    ) -> Result<(), String> {
-        let envelope = kv::command::decode(command).map_err(|error| error.to_string())?;
+    ) -> Result<(), Stop> {
+        let envelope =
+            kv::command::decode(command).map_err(|error| Stop::Halt(error.to_string()))?;
         let (index, term) = (entry.id.index.get(), entry.id.term.get());
-        let done =
-            self.kv.apply(index, term, &envelope).map_err(|fault: Fault| fault.to_string())?;
+        let done = self.kv.apply(index, term, &envelope)?;
         if !done.duplicate {
             applied.report.outcomes.push((done.origin, done.result));
         }
@@ -441,7 +463,10 @@ fn position(position: storage::Position) -> mvcc::Position {
 }
 
 fn write_failed(error: WriteError) -> BackingError {
-    BackingError::Failed { detail: error.to_string() }
+    match error {
+        WriteError::Full(_) => BackingError::Full { detail: error.to_string() },
+        other => BackingError::Failed { detail: other.to_string() },
+    }
 }
 
 fn read_failed(error: ReadError) -> BackingError {

@@ -67,6 +67,8 @@ pub struct StateOutcome {
     pub changes: Vec<RevisionEvents>,
     /// For the watches: the state is another; those that stand before its revision have to read.
     pub is_replaced: bool,
+    /// No space was left: this is to be carried out later, before anything else.
+    pub rest: Option<StateOrder>,
 }
 
 impl<D: Disk> StateStore<D> {
@@ -77,9 +79,11 @@ impl<D: Disk> StateStore<D> {
     pub fn carry_out(&mut self, order: StateOrder) -> Result<StateOutcome, Halt> {
         let mut outcome = StateOutcome::default();
         outcome.event = match order {
-            StateOrder::Apply { entries } => {
+            StateOrder::Apply { mut entries } => {
                 let applied = self.apply(&entries)?;
                 outcome.changes = applied.changes;
+                entries.retain(|entry| entry.id.index > applied.report.through);
+                outcome.rest = (!entries.is_empty()).then_some(StateOrder::Apply { entries });
                 Some(Event::Applied(applied.report))
             }
             StateOrder::Sync => {

@@ -4,7 +4,6 @@ use super::frame::{self, FrameError, Hello};
 use bytes::BytesMut;
 use raft::MemberId;
 use replica::{Event, PeerMessage};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
@@ -24,7 +23,6 @@ const READ_BYTES: usize = 256 << 10;
 pub(crate) struct Acceptor {
     pub(crate) cluster: u64,
     pub(crate) member: MemberId,
-    pub(crate) members: BTreeSet<MemberId>,
     pub(crate) events: mpsc::Sender<Event>,
 }
 
@@ -83,8 +81,9 @@ impl Acceptor {
         if hello.to != self.member.get() {
             return Err(format!("caller wants member {}, this is {}", hello.to, self.member));
         }
-        if !self.members.contains(&from) || from == self.member {
-            return Err(format!("caller says it is member {from}, which is no peer"));
+        // Whether it is a member is for consensus to know; it may be one not heard of here yet.
+        if from == self.member {
+            return Err(format!("caller says it is member {from}, which is this one"));
         }
         Ok(from)
     }

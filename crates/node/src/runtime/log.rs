@@ -1,14 +1,17 @@
 //! The log thread: takes every order that waits, writes them as one batch, syncs, reports.
 //!
 //! Group commit arises by itself: while one sync runs, the next group collects.
+//!
+//! Without space nothing is acknowledged: the group waits and is tried again, so that the node
+//! goes on when there is room. Consensus notices that the disk stalls and hands over.
 
 use super::Fatal;
 use crate::metrics::Metrics;
 use raft::{LogIndex, Persist};
-use replica::{Event, LogStore, LogStoreError};
+use replica::{Event, LoadPurpose, LogStore, LogStoreError};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
-use storage::Disk;
+use storage::{Disk, WriteError};
 use tokio::sync::mpsc::UnboundedSender;
 
 /// Bytes of entries in one batch, above which the rest waits for the next sync.
@@ -16,6 +19,9 @@ const BATCH_BYTES_MAX: u64 = 8 << 20;
 
 /// Quiet time after which the log is sealed and the next segment prepared.
 const IDLE_AFTER: Duration = Duration::from_millis(20);
+
+/// Pause before a write that found no space is tried again.
+const FULL_PAUSE: Duration = Duration::from_millis(100);
 
 /// Bytes of the next segment prepared in one idle moment, or after one sync when it is due.
 const PREPARE_BYTES: u64 = 1 << 20;
@@ -30,7 +36,11 @@ pub(crate) enum LogOrder {
         from: LogIndex,
         /// Most bytes.
         max_bytes: u64,
+        /// Comes back with the entries.
+        purpose: LoadPurpose,
     },
+    /// The loss is made good.
+    SettleLoss,
 }
 
 /// Serves orders until the replica hangs up.
@@ -71,19 +81,49 @@ impl<D: Disk> LogThread<D> {
     fn gather(&mut self, order: LogOrder, group: &mut Vec<Persist>) -> Result<(), LogStoreError> {
         match order {
             LogOrder::Persist(persist) => group.push(persist),
-            LogOrder::Load { from, max_bytes } => {
+            LogOrder::Load { from, max_bytes, purpose } => {
                 self.persist(group)?;
-                let entries = self.store.load(from, max_bytes)?;
-                let _ = self.completions.send(Event::Loaded { entries });
+                // A record that cannot be read is as good as none: whoever needs it asks again, or
+                // gets a snapshot.
+                let entries = self.store.load(from, max_bytes).unwrap_or_else(|error| {
+                    tracing::warn!(%from, %error, "entries cannot be read back");
+                    Vec::new()
+                });
+                let _ = self.completions.send(Event::Loaded { entries, purpose });
+            }
+            LogOrder::SettleLoss => {
+                self.persist(group)?;
+                tracing::info!("the log is whole again; this member votes");
+                self.store.settle_loss()?;
             }
         }
         Ok(())
     }
 
+    /// Writes the group, waiting for space if there is none.
+    fn write(&mut self, group: &[Persist]) -> Result<Option<raft::Ticket>, LogStoreError> {
+        loop {
+            match self.store.write(group) {
+                Err(LogStoreError::Write(WriteError::Full(error))) => {
+                    if self.metrics.disk_full.set(1) == 0 {
+                        tracing::error!(%error, "no space for the log; nothing is acknowledged");
+                    }
+                    std::thread::sleep(FULL_PAUSE);
+                }
+                other => {
+                    if self.metrics.disk_full.set(0) == 1 {
+                        tracing::info!("there is space for the log again");
+                    }
+                    return other;
+                }
+            }
+        }
+    }
+
     fn persist(&mut self, group: &mut Vec<Persist>) -> Result<(), LogStoreError> {
         let started = Instant::now();
         let entries: usize = group.iter().map(|order| order.entries.len()).sum();
-        if let Some(ticket) = self.store.write(group)? {
+        if let Some(ticket) = self.write(group)? {
             self.store.sync()?;
             self.metrics.sync_seconds.observe(started.elapsed().as_secs_f64());
             self.metrics.batch_entries.observe(entries as f64);

@@ -3,16 +3,18 @@
 use super::log::LogOrder;
 use super::read::ReadOrder;
 use super::watch::WatchOrder;
-use crate::metrics::Metrics;
+use crate::group::{GroupView, WishCall};
+use crate::metrics::{Metrics, as_gauge};
+use crate::peer::Peers;
 use base::{Machine, Prng};
 use client::local::{Operation, Watch};
 use kv::api::{Error, Response};
-use raft::{Entry, MemberId, RoleName};
-use replica::{Effect, Event, PeerMessage, Replica};
-use std::collections::{BTreeMap, HashMap};
+use raft::{MemberId, RoleName};
+use replica::{Effect, Event, Replica, StateOrder, WishResult};
+use std::collections::HashMap;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 /// Events of one kind taken in one turn, so that no kind starves another.
@@ -38,17 +40,27 @@ pub(crate) struct Inputs {
     pub(crate) operations: mpsc::Receiver<Operation>,
     pub(crate) from_peers: mpsc::Receiver<Event>,
     pub(crate) completions: mpsc::UnboundedReceiver<Event>,
+    pub(crate) wishes: mpsc::Receiver<WishCall>,
     pub(crate) stop: watch::Receiver<bool>,
 }
 
 /// The ends of the queues that it feeds.
 pub(crate) struct Outputs {
     pub(crate) log: Sender<LogOrder>,
-    pub(crate) state: Sender<Vec<Entry>>,
+    pub(crate) state: Sender<StateOrder>,
     pub(crate) reads: Sender<ReadOrder>,
     pub(crate) watches: Sender<WatchOrder>,
-    pub(crate) peers: BTreeMap<MemberId, mpsc::Sender<PeerMessage>>,
+    pub(crate) peers: Peers,
     pub(crate) leadership: watch::Sender<Leadership>,
+    pub(crate) group: watch::Sender<GroupView>,
+    pub(crate) trace: broadcast::Sender<String>,
+}
+
+/// A caller of a write or read, and since when it waits.
+pub(crate) struct Caller {
+    reply: oneshot::Sender<Result<Response, Error>>,
+    since: Instant,
+    is_write: bool,
 }
 
 /// The machine with everything around it.
@@ -58,8 +70,13 @@ pub(crate) struct ReplicaThread {
     pub(crate) metrics: Metrics,
     pub(crate) random: Prng,
     pub(crate) tick: Duration,
-    pub(crate) callers: HashMap<u64, oneshot::Sender<Result<Response, Error>>>,
+    pub(crate) callers: HashMap<u64, Caller>,
+    pub(crate) wishers: HashMap<u64, oneshot::Sender<WishResult>>,
     pub(crate) next_call: u64,
+    /// Since when the process counts its monotonic time.
+    pub(crate) born: Instant,
+    /// Whether reads by the leader's lease are on.
+    pub(crate) reads_clock: bool,
 }
 
 impl ReplicaThread {
@@ -76,6 +93,7 @@ impl ReplicaThread {
                 () = tokio::time::sleep_until(next_tick) => {}
                 _ = inputs.completions.recv_many(&mut events, TURN_MAX) => {}
                 _ = inputs.from_peers.recv_many(&mut received, TURN_MAX) => {}
+                Some(call) = inputs.wishes.recv() => self.wish(call),
                 taken = inputs.operations.recv_many(&mut operations, TURN_MAX) => {
                     if taken == 0 {
                         return;
@@ -85,6 +103,9 @@ impl ReplicaThread {
             events.append(&mut received);
             take_waiting(&mut inputs, &mut events, &mut operations);
             self.tick_if_due(&mut next_tick);
+            if self.reads_clock && !operations.is_empty() {
+                self.read_clock();
+            }
             for event in events.drain(..) {
                 self.step(event);
             }
@@ -102,6 +123,9 @@ impl ReplicaThread {
                 return;
             }
             *next_tick += self.tick;
+            if self.reads_clock {
+                self.read_clock();
+            }
             let jitter = self.random.next_u64();
             self.step(Event::Ticked { jitter });
             self.observe();
@@ -115,7 +139,9 @@ impl ReplicaThread {
                 self.metrics.calls.inc();
                 self.next_call += 1;
                 let number = self.next_call;
-                self.callers.insert(number, call.reply);
+                let is_write = call.request.is_write();
+                let caller = Caller { reply: call.reply, since: Instant::now(), is_write };
+                self.callers.insert(number, caller);
                 self.step(Event::Called { call: number, request: call.request });
             }
             Operation::Watch(Watch { request, sender }) => {
@@ -124,8 +150,26 @@ impl ReplicaThread {
         }
     }
 
+    fn wish(&mut self, call: WishCall) {
+        self.next_call += 1;
+        self.wishers.insert(self.next_call, call.reply);
+        self.step(Event::Wished { call: self.next_call, wish: call.wish });
+    }
+
+    fn read_clock(&mut self) {
+        let at_ns = u64::try_from(self.born.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.step(Event::ClockRead { at_ns });
+    }
+
     fn step(&mut self, event: Event) {
+        let traces = self.outputs.trace.receiver_count() > 0;
+        if traces && let Some(line) = trace_event(&event) {
+            let _ = self.outputs.trace.send(line);
+        }
         for effect in self.replica.step(event) {
+            if traces && let Some(line) = trace_effect(&effect) {
+                let _ = self.outputs.trace.send(line);
+            }
             self.perform(effect);
         }
     }
@@ -134,24 +178,39 @@ impl ReplicaThread {
     /// process; its orders are dropped.
     fn perform(&mut self, effect: Effect) {
         match effect {
-            Effect::Send { to, message } => self.send(to, message),
+            Effect::Send { to, message } => self.outputs.peers.send(to, message),
             Effect::Persist(persist) => {
                 let _ = self.outputs.log.send(LogOrder::Persist(persist));
             }
-            Effect::Apply { entries } => {
-                let _ = self.outputs.state.send(entries);
+            Effect::State(order) => {
+                let _ = self.outputs.state.send(order);
             }
-            Effect::Load { from, max_bytes } => {
-                let _ = self.outputs.log.send(LogOrder::Load { from, max_bytes });
+            Effect::Load { from, max_bytes, purpose } => {
+                let _ = self.outputs.log.send(LogOrder::Load { from, max_bytes, purpose });
+            }
+            Effect::SettleLoss => {
+                let _ = self.outputs.log.send(LogOrder::SettleLoss);
+            }
+            Effect::WishAnswered { call, result } => {
+                if let Some(reply) = self.wishers.remove(&call) {
+                    let _ = reply.send(result);
+                }
+            }
+            Effect::MembershipChanged { membership } => {
+                tracing::info!(%membership, "members changed");
+                self.outputs.peers.adjust(&membership);
             }
             Effect::Read { call, request, term } => {
-                if let Some(reply) = self.callers.remove(&call) {
+                if let Some(Caller { reply, .. }) = self.callers.remove(&call) {
                     let _ = self.outputs.reads.send(ReadOrder { request, term, reply });
                 }
             }
             Effect::Reply { call, result } => {
-                if let Some(reply) = self.callers.remove(&call) {
-                    let _ = reply.send(result);
+                if let Some(caller) = self.callers.remove(&call) {
+                    if caller.is_write && result.is_ok() {
+                        self.metrics.commit_seconds.observe(caller.since.elapsed().as_secs_f64());
+                    }
+                    let _ = caller.reply.send(result);
                 }
             }
             Effect::RoleChanged { role, term, leader } => {
@@ -164,25 +223,62 @@ impl ReplicaThread {
         }
     }
 
-    fn send(&self, to: MemberId, message: PeerMessage) {
-        if let Some(queue) = self.outputs.peers.get(&to)
-            && queue.try_send(message).is_err()
-        {
-            self.metrics.peer(to.get()).dropped.inc();
-        }
-    }
-
     fn observe(&self) {
         let status = self.replica.status();
-        let as_gauge = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        let tick_ms = u64::try_from(self.tick.as_millis()).unwrap_or(u64::MAX);
         self.metrics.term.set(as_gauge(status.term.get()));
         self.metrics.is_leader.set(i64::from(status.role == RoleName::Leader));
         self.metrics.commit_index.set(as_gauge(status.commit.get()));
         self.metrics.applied_index.set(as_gauge(status.applied.get()));
         self.metrics.last_index.set(as_gauge(status.last.index.get()));
+        self.metrics.log_entries.set(as_gauge(status.last.index.get() - status.base.index.get()));
+        self.metrics.disk_stalled_ms.set(as_gauge(status.disk_stalled_ticks * tick_ms));
+        self.metrics.members.set(as_gauge(status.membership.ids().count() as u64));
         let (writes, reads) = self.replica.pending();
         self.metrics.pending_writes.set(as_gauge(writes as u64));
         self.metrics.pending_reads.set(as_gauge(reads as u64));
+        for id in status.membership.ids().filter(|id| *id != status.id) {
+            let known = status.peers.get(&id).map(|progress| {
+                let lag = status.last.index.get().saturating_sub(progress.matched.get());
+                (lag, progress.silent_ticks * tick_ms)
+            });
+            self.metrics.set_peer(id.get(), known);
+        }
+        let (sending, is_receiving) = self.replica.snapshots();
+        let mut view = GroupView::of(&status, tick_ms, self.outputs.peers.addresses());
+        (view.snapshots_sending, view.is_receiving_snapshot) = (sending as u64, is_receiving);
+        self.outputs.group.send_if_modified(|known| {
+            let is_new = *known != view;
+            *known = view;
+            is_new
+        });
+    }
+}
+
+/// What came in, as one line; ticks and completions would drown the rest.
+fn trace_event(event: &Event) -> Option<String> {
+    match event {
+        Event::Received { from, message } => Some(format!("<- {from} {message:?}")),
+        Event::Wished { wish, .. } => Some(format!("wish {wish:?}")),
+        Event::Persisted { ticket } => Some(format!("persisted {ticket}")),
+        Event::Synced { through } => Some(format!("state durable through {through}")),
+        Event::Staged { next } => Some(format!("snapshot taken in up to {next:?}")),
+        Event::StageFinished { outcome } => Some(format!("snapshot complete: {outcome:?}")),
+        _ => None,
+    }
+}
+
+/// What was ordered, as one line.
+fn trace_effect(effect: &Effect) -> Option<String> {
+    match effect {
+        Effect::Send { to, message } => Some(format!("-> {to} {message:?}")),
+        Effect::RoleChanged { role, term, leader } => {
+            Some(format!("is {role:?} in term {term}, leader {leader:?}"))
+        }
+        Effect::MembershipChanged { membership } => Some(format!("members are {membership}")),
+        Effect::State(StateOrder::Install { last }) => Some(format!("install snapshot of {last}")),
+        Effect::SettleLoss => Some("the log is whole again".to_owned()),
+        _ => None,
     }
 }
 

@@ -1,22 +1,21 @@
-//! The state thread: applies committed entries and passes the changes on to the watches.
+//! The state thread: applies committed entries and passes the changes on to the watches; makes
+//! snapshots and takes them in.
 
 use super::Fatal;
 use super::watch::WatchOrder;
 use crate::metrics::Metrics;
-use raft::Entry;
-use replica::{Event, Halt, StateStore};
+use replica::{Event, Halt, StateOrder, StateStore};
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use storage::Disk;
 use tokio::sync::mpsc::UnboundedSender;
 
 /// Entries applied while readers wait.
 const STEP_ENTRIES: usize = 128;
 
-/// Bytes applied between two syncs of the state; they are durable in the log anyway, this only
-/// bounds how much a restart after a power cut applies again.
-const SYNC_BYTES: u64 = 64 << 20;
+/// Pause before an order that found no space is tried again.
+const FULL_PAUSE: Duration = Duration::from_millis(100);
 
 /// The state, read by many and changed by one thread.
 #[derive(Debug)]
@@ -47,7 +46,7 @@ impl<D: Disk> SharedState<D> {
 /// Applies until the replica hangs up, then makes the state durable.
 pub(crate) struct StateThread<D: Disk> {
     pub(crate) state: SharedState<D>,
-    pub(crate) orders: Receiver<Vec<Entry>>,
+    pub(crate) orders: Receiver<StateOrder>,
     pub(crate) completions: UnboundedSender<Event>,
     pub(crate) watches: Sender<WatchOrder>,
     pub(crate) metrics: Metrics,
@@ -62,28 +61,53 @@ impl<D: Disk> StateThread<D> {
     }
 
     fn serve(&self) -> Result<(), Halt> {
-        let mut unsynced_bytes = 0;
-        while let Ok(entries) = self.orders.recv() {
-            unsynced_bytes += entries.iter().map(Entry::size_bytes).sum::<u64>();
-            for step in entries.chunks(STEP_ENTRIES) {
-                self.apply(step)?;
-            }
-            if unsynced_bytes >= SYNC_BYTES {
-                self.state.write().sync()?;
-                unsynced_bytes = 0;
+        while let Ok(order) = self.orders.recv() {
+            match order {
+                StateOrder::Apply { entries } => {
+                    for step in entries.chunks(STEP_ENTRIES) {
+                        let started = Instant::now();
+                        self.carry_out(StateOrder::Apply { entries: step.to_vec() })?;
+                        self.metrics.apply_seconds.observe(started.elapsed().as_secs_f64());
+                    }
+                }
+                other => self.carry_out(other)?,
             }
         }
         self.state.write().sync()
     }
 
-    fn apply(&self, entries: &[Entry]) -> Result<(), Halt> {
-        let started = Instant::now();
-        let applied = self.state.write().apply(entries)?;
-        self.metrics.apply_seconds.observe(started.elapsed().as_secs_f64());
-        if !applied.changes.is_empty() {
-            let _ = self.watches.send(WatchOrder::Changed(applied.changes));
+    fn carry_out(&self, order: StateOrder) -> Result<(), Halt> {
+        let mut order = Some(order);
+        while let Some(next) = order.take() {
+            let outcome = self.state.write().carry_out(next)?;
+            if !outcome.changes.is_empty() {
+                let _ = self.watches.send(WatchOrder::Changed(outcome.changes));
+            }
+            if outcome.is_replaced {
+                self.metrics.snapshots_installed.inc();
+                tracing::info!("a snapshot has replaced the state");
+                let _ = self.watches.send(WatchOrder::Replaced);
+            }
+            if let Some(event) = outcome.event {
+                self.count(&event);
+                let _ = self.completions.send(event);
+            }
+            order = outcome.rest;
+            if order.is_some() {
+                if self.metrics.disk_full.set(1) == 0 {
+                    tracing::error!("no space for the state; nothing is applied");
+                }
+                std::thread::sleep(FULL_PAUSE);
+            } else if self.metrics.disk_full.get() == 1 {
+                self.metrics.disk_full.set(0);
+            }
         }
-        let _ = self.completions.send(Event::Applied(applied.report));
         Ok(())
+    }
+
+    fn count(&self, event: &Event) {
+        if let Event::ExportOpened { .. } = event {
+            self.metrics.snapshots_sent.inc();
+        }
     }
 }

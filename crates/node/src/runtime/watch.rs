@@ -34,6 +34,8 @@ const PROGRESS: Duration = Duration::from_secs(600);
 pub(crate) enum WatchOrder {
     /// Revisions were applied.
     Changed(Vec<RevisionEvents>),
+    /// The state is another, ahead of what was applied here.
+    Replaced,
     /// Somebody wants to watch.
     Open {
         /// What.
@@ -101,6 +103,10 @@ impl<D: Disk> WatchThread<D> {
     fn take(&mut self, order: WatchOrder) -> Result<(), mvcc::ReadError> {
         match order {
             WatchOrder::Changed(_) if self.hub.is_empty() => Ok(()),
+            WatchOrder::Replaced => {
+                self.hub.on_replaced(self.state.read().kv());
+                Ok(())
+            }
             WatchOrder::Changed(revisions) => self.hub.publish(self.state.read().kv(), &revisions),
             WatchOrder::Open { request, sender } => {
                 let id = self.hub.create(request, self.state.read().kv());

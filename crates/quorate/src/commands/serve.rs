@@ -114,6 +114,7 @@ struct Started {
     gateway: gateway::Gateway,
     /// Says why the authority had to stop.
     failed: tokio::sync::oneshot::Receiver<String>,
+    token: AdminToken,
 }
 
 fn start(
@@ -123,7 +124,7 @@ fn start(
 ) -> Result<(node::Node, Started), Failure> {
     let mut members = settings.cluster.clone();
     members.insert(settings.node_id, settings.bind);
-    let cluster = cluster_id(&members.keys().copied().collect::<Vec<_>>());
+    let cluster = cluster_of(settings);
     let seed = random_seed()?;
     let (authority, journal) = authority_folder::open(settings, cluster, seed)?;
     let authority_key = authority.key().to_string();
@@ -138,6 +139,10 @@ fn start(
             election_max_ms: settings.election_ms * 2,
             ..replica::Timing::default()
         },
+        joins: settings.join,
+        log_keeping: replica::LogKeeping::default(),
+        snapshot_bytes_per_second: settings.snapshot_mib_per_second << 20,
+        lease_drift_ppm: settings.lease_drift_ppm,
         seed,
         version: VERSION.to_owned(),
     };
@@ -151,8 +156,8 @@ fn start(
     .map_err(Failure::because(exit::FAILED, "cannot start the authority"))?;
     let facts =
         gateway::NodeFacts { node: settings.node_id, version: VERSION.to_owned(), authority_key };
-    let gateway = gateway::Gateway::new(handle, client, token, facts);
-    Ok((node, Started { gateway, failed }))
+    let gateway = gateway::Gateway::new(handle, client, token.clone(), facts);
+    Ok((node, Started { gateway, failed, token }))
 }
 
 /// The administrators' token: from the given file, or made once and printed once.
@@ -174,6 +179,16 @@ fn admin_token(settings: &NodeSettings) -> Result<AdminToken, Failure> {
         }
     };
     AdminToken::parse(&text).map_err(|error| Failure::new(exit::BAD_CONFIG, error))
+}
+
+/// The id that was given, or the one that founding members agree on.
+fn cluster_of(settings: &NodeSettings) -> u64 {
+    let mut members: Vec<u64> = settings.cluster.keys().copied().collect();
+    if !members.contains(&settings.node_id) {
+        members.push(settings.node_id);
+        members.sort_unstable();
+    }
+    settings.cluster_id.unwrap_or_else(|| cluster_id(&members))
 }
 
 /// The same on all nodes that were given the same member numbers: FNV-1a over them.
@@ -205,11 +220,15 @@ async fn serve(
         ("admin", address_of(&admin_listener)?),
     ];
     let client: Arc<dyn client::Client> = Arc::new(node.client());
+    let token = started.token;
     let admin = node::admin::Admin {
         client: Arc::clone(&client),
         leadership: node.leadership(),
         metrics: node.metrics(),
         version: VERSION.to_owned(),
+        cluster: cluster_of(settings),
+        group: node.group(),
+        is_authorized: Arc::new(move |given| token.is(given)),
     };
     let info = server_info(settings, addresses[1].1);
     let admin_task = node::admin::serve(tokio_listener(admin_listener)?, admin, until(&stopped));
@@ -261,7 +280,7 @@ fn server_info(settings: &NodeSettings, client: SocketAddr) -> etcd_api::ServerI
     let mut members: BTreeMap<u64, SocketAddr> = settings.cluster.clone();
     members.insert(settings.node_id, settings.bind);
     etcd_api::ServerInfo {
-        cluster_id: cluster_id(&members.keys().copied().collect::<Vec<_>>()),
+        cluster_id: cluster_of(settings),
         member_id: settings.node_id,
         name: settings.name.clone(),
         members: members.iter().map(member).collect(),
