@@ -1,6 +1,7 @@
 //! The write-ahead log against the bare loop that no log can beat: overwrite blocks that were
 //! written before, then `fdatasync`, as many bytes at a time as the log writes.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -12,21 +13,23 @@ use storage::{Batch, Owner, Wal, WalOptions};
 
 use crate::failure::Failure;
 use crate::figures::Figure;
-use crate::load::{KEY_BYTES, VALUE_BYTES};
 use crate::paths::Paths;
 use crate::stats::median;
 
 /// What the bare loop is called.
 const LIMIT: &str = "bare loop: overwrite written blocks, fdatasync";
 
+/// Payload bytes of a record.
+const RECORDS: [usize; 2] = [256, 1536];
+
 /// Records made durable at a time.
-const BATCHES: [usize; 3] = [1, 16, 128];
+const GROUPS: [usize; 4] = [1, 16, 128, 1000];
 
-/// Runs of log and loop each, in alternation.
-const PAIRS: usize = 3;
+/// Runs of which the median counts.
+const RUNS: usize = 9;
 
-/// Of one run.
-const RUN: Duration = Duration::from_millis(400);
+/// Of one run, log and loop together.
+const RUN: Duration = Duration::from_millis(500);
 
 const OWNER: Owner = Owner { cluster: 1, member: 1, salt: 1 };
 
@@ -34,47 +37,62 @@ const OWNER: Owner = Owner { cluster: 1, member: 1, salt: 1 };
 const PREPARE_BYTES: u64 = 256 << 10;
 
 /// Of the file that the loop overwrites: a segment of the log.
-const FILE_BYTES: u64 = 32 << 20;
+const FILE_BYTES: u64 = SEGMENT_BYTES;
 
-/// Log and loop at each size of batch.
+const SEGMENT_BYTES: u64 = 32 << 20;
+
+/// So many segments are kept: what is older is cut away, as below a snapshot, and its files are
+/// used again.
+const KEPT_SEGMENTS: u64 = 2;
+
+/// Log and loop at each size of record and group.
 pub(crate) fn measure(paths: &Paths) -> Result<Vec<Figure>, Failure> {
-    let mut log = Log::open(&paths.fresh("log"))?;
     let file = Overwritten::make(&paths.fresh("overwritten"))?;
     let mut figures = Vec::new();
-    for records in BATCHES {
-        let (mut ours, mut bare) = (Vec::new(), Vec::new());
-        for _ in 0..PAIRS {
-            ours.push(per_second(records, || log.append(records))?);
-            let bytes = batch_bytes(records, log.sector_bytes);
-            let mut offset = 0;
-            bare.push(per_second(records, || file.overwrite(&mut offset, bytes))?);
+    for record in RECORDS {
+        let mut log = Log::open(&paths.fresh(&format!("log-{record}")), record)?;
+        log.warm_up()?;
+        for group in GROUPS {
+            figures.push(pairs(&mut log, &file, group)?);
         }
-        let value = median(ours).unwrap_or_default();
-        let limit = median(bare).unwrap_or_default();
-        println!("  {records} records a sync: log {value:.0}/s, bare loop {limit:.0}/s");
-        let name = format!("log_append.{records}_a_sync");
-        figures.push(Figure::new(name, value, "records/s").with_limit(LIMIT, limit));
     }
     Ok(figures)
 }
 
-/// Repeats `work`, which makes `records` durable, for [`RUN`].
-fn per_second(
-    records: usize,
-    mut work: impl FnMut() -> Result<(), Failure>,
-) -> Result<f64, Failure> {
-    let begun = Instant::now();
-    let mut done = 0;
-    while begun.elapsed() < RUN {
-        work()?;
-        done += records;
+/// Medians of runs in which log and loop take turns batch by batch, since the disk of a busy
+/// machine is another one every second.
+fn pairs(log: &mut Log, file: &Overwritten, group: usize) -> Result<Figure, Failure> {
+    let (mut ours, mut bare) = (Vec::new(), Vec::new());
+    let bytes = batch_bytes(group, log.record.len(), log.sector_bytes);
+    let mut offset = 0;
+    for _ in 0..RUNS {
+        let (mut in_log, mut in_loop, mut done) = (Duration::ZERO, Duration::ZERO, 0);
+        while in_log + in_loop < RUN {
+            let begun = Instant::now();
+            log.append(group)?;
+            in_log += begun.elapsed();
+            let begun = Instant::now();
+            file.overwrite(&mut offset, bytes)?;
+            in_loop += begun.elapsed();
+            done += group;
+        }
+        ours.push(done as f64 / in_log.as_secs_f64());
+        bare.push(done as f64 / in_loop.as_secs_f64());
     }
-    Ok(done as f64 / begun.elapsed().as_secs_f64())
+    let value = median(ours).unwrap_or_default();
+    let limit = median(bare).unwrap_or_default();
+    let (record, ratio) = (log.record.len(), value / limit);
+    println!(
+        "  {group} records of {record} B a sync: log {value:.0}/s, bare loop {limit:.0}/s, \
+         ratio {ratio:.2}"
+    );
+    let name = format!("log_append.{record}B.{group}_a_sync");
+    Ok(Figure::new(name, value, "records/s").with_limit(LIMIT, limit))
 }
 
 /// What such a batch takes on disk: a header of 64 bytes, 24 before each record, whole sectors.
-fn batch_bytes(records: usize, sector_bytes: u64) -> u64 {
-    (64 + records as u64 * (24 + (KEY_BYTES + VALUE_BYTES) as u64)).next_multiple_of(sector_bytes)
+fn batch_bytes(group: usize, record: usize, sector_bytes: u64) -> u64 {
+    (64 + group as u64 * (24 + record as u64)).next_multiple_of(sector_bytes)
 }
 
 /// The log under measurement.
@@ -83,28 +101,60 @@ struct Log {
     sector_bytes: u64,
     next: u64,
     record: Bytes,
+    /// Since the last mark.
+    written_bytes: u64,
+    /// An index for about each segment written.
+    marks: VecDeque<u64>,
 }
 
 impl Log {
-    fn open(folder: &Path) -> Result<Self, Failure> {
-        let cannot = || Failure::because(format!("cannot open a log in {}", folder.display()));
-        let disk = RealDisk::open(folder).map_err(cannot())?;
+    fn open(folder: &Path, record: usize) -> Result<Self, Failure> {
+        let cannot = format!("cannot open a log in {}", folder.display());
+        let disk = RealDisk::open(folder).map_err(Failure::because(cannot.clone()))?;
         let options = WalOptions::new(OWNER);
-        let (wal, _) = Wal::open(disk, options)
-            .map_err(Failure::because(format!("cannot open a log in {}", folder.display())))?;
-        let record = Bytes::from(vec![7; KEY_BYTES + VALUE_BYTES]);
-        Ok(Self { wal, sector_bytes: options.sector_bytes, next: 1, record })
+        let (wal, _) = Wal::open(disk, options).map_err(Failure::because(cannot))?;
+        let record = Bytes::from(vec![7; record]);
+        Ok(Self {
+            wal,
+            sector_bytes: options.sector_bytes,
+            next: 1,
+            record,
+            written_bytes: 0,
+            marks: VecDeque::new(),
+        })
     }
 
-    fn append(&mut self, records: usize) -> Result<(), Failure> {
-        let until = self.next + records as u64;
+    /// Goes on until the log recycles its segments, as one does that has run for a while.
+    fn warm_up(&mut self) -> Result<(), Failure> {
+        let bytes = (KEPT_SEGMENTS + 3) * SEGMENT_BYTES;
+        let group = 128;
+        for _ in 0..bytes / batch_bytes(group, self.record.len(), self.sector_bytes) {
+            self.append(group)?;
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, group: usize) -> Result<(), Failure> {
+        let until = self.next + group as u64;
         let records = (self.next..until).map(|index| (index, 1, self.record.clone())).collect();
-        self.next = until;
-        let written = self.wal.write(&Batch { records, ..Batch::default() });
+        let batch = Batch { records, ..Batch::default() };
+        let written = self.wal.write(&batch);
         written
             .and_then(|()| self.wal.sync())
             .and_then(|()| self.wal.prepare_if_due(PREPARE_BYTES))
-            .map_err(Failure::because("cannot append"))
+            .map_err(Failure::because("cannot append"))?;
+        self.written_bytes += batch_bytes(group, self.record.len(), self.sector_bytes);
+        if self.written_bytes >= SEGMENT_BYTES {
+            self.written_bytes = 0;
+            self.marks.push_back(self.next);
+        }
+        self.next = until;
+        if self.marks.len() as u64 > KEPT_SEGMENTS
+            && let Some(below) = self.marks.pop_front()
+        {
+            self.wal.cut_before(below).map_err(Failure::because("cannot cut"))?;
+        }
+        Ok(())
     }
 }
 
@@ -123,7 +173,7 @@ impl Overwritten {
                 file.write_all_at(&block, offset)?;
             }
             file.sync_all()?;
-            Ok::<_, std::io::Error>(Self { file, bytes: vec![9; 1 << 20] })
+            Ok::<_, std::io::Error>(Self { file, bytes: vec![9; 2 << 20] })
         };
         make().map_err(Failure::because(format!("cannot write {}", path.display())))
     }
@@ -147,11 +197,11 @@ mod tests {
     #[test]
     fn log_and_loop_write_where_they_should() {
         let folder = tempfile::tempdir().unwrap();
-        let mut log = Log::open(&folder.path().join("log")).unwrap();
-        for records in BATCHES {
-            log.append(records).unwrap();
+        let mut log = Log::open(&folder.path().join("log"), 256).unwrap();
+        for group in GROUPS {
+            log.append(group).unwrap();
         }
-        assert_eq!(log.wal.last_index(), Some(145));
+        assert_eq!(log.wal.last_index(), Some(1145));
 
         let file = Overwritten::make(&folder.path().join("file")).unwrap();
         let mut offset = FILE_BYTES - 512;
@@ -164,8 +214,8 @@ mod tests {
 
     #[test]
     fn batches_take_whole_sectors() {
-        assert_eq!(batch_bytes(1, 512), 512);
-        assert_eq!(batch_bytes(2, 512), 1024);
-        assert_eq!(batch_bytes(128, 512), 39_936);
+        assert_eq!(batch_bytes(1, 256, 512), 512);
+        assert_eq!(batch_bytes(2, 256, 512), 1024);
+        assert_eq!(batch_bytes(128, 256, 512), 36_352);
     }
 }

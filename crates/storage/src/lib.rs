@@ -16,6 +16,8 @@ mod error;
 pub mod identity;
 pub mod memory;
 mod mutant;
+#[cfg(test)]
+mod mutant_tests;
 mod value_log;
 mod wal;
 

@@ -23,8 +23,6 @@ pub enum RepairError {
         /// The offset asked for.
         position: u64,
     },
-    /// The neighbours of the record cannot be read.
-    Read(ReadError),
     /// Writing failed; without space the record stays damaged and the call can be made again.
     Write(WriteError),
 }
@@ -37,7 +35,6 @@ impl core::fmt::Display for RepairError {
                 f,
                 "the bytes offered for the record at {position} are not those that were written"
             ),
-            Self::Read(error) => error.fmt(f),
             Self::Write(error) => error.fmt(f),
         }
     }
@@ -156,7 +153,7 @@ impl<D: Disk> ValueLog<D> {
         if let Some(previous) = stored_previous {
             return Ok(previous);
         }
-        let before = self.crc_before(offset).map_err(RepairError::Read)?;
+        let before = self.crc_before(offset);
         before.filter(|crc| proves(*crc)).ok_or(RepairError::Unproven { position: offset })
     }
 
@@ -189,33 +186,29 @@ impl<D: Disk> ValueLog<D> {
 
     /// The crc of the record before `offset`, following intact records from the start of its
     /// segment; `None` when another one is damaged too.
-    fn crc_before(&self, offset: u64) -> Result<Option<u32>, ReadError> {
+    fn crc_before(&self, offset: u64) -> Option<u32> {
         let (segment, _) = self.locate(offset);
-        let (from, used) = (segment as u64 * self.segment_bytes, self.segments[segment]);
-        if offset == from {
-            return match segment {
-                0 => Ok(Some(0)),
-                _ => self.last_crc(segment - 1),
-            };
+        let from = segment as u64 * self.segment_bytes;
+        match (offset == from, segment) {
+            (true, 0) => Some(0),
+            (true, _) => {
+                let before = segment - 1;
+                let from = before as u64 * self.segment_bytes;
+                self.follow_crc(from, from + self.segments[before])
+            }
+            (false, _) => self.follow_crc(from, offset),
         }
-        let (mut at, mut crc, mut window) = (from, None, Window::default());
-        while at < offset {
-            let Some(record) = self.record_at(&mut window, at, used)? else { return Ok(None) };
-            (at, crc) = (record.position.end(), Some(record.crc));
-        }
-        Ok(crc.filter(|_| at == offset))
     }
 
-    /// The crc of the last record of a segment, if all its records are intact.
-    fn last_crc(&self, segment: usize) -> Result<Option<u32>, ReadError> {
-        let end = segment as u64 * self.segment_bytes + self.segments[segment];
-        let (mut at, mut window) = (segment as u64 * self.segment_bytes, Window::default());
-        let mut crc = None;
+    /// The crc of the record that ends at `end`, if all from the start of the segment `from` are
+    /// intact.
+    fn follow_crc(&self, from: u64, end: u64) -> Option<u32> {
+        let used = self.segments[self.locate(from).0];
+        let (mut at, mut crc, mut window) = (from, None, Window::default());
         while at < end {
-            let record = self.record_at(&mut window, at, self.segments[segment])?;
-            let Some(record) = record else { return Ok(None) };
+            let record = self.record_at(&mut window, at, used).ok()??;
             (at, crc) = (record.position.end(), Some(record.crc));
         }
-        Ok(crc)
+        crc.filter(|_| at == end)
     }
 }

@@ -88,6 +88,11 @@ impl<D: Disk> ValueLog<D> {
                 end = None;
             }
         }
+        if self.segments.len() > 1 && self.used() == 0 {
+            // Begun, and nothing of it came to the disk: what the one before it lost may still
+            // belong there.
+            self.segments.pop();
+        }
         for (file, used) in excess {
             self.disk.set_len(&file, used)?;
         }
@@ -97,12 +102,15 @@ impl<D: Disk> ValueLog<D> {
         }
         let offset = self.end();
         let short = offset < self.synced.through() || total > self.size_bytes;
-        let Some(reason) = end.or(short.then_some(NOT_INTACT)) else { return Ok(()) };
+        let later = numbers.into_iter().filter(|number| *number >= self.segments.len() as u64);
+        let later: Vec<u64> = later.collect();
+        let Some(reason) = end.or(short.then_some(NOT_INTACT)) else {
+            return if later.is_empty() { Ok(()) } else { Ok(self.cut_later(later)?) };
+        };
         let mut damaged = offset < self.synced.through();
         damaged &= !self.salt.seeded.has(Mutant::StopAtBadChecksum);
         self.cut = Some(Cut { offset, dropped_bytes: total - self.size_bytes, damaged, reason });
-        let later = numbers.into_iter().filter(|number| *number >= self.segments.len() as u64);
-        self.cut_later(later.collect())?;
+        self.cut_later(later)?;
         if offset < self.synced.through() {
             self.first_dirty = self.segments.len() - 1;
             self.synced.reset(&mut self.disk, self.salt.seed, offset)?;

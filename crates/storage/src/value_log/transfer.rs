@@ -70,7 +70,7 @@ impl core::fmt::Display for ImportError {
             Self::Geometry { wanted, found } => write!(
                 f,
                 "the records come from segments of {wanted} bytes, this log has segments of \
-                 {found}: make it again with {wanted}"
+                 {found} bytes: make it again with {wanted}"
             ),
             Self::Elsewhere { end, from } => {
                 write!(f, "the chunk begins at {from}, the log ends at {end}")
@@ -100,26 +100,24 @@ impl<D: Disk> ValueLog<D> {
         }
         let segment_bytes = self.segment_bytes;
         let mut chunk = Chunk { segment_bytes, from, next: from, records: Vec::new() };
-        let (mut window, mut bytes) = (Window::default(), 0);
-        while chunk.next < through {
-            let (segment, start) = self.locate(chunk.next);
+        let (mut window, mut at, mut bytes) = (Window::default(), from, 0);
+        while at < through {
+            let (segment, start) = self.locate(at);
             let used = self.segments[segment];
             if start >= used {
-                let next = (segment as u64 + 1) * segment_bytes;
-                chunk.next = if next < through { next } else { break };
+                at = (segment as u64 + 1) * segment_bytes;
                 continue;
             }
-            let record = self.record_at(&mut window, chunk.next, used)?;
-            let record = record.ok_or_else(|| self.damaged(chunk.next))?;
-            bytes += record.position.end() - chunk.next;
-            let fits = chunk.records.is_empty() || bytes <= max_bytes;
-            if !fits || record.position.end() > through {
+            let record = self.record_at(&mut window, at, used)?;
+            let record = record.ok_or_else(|| self.damaged(at))?;
+            bytes += record.position.end() - at;
+            at = record.position.end();
+            if at > through || (bytes > max_bytes && !chunk.records.is_empty()) {
                 break;
             }
-            chunk.next = record.position.end();
+            chunk.next = at;
             chunk.records.push(record.payload);
         }
-        chunk.next = chunk.records.last().map_or(from, |_| chunk.next);
         Ok(chunk)
     }
 

@@ -6,11 +6,11 @@
 //! damaged by a power cut only while it was being written.
 //!
 //! # Which slots say what
-//! What must not be forgotten is in *both* slots before anybody relies on it ([`Manifest::save_both`]):
-//! metas, cuts, resets, losses and their settlement. So either slot alone holds the last meta
-//! that was acknowledged, wherever the log is damaged. What only proves more the fresher it is
-//! (the durable end at a seal or at a new segment) goes to one slot ([`Manifest::save`]); with
-//! the older one less of a lost tail is noticed.
+//! What must not be forgotten is in *both* slots before anybody relies on it
+//! ([`Manifest::save_both`]): metas, cuts, resets, losses and their settlement. So either slot
+//! alone holds the last meta that was acknowledged, wherever the log is damaged. What only proves
+//! more the fresher it is (the durable end at a seal or at a new segment) goes to one slot
+//! ([`Manifest::save`]); with the older one less of a lost tail is noticed.
 //!
 //! # Layout
 //! ```text

@@ -18,18 +18,24 @@
 //! that the one before it was durable, so that damage to the very end of the log is noticed
 //! too. Metas, seals and cuts also go to the [`manifest`]'s two slots.
 //!
+//! A damaged log opens with its intact first part and a [`Loss`]: how far it was proven to reach,
+//! and what stands intact behind the damage. The owner fetches the rest from elsewhere, and only
+//! [`Wal::settle_loss`] ends what the log owes.
+//!
 //! # Invariants
 //! * Indexes are consecutive. The last meta is in a batch not cut away, or in the manifest.
-//! * What [`Wal::sync`] acknowledged is there after any crash, or [`Wal::open`] refuses. The
+//! * What [`Wal::sync`] acknowledged is there after any crash, or [`Wal::open`] names a loss. The
 //!   one exception is proven to be unavoidable: the last batch, damaged before it was sealed and
 //!   without a meta, looks like a torn one.
 //! * On opening the last batch is written and synced again: it may so far have been seen in the
 //!   page cache only.
-//! * After a failed write or sync the log is poisoned, since what the file holds is not known.
+//! * Every meta that was acknowledged is in both slots: no single damage brings an older one back.
+//! * After a failed write or sync the log is poisoned, since what the file holds is not known. A
+//!   write that found no space is undone before the next one and poisons nothing.
 //!
 //! # Left out on purpose
-//! Repair of damage from peers: who refuses to open is replaced. Compression: batches are bound
-//! by the sync, not by their bytes.
+//! Fetching what is missing: that is for the owner, who knows the peers. Compression: batches
+//! are bound by the sync, not by their bytes.
 
 mod cutting;
 mod format;

@@ -137,13 +137,15 @@ impl Segments {
         self.next = Next::Unknown;
     }
 
-    /// Gives up the segments below `first`: they become spare, or are removed.
+    /// Gives up the segments below `first`: they become spare, or are removed. Nothing relies on
+    /// their new names before one of them is prepared, which makes the names durable; those that
+    /// a crash takes back are given up again at the next opening.
     pub(super) fn cut_below<D: Disk>(&mut self, disk: &mut D, first: u64) -> Result<(), DiskError> {
         for segment in self.first..first {
             self.retire(disk, &segment_file(segment))?;
         }
         self.first = first;
-        disk.sync_dir()
+        Ok(())
     }
 
     fn retire<D: Disk>(&mut self, disk: &mut D, name: &str) -> Result<(), DiskError> {

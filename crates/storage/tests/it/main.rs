@@ -4,6 +4,7 @@
 mod folder;
 mod support;
 mod values;
+mod values_damage;
 mod values_model;
 mod wal;
 mod wal_damage;

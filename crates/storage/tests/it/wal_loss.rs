@@ -3,6 +3,7 @@
 use crate::support::*;
 use base::Prng;
 use bytes::Bytes;
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use storage::memory::MemoryDisk;
 use storage::{Batch, Disk, Loss, OpenError, Wal, WalRecovered};
@@ -14,6 +15,7 @@ struct History {
     log: Vec<Record>,
     meta: Option<Bytes>,
     ever: BTreeSet<Record>,
+    checks: Cell<u64>,
 }
 
 /// Three segments with metas, truncations, batches of one and of several sectors, and one that
@@ -51,7 +53,7 @@ fn history(sealed: bool) -> History {
     let meta = wal.meta().cloned();
     assert_eq!(contents(&wal), log);
     drop(wal);
-    History { disk: disk.fork(), log, meta, ever }
+    History { disk: disk.fork(), log, meta, ever, checks: Cell::new(0) }
 }
 
 impl History {
@@ -79,6 +81,10 @@ impl History {
             return Outcome::Same;
         };
         self.check_loss(&wal, &loss, case);
+        self.checks.update(|checks| checks + 1);
+        if self.checks.get() % 5 != 1 {
+            return Outcome::Loss;
+        }
         // It can be written, and the loss is remembered until it is settled.
         let next = record(loss.first_missing, 99, "fetched");
         commit(&mut wal, &records(core::slice::from_ref(&next)));
