@@ -30,12 +30,14 @@ pub(crate) struct Host {
     pub(crate) log_disk: SimDisk,
     pub(crate) state_disk: SimDisk,
     pub(crate) clock: Clock,
-    /// The chance of its threads.
-    pub(crate) random: Prng,
+    /// Seed of the chance of its threads.
+    seed: u64,
     /// Number of the present or last process; events for an earlier one are void.
     pub(crate) life: u64,
     pub(crate) process: Option<Process>,
     pub(crate) started_at: Nanos,
+    /// What was committed when the process started: until it has that, it recovers.
+    pub(crate) catches_up_to: u64,
     /// What was seen of the process last.
     pub(crate) seen: Option<raft::Status>,
     /// It stays down: its disk is damaged or gone, or the world wants it so.
@@ -113,10 +115,11 @@ impl Host {
             log_disk: disk("log"),
             state_disk: disk("state"),
             clock: Clock::new(swarm.timing.tick_ms * MILLI, 0),
-            random: Prng::named(seed, &format!("host/{member}")),
+            seed: Prng::named(seed, &format!("host/{member}")).next_u64(),
             life: 0,
             process: None,
             started_at: 0,
+            catches_up_to: 0,
             seen: None,
             absence: None,
             opening: None,
@@ -178,8 +181,15 @@ impl Host {
         Ok((Process::new(replica, log, state), recovered))
     }
 
+    /// Chance for `purpose` at `now`. It depends on nothing that happened before, so that a run
+    /// from which a call or a fault was left out goes on as it did wherever it can.
+    pub(crate) fn chance(&self, now: Nanos, purpose: &str) -> Prng {
+        Prng::named(crate::hash::mix(self.seed, now), purpose)
+    }
+
     /// Takes `process` in.
-    pub(crate) fn start(&mut self, now: Nanos, process: Process) {
+    pub(crate) fn start(&mut self, now: Nanos, committed: LogIndex, process: Process) {
+        self.catches_up_to = committed.get();
         self.life += 1;
         self.process = Some(process);
         self.seen = None;
@@ -229,17 +239,19 @@ impl Host {
     }
 
     /// How long the next sync takes, and the faults that had a part in it.
-    pub(crate) fn sync_takes(&mut self, healthy: Span) -> (Nanos, Vec<FaultId>) {
-        let mut takes = healthy.draw(&mut self.random);
+    pub(crate) fn sync_takes(&self, now: Nanos, healthy: Span) -> (Nanos, Vec<FaultId>) {
+        let mut random = self.chance(now, "sync");
+        let mut takes = healthy.draw(&mut random);
         for span in self.slow.values() {
-            takes = takes.max(span.draw(&mut self.random));
+            takes = takes.max(span.draw(&mut random));
         }
         (takes, self.slow.keys().copied().collect())
     }
 
     /// True time until the next tick, and the faults that had a part in it.
-    pub(crate) fn tick_after(&mut self) -> (Nanos, Vec<FaultId>) {
-        let late: Nanos = self.late_ns.values().map(|by| self.random.below(*by)).sum();
+    pub(crate) fn tick_after(&self, now: Nanos) -> (Nanos, Vec<FaultId>) {
+        let mut random = self.chance(now, "tick");
+        let late: Nanos = self.late_ns.values().map(|by| random.below(*by)).sum();
         (self.clock.tick_after() + late, self.late_ns.keys().copied().collect())
     }
 }

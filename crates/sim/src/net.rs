@@ -13,6 +13,7 @@ use base::{Prng, crc32c};
 use bytes::{Bytes, BytesMut};
 
 use crate::faults::FaultId;
+use crate::hash::mix;
 use crate::time::{Nanos, SECOND};
 use delays::Delays;
 
@@ -82,7 +83,9 @@ pub struct NetCounts {
 /// All links.
 #[derive(Debug)]
 pub struct Net {
-    random: Prng,
+    /// Seed of the chance of each frame, which depends on its link and time and on nothing that
+    /// happened before, so that leaving one frame out moves no other.
+    seed: u64,
     members: usize,
     wires: Vec<Wire>,
     /// Faults that touched a frame since the last look.
@@ -152,7 +155,13 @@ impl Net {
             busy_until: 0,
         };
         let wires = (0..members * members).map(|_| wire(&mut random)).collect();
-        Self { random, members, wires, touched: Vec::new(), counts: NetCounts::default() }
+        Self {
+            seed: random.next_u64(),
+            members,
+            wires,
+            touched: Vec::new(),
+            counts: NetCounts::default(),
+        }
     }
 
     fn wire(&mut self, link: Link) -> &mut Wire {
@@ -202,17 +211,19 @@ impl Net {
     /// Sends `body` at `now`: no passage when it is lost, two when it is duplicated.
     pub fn send(&mut self, now: Nanos, link: Link, body: &[u8]) -> Vec<Passage> {
         self.counts.sent += 1;
-        let wire = &mut self.wires[link.from * self.members + link.to];
+        let number = link.from * self.members + link.to;
+        let wire = &mut self.wires[number];
+        let place = mix(mix(self.seed, number as u64), now);
+        let random = &mut Prng::named(mix(place, body.len() as u64), "frame");
         let mut passage = Passage {
-            delay_ns: wire.delays.sample(&mut self.random),
+            delay_ns: wire.delays.sample(random),
             frame: seal(body),
             connection: Some(wire.connection),
         };
         if wire.troubles.is_empty() {
             return vec![passage];
         }
-        let mut fate =
-            Fate { now, random: &mut self.random, counts: &mut self.counts, again: None };
+        let mut fate = Fate { now, random, counts: &mut self.counts, again: None };
         for (fault, (trouble, window)) in &wire.troubles {
             if !(window.from_ns..window.until_ns).contains(&now) {
                 continue;

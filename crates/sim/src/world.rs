@@ -65,6 +65,7 @@ pub(crate) enum Event {
     GaveUp { session: Session, operation: Operation },
     Thought { session: Session },
     FaultDue { line: Option<usize> },
+    FaultAimed { member: Member },
     FaultOver { fault: FaultId },
     Calm,
     CoreDue { step: u64 },
@@ -162,6 +163,8 @@ pub(crate) struct World {
     /// The script as it was played.
     pub(crate) planned: Vec<Planned>,
     pub(crate) called: Vec<Operation>,
+    /// A fault waits for a campaign.
+    pub(crate) is_armed: bool,
     /// The faults are over.
     pub(crate) calm: bool,
     /// The majority that must manage alone, while it must.
@@ -192,6 +195,7 @@ impl World {
             matrix: Matrix::default(),
             planned: Vec::new(),
             called: Vec::new(),
+            is_armed: false,
             calm: false,
             core: None,
             trace: 0,
@@ -310,6 +314,7 @@ impl World {
             }
             Event::Thought { session } => self.on_thought(session),
             Event::FaultDue { line } => self.on_fault_due(line),
+            Event::FaultAimed { member } => self.on_fault_aimed(member),
             Event::FaultOver { fault } => {
                 self.on_fault_over(fault);
                 Ok(())
@@ -366,6 +371,7 @@ impl World {
             Event::ExtraTick { member, life } => (16, *member as u64, *life),
             Event::Woke { member, life } => (17, *member as u64, *life),
             Event::CoreDue { step } => (18, *step, 0),
+            Event::FaultAimed { member } => (19, *member as u64, 0),
         };
         let now = self.queue.now();
         self.trace = [now, kind, a, b].into_iter().fold(self.trace, mix);

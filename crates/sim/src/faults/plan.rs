@@ -15,6 +15,10 @@ const JUMP_MAX_NS: u64 = 600 * SECOND;
 /// Latest second arrival of a doubled frame.
 const LATE_MAX_NS: Nanos = 60 * SECOND;
 
+/// One of so many faults waits for a campaign, and strikes within this time after its begin.
+const CAMPAIGN_EVERY: u64 = 6;
+const CAMPAIGN_NS: Nanos = 2 * MILLI;
+
 /// Most operations of a disk before a fuse burns down.
 const FUSE_OPERATIONS_MAX: u64 = 12;
 
@@ -51,9 +55,24 @@ impl FaultPlan {
         (!self.classes.is_empty()).then(|| self.random.below(2 * self.every_ns))
     }
 
-    /// The next fault, which begins at `at_ns`.
-    pub(crate) fn draw(&mut self, at_ns: Nanos, leader: Option<Member>) -> Planned {
-        let member = self.victim(leader);
+    /// Whether the next fault is to wait until somebody campaigns, which is short and rare.
+    pub(crate) fn waits_for_campaign(&mut self) -> bool {
+        self.random.chance(1, CAMPAIGN_EVERY)
+    }
+
+    /// How long after the beginning of a campaign it strikes.
+    pub(crate) fn after_campaign(&mut self) -> Nanos {
+        self.random.below(CAMPAIGN_NS)
+    }
+
+    /// The next fault, which begins at `at_ns` and hits `aimed`, if somebody was chosen.
+    pub(crate) fn draw(
+        &mut self,
+        at_ns: Nanos,
+        leader: Option<Member>,
+        aimed: Option<Member>,
+    ) -> Planned {
+        let member = aimed.unwrap_or_else(|| self.victim(leader));
         let class = self.random.pick(&self.classes).copied().unwrap_or(FaultClass::Kill);
         let fault = self.fault(class, member);
         let length_ns = self.span.draw(&mut self.random).max(MILLI);
@@ -221,7 +240,7 @@ mod tests {
         let mut plan = plan();
         let mut classes = std::collections::BTreeSet::new();
         for at in 0..1000 {
-            let planned = plan.draw(at, Some(1));
+            let planned = plan.draw(at, Some(1), None);
             assert_eq!((planned.id, planned.at_ns), (at + 1, at));
             assert_eq!(planned.fault.within(3).as_ref(), Some(&planned.fault));
             classes.insert(planned.class);

@@ -33,15 +33,40 @@ impl World {
         if self.calm {
             return Ok(());
         }
-        let planned = match (line, self.options.script.clone()) {
-            (Some(line), Some(script)) => script.faults[line].clone(),
-            _ => {
-                if let Some(next) = self.plan.next_after() {
-                    self.queue.after(next, Event::FaultDue { line: None });
-                }
-                self.plan.draw(self.queue.now(), self.leader())
-            }
-        };
+        if let (Some(line), Some(script)) = (line, self.options.script.clone()) {
+            return self.play(script.faults[line].clone());
+        }
+        if let Some(next) = self.plan.next_after() {
+            self.queue.after(next, Event::FaultDue { line: None });
+        }
+        if !self.is_armed && self.plan.waits_for_campaign() {
+            self.is_armed = true;
+            return Ok(());
+        }
+        let planned = self.plan.draw(self.queue.now(), self.leader(), None);
+        self.play(planned)
+    }
+
+    /// A fault that waited for a campaign strikes when one begins.
+    pub(super) fn aim_at(&mut self, member: Member, role: RoleName) {
+        let is_campaign = matches!(role, RoleName::PreCandidate | RoleName::Candidate);
+        if self.is_armed && is_campaign && !self.calm {
+            self.is_armed = false;
+            let after = self.plan.after_campaign();
+            self.queue.after(after, Event::FaultAimed { member });
+        }
+    }
+
+    pub(super) fn on_fault_aimed(&mut self, member: Member) -> Result<(), Violation> {
+        if self.calm {
+            return Ok(());
+        }
+        let planned = self.plan.draw(self.queue.now(), None, Some(member));
+        self.play(planned)
+    }
+
+    /// Writes `planned` down and begins it.
+    fn play(&mut self, planned: Planned) -> Result<(), Violation> {
         self.planned.push(planned.clone());
         match planned.fault.within(self.hosts.len()) {
             Some(fault) => self.begin(Planned { fault, ..planned }),
@@ -250,7 +275,8 @@ impl World {
             return phases;
         };
         phases.add_if(Phase::Restart, self.queue.now() - host.started_at < RESTARTED_NS);
-        phases.add_if(Phase::Recovery, it.commit == raft::LogIndex::ZERO);
+        let recovers = process.state.applied() < host.catches_up_to;
+        phases.add_if(Phase::Recovery, recovers);
         phases.add_if(Phase::PreVote, it.role == RoleName::PreCandidate);
         phases.add_if(Phase::Vote, it.role == RoleName::Candidate);
         let appends = it.pending.iter().any(|order| !order.entries.is_empty());
@@ -311,7 +337,7 @@ impl World {
             return violated("W", format!("member {} stops without a fault: {why}", member + 1));
         }
         self.marks.hit_if(Mark::StoppedByDamage, host.is_injured());
-        let down = self.swarm.fault.draw(&mut host.random);
+        let down = self.swarm.fault.draw(&mut host.chance(self.queue.now(), "down"));
         self.dump(|_| format!("{}: ends because {why}", member + 1));
         self.die(member, None, down)
     }

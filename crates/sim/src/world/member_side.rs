@@ -55,10 +55,10 @@ impl World {
         self.tell_opened(member, &process, recovered)?;
         let now = self.queue.now();
         let host = &mut self.hosts[member];
-        host.start(now, process);
+        host.start(now, self.truth.ledger.last_index(), process);
         let (life, tick) = (host.life, host.clock.tick_after());
         self.figures.starts += 1;
-        let first = host.random.below(tick);
+        let first = host.chance(now, "start").below(tick);
         self.queue.after(first, Event::Ticked { member, life });
         Ok(())
     }
@@ -92,7 +92,7 @@ impl World {
     ) -> Result<(), Violation> {
         let mut recovered = recovered;
         let host = &mut self.hosts[member];
-        let reads_back = host.random.chance(1, READ_BACK_EVERY);
+        let reads_back = host.chance(self.queue.now(), "read back").chance(1, READ_BACK_EVERY);
         if reads_back && !host.log_disk.is_burning() && !host.is_injured() {
             recovered.tail = self.whole_log(member, process)?;
         }
@@ -119,9 +119,10 @@ impl World {
     /// Dead before it lived; perhaps the power goes as well.
     fn die_opening(&mut self, member: Member) {
         let host = &mut self.hosts[member];
-        let cut = host.random.chance(1, 2).then_some(PowerCut::Mixed);
+        let mut random = host.chance(self.queue.now(), "die opening");
+        let cut = random.chance(1, 2).then_some(PowerCut::Mixed);
         host.lose_process(cut);
-        let down = self.swarm.fault.draw(&mut host.random).max(MILLI);
+        let down = self.swarm.fault.draw(&mut random).max(MILLI);
         self.marks.hit(Mark::DiedOpening);
         self.queue.after(down, Event::Started { member });
     }
@@ -170,7 +171,7 @@ impl World {
     pub(super) fn on_ticked(&mut self, member: Member) -> Result<(), Violation> {
         let host = &mut self.hosts[member];
         let life = host.life;
-        let (tick, late) = host.tick_after();
+        let (tick, late) = host.tick_after(self.queue.now());
         self.queue.after(tick, Event::Ticked { member, life });
         let frozen: Vec<_> = host.frozen.iter().copied().collect();
         for fault in late.into_iter().chain(frozen.iter().copied()) {
@@ -189,7 +190,7 @@ impl World {
             return Ok(());
         }
         self.tell(&Fact::Ticked { member })?;
-        let jitter = self.hosts[member].random.next_u64();
+        let jitter = self.hosts[member].chance(self.queue.now(), "jitter").next_u64();
         self.step(member, replica::Event::Ticked { jitter })
     }
 
@@ -287,6 +288,7 @@ impl World {
                     role == raft::RoleName::Leader && (before.role, before.term) != (role, term);
                 self.figures.leaders += u64::from(is_new);
                 self.tell(&Fact::Became { member, role, term })?;
+                self.aim_at(member, role);
             }
         }
         for effect in effects {
@@ -300,6 +302,7 @@ impl World {
     fn carry_out(&mut self, member: Member, effect: Effect) -> Result<(), Violation> {
         let host = &mut self.hosts[member];
         let life = host.life;
+        let mut random = host.chance(self.queue.now(), "effect");
         let Some(process) = &mut host.process else { return Ok(()) };
         match effect {
             Effect::Send { to, message } => return self.send(member, member_of(to), &message),
@@ -310,11 +313,11 @@ impl World {
             }
             Effect::Load { from, max_bytes } => {
                 process.loads.push((from, max_bytes));
-                let takes = self.swarm.sync.draw(&mut host.random);
+                let takes = self.swarm.sync.draw(&mut random);
                 self.queue.after(takes, Event::Load { member, life });
             }
             Effect::Read { call, request, term } => {
-                let takes = host.random.below(READ_MAX_NS);
+                let takes = random.below(READ_MAX_NS);
                 let order = Box::new(ReadOrder { call, request, term });
                 self.queue.after(takes, Event::Read { member, life, order });
             }
@@ -358,7 +361,7 @@ impl World {
         let Some(process) = &mut host.process else { return };
         if !process.drain_planned && process.replica.pending() != (0, 0) {
             process.drain_planned = true;
-            let after = host.random.below(DRAIN_MAX_NS);
+            let after = host.chance(self.queue.now(), "drain").below(DRAIN_MAX_NS);
             self.queue.after(after, Event::Drained { member, life });
         }
     }
@@ -375,7 +378,7 @@ impl World {
         match process.log.write(&orders) {
             Ok(ticket) => {
                 process.syncing = ticket;
-                let (takes, slowed_by) = host.sync_takes(self.swarm.sync);
+                let (takes, slowed_by) = host.sync_takes(self.queue.now(), self.swarm.sync);
                 self.queue.after(takes, Event::Synced { member, life });
                 for fault in slowed_by {
                     self.effect(fault, self.phases(member));
@@ -408,7 +411,7 @@ impl World {
     /// Sometimes the log thread finds nothing to do and tidies up.
     fn idle(&mut self, member: Member) -> Result<(), Violation> {
         let host = &mut self.hosts[member];
-        let rests = host.random.chance(1, 4);
+        let rests = host.chance(self.queue.now(), "idle").chance(1, 4);
         let Some(process) = &mut host.process else { return Ok(()) };
         if !rests || process.syncing.is_some() {
             return Ok(());
@@ -438,7 +441,8 @@ impl World {
     fn read_back(&mut self, member: Member) -> Result<(), Violation> {
         let host = &mut self.hosts[member];
         let last = self.truth.members[member].ordered.last_index().get();
-        let is_due = last > 0 && host.random.chance(1, READ_BACK_EVERY);
+        let mut random = host.chance(self.queue.now(), "read back");
+        let is_due = last > 0 && random.chance(1, READ_BACK_EVERY);
         let Some(process) = host.process.as_ref().filter(|process| process.orders.is_empty())
         else {
             return Ok(());
@@ -446,7 +450,7 @@ impl World {
         if !is_due || host.log_disk.is_burning() {
             return Ok(());
         }
-        let index = raft::LogIndex::new(host.random.between(1, last));
+        let index = raft::LogIndex::new(random.between(1, last));
         match process.log.load(index, 1) {
             Ok(entries) => {
                 let written = self.truth.members[member].ordered.at(index);
@@ -487,14 +491,14 @@ impl World {
         let Some(process) = &mut host.process else { return };
         if !process.applying && !process.batches.is_empty() {
             process.applying = true;
-            let takes = self.swarm.apply.draw(&mut host.random);
+            let takes = self.swarm.apply.draw(&mut host.chance(self.queue.now(), "apply"));
             self.queue.after(takes, Event::Applied { member, life });
         }
     }
 
     pub(super) fn on_applied(&mut self, member: Member) -> Result<(), Violation> {
         let host = &mut self.hosts[member];
-        let syncs = host.random.chance(1, 50);
+        let syncs = host.chance(self.queue.now(), "state sync").chance(1, 50);
         let Some(process) = &mut host.process else { return Ok(()) };
         process.applying = false;
         let Some(entries) = process.batches.pop_front() else { return Ok(()) };
