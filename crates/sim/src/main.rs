@@ -1,4 +1,5 @@
-//! `sim run | replay | shrink | report | mutants | voting`: seeds on every core, failing ones by name.
+//! `sim run | report | replay | shrink | mutants | voting`: seeds on every core, by name when they
+//! fail.
 #![forbid(unsafe_code)]
 
 mod command_line;

@@ -10,7 +10,7 @@ pub mod delays;
 use std::collections::BTreeMap;
 
 use base::{Prng, crc32c};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use crate::faults::FaultId;
 use crate::hash::mix;
@@ -122,26 +122,51 @@ pub struct Passage {
     /// How long it takes.
     pub delay_ns: Nanos,
     /// As it arrives.
-    pub frame: Bytes,
+    pub frame: Frame,
     /// The connection it is on; `None` for a second copy, which outlives all of them.
     pub connection: Option<u64>,
 }
 
-/// Puts the checksum in front.
-pub fn seal(body: &[u8]) -> Bytes {
-    let mut frame = BytesMut::with_capacity(body.len() + 4);
-    frame.extend_from_slice(&crc32c(body).to_le_bytes());
-    frame.extend_from_slice(body);
-    frame.freeze()
+/// A frame: the checksum travels with the body, and each may be damaged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    sum: u32,
+    body: Bytes,
 }
 
-/// The body of a frame, or `None` when its checksum does not match.
-pub fn open(mut frame: Bytes) -> Option<Bytes> {
-    if frame.len() < 4 {
-        return None;
+impl Frame {
+    /// The frame for `body`.
+    pub fn seal(body: Bytes) -> Self {
+        Self { sum: crc32c(&body), body }
     }
-    let body = frame.split_off(4);
-    (crc32c(&body).to_le_bytes()[..] == frame[..]).then_some(body)
+
+    /// The body, or `None` when the checksum does not match.
+    pub fn open(self) -> Option<Bytes> {
+        (crc32c(&self.body) == self.sum).then_some(self.body)
+    }
+
+    /// A hash of the frame, for traces.
+    pub(crate) fn hash(&self) -> u64 {
+        u64::from(self.sum) << 32 | self.body.len() as u64
+    }
+
+    fn len(&self) -> usize {
+        size_of::<u32>() + self.body.len()
+    }
+
+    /// Damages one byte.
+    fn corrupt(&mut self, random: &mut Prng) {
+        let at = random.below(self.len() as u64) as usize;
+        let flip = random.between(1, 255) as u8;
+        match at.checked_sub(size_of::<u32>()) {
+            None => self.sum ^= u32::from(flip) << (8 * at),
+            Some(at) => {
+                let mut damaged = self.body.to_vec();
+                damaged[at] ^= flip;
+                self.body = damaged.into();
+            }
+        }
+    }
 }
 
 impl Net {
@@ -209,7 +234,17 @@ impl Net {
     }
 
     /// Sends `body` at `now`: no passage when it is lost, two when it is duplicated.
-    pub fn send(&mut self, now: Nanos, link: Link, body: &[u8]) -> Vec<Passage> {
+    pub fn send(
+        &mut self,
+        now: Nanos,
+        link: Link,
+        body: Bytes,
+    ) -> impl Iterator<Item = Passage> + use<> {
+        let (first, again) = self.pass(now, link, body);
+        first.into_iter().chain(again)
+    }
+
+    fn pass(&mut self, now: Nanos, link: Link, body: Bytes) -> (Option<Passage>, Option<Passage>) {
         self.counts.sent += 1;
         let number = link.from * self.members + link.to;
         let wire = &mut self.wires[number];
@@ -217,11 +252,11 @@ impl Net {
         let random = &mut Prng::named(mix(place, body.len() as u64), "frame");
         let mut passage = Passage {
             delay_ns: wire.delays.sample(random),
-            frame: seal(body),
+            frame: Frame::seal(body),
             connection: Some(wire.connection),
         };
         if wire.troubles.is_empty() {
-            return vec![passage];
+            return (Some(passage), None);
         }
         let mut fate = Fate { now, random, counts: &mut self.counts, again: None };
         for (fault, (trouble, window)) in &wire.troubles {
@@ -234,7 +269,7 @@ impl Net {
                 self.touched.push(*fault);
             }
             if !passes {
-                return Vec::new();
+                return (None, None);
             }
         }
         let again = fate.again.map(|later| Passage {
@@ -242,7 +277,7 @@ impl Net {
             frame: passage.frame.clone(),
             connection: None,
         });
-        [passage].into_iter().chain(again).collect()
+        (Some(passage), again)
     }
 }
 
@@ -297,18 +332,11 @@ impl Fate<'_> {
             touched = true;
         }
         if self.random.chance(trouble.corrupt_permille, 1000) {
-            passage.frame = self.corrupt(&passage.frame);
+            passage.frame.corrupt(self.random);
             self.counts.corrupted += 1;
             touched = true;
         }
         (touched, true)
-    }
-
-    fn corrupt(&mut self, frame: &[u8]) -> Bytes {
-        let mut damaged = frame.to_vec();
-        let at = self.random.below(damaged.len() as u64) as usize;
-        damaged[at] ^= self.random.between(1, 255) as u8;
-        damaged.into()
     }
 }
 

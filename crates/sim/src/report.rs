@@ -38,9 +38,33 @@ struct Total {
     figures: Figures,
     marks: Marks,
     matrix: Matrix,
-    /// Seeds, simulated nanoseconds and CPU time by regime.
-    regimes: BTreeMap<Regime, (u64, u64, Duration)>,
+    /// Speed by regime: of all seeds, and of those with five members.
+    regimes: BTreeMap<Regime, (Speed, Speed)>,
 }
+
+/// How fast seeds were.
+#[derive(Clone, Copy, Default)]
+struct Speed {
+    seeds: u64,
+    simulated_ns: u64,
+    cpu: Duration,
+}
+
+impl Speed {
+    fn add(&mut self, simulated_ns: u64, cpu: Duration) {
+        self.seeds += 1;
+        self.simulated_ns += simulated_ns;
+        self.cpu += cpu;
+    }
+
+    /// Simulated seconds a CPU second.
+    fn value(&self) -> f64 {
+        self.simulated_ns as f64 / 1e9 / self.cpu.as_secs_f64().max(1e-9)
+    }
+}
+
+/// Size of the groups whose speed is told apart.
+const FIVE: usize = 5;
 
 impl Total {
     fn add(&mut self, run: &Run) {
@@ -59,16 +83,21 @@ impl Total {
         total.absent += one.absent;
         self.marks.add(&outcome.marks);
         self.matrix.add(&outcome.matrix);
-        let (seeds, simulated_ns, spent) = self.regimes.entry(outcome.regime).or_default();
-        *seeds += 1;
-        *simulated_ns += one.simulated_ns;
-        *spent += *cpu;
+        let (all, five) = self.regimes.entry(outcome.regime).or_default();
+        all.add(one.simulated_ns, *cpu);
+        if outcome.members == FIVE {
+            five.add(one.simulated_ns, *cpu);
+        }
     }
 
     fn speeds(&self) -> String {
-        let speed = |(regime, (seeds, simulated_ns, cpu)): (&Regime, &(u64, u64, Duration))| {
-            let (simulated, cpu) = (*simulated_ns as f64 / 1e9, cpu.as_secs_f64());
-            format!("{regime:?}: {seeds} seeds, {:.0} simulated s a CPU s", simulated / cpu)
+        let speed = |(regime, (all, five)): (&Regime, &(Speed, Speed))| {
+            format!(
+                "{regime:?}: {} seeds, {:.0} simulated s a CPU s ({:.0} with 5 members)",
+                all.seeds,
+                all.value(),
+                five.value()
+            )
         };
         self.regimes.iter().map(speed).collect::<Vec<_>>().join("; ")
     }

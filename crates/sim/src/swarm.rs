@@ -166,7 +166,7 @@ impl Swarm {
             think_ns,
             patience_ns: random.between(300, 600) * MILLI,
             keys: log_uniform(random, 2, 64),
-            value_bytes_max: log_uniform(random, 16, 2 << 10),
+            value_bytes_max: value_bytes_max(random),
             faults,
             fault_every_ns: fault_every_ms * MILLI,
             fault: Span::new(30 * MILLI, random.between(600, 3000) * MILLI),
@@ -182,6 +182,11 @@ impl Swarm {
         self.members = members.unwrap_or(self.members).min(self.members);
         self
     }
+}
+
+/// Mostly short values; in some seeds some that fill segments and appends.
+fn value_bytes_max(random: &mut Prng) -> u64 {
+    if random.chance(1, 8) { 4 << 10 } else { log_uniform(random, 16, 512) }
 }
 
 /// Sessions, and their mean pause between two calls.

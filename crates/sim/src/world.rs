@@ -10,7 +10,6 @@ mod member_side;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use kv::api::{Error, Response};
 use raft::LogIndex;
 
@@ -21,7 +20,7 @@ use crate::faults::{FaultCounts, FaultId, FaultPlan, Planned};
 use crate::hash::mix;
 use crate::host::{Host, ReadOrder};
 use crate::matrix::Matrix;
-use crate::net::{Link, Net};
+use crate::net::{Frame, Link, Net};
 use crate::script::Script;
 use crate::swarm::{Profile, Swarm};
 use crate::time::{MILLI, Nanos, Queue};
@@ -58,7 +57,7 @@ pub(crate) enum Event {
     Load { member: Member, life: u64 },
     Applied { member: Member, life: u64 },
     Read { member: Member, life: u64, order: Box<ReadOrder> },
-    Arrived { link: Link, connection: Option<u64>, frame: Bytes },
+    Arrived { link: Link, connection: Option<u64>, frame: Frame },
     Started { member: Member },
     Asked { session: Session, call: Box<Call> },
     Answered { session: Session, operation: Operation, answer: Box<Answer> },
@@ -353,9 +352,7 @@ impl World {
             Event::Applied { member, life } => (5, *member as u64, *life),
             Event::Read { member, order, .. } => (6, *member as u64, order.call),
             Event::Arrived { link, frame, .. } => {
-                // The checksum in front is a hash of the rest.
-                let sum = frame.first_chunk().map_or(0, |sum| u32::from_le_bytes(*sum));
-                (7, (link.from * 100 + link.to) as u64, u64::from(sum) << 32 | frame.len() as u64)
+                (7, (link.from * 100 + link.to) as u64, frame.hash())
             }
             Event::Started { member } => (8, *member as u64, 0),
             Event::Asked { session, call } => (9, *session as u64, call.operation.get()),

@@ -1,7 +1,6 @@
 //! The shell of a member: three threads made of events on one queue.
 
 use base::Machine;
-use bytes::Bytes;
 use raft::Recovered;
 use replica::{Effect, PeerMessage};
 
@@ -9,7 +8,7 @@ use super::{Answer, Event, World};
 use crate::check::{Mark, Violation, violated};
 use crate::disk::{Mishap, PowerCut};
 use crate::host::{Absence, Host, Process, ReadOrder};
-use crate::net::{self, Link, Passage};
+use crate::net::{Frame, Link, Passage};
 use crate::time::{MILLI, Nanos};
 use crate::truth::{Fact, Member, id_of, member_of};
 
@@ -205,14 +204,14 @@ impl World {
         &mut self,
         link: Link,
         connection: Option<u64>,
-        frame: Bytes,
+        frame: Frame,
     ) -> Result<(), Violation> {
         let arrives = self.net.arrives(link, connection);
         self.note_net(link);
         if !arrives || self.hosts[link.to].process.is_none() {
             return Ok(());
         }
-        let Some(body) = net::open(frame) else {
+        let Some(body) = frame.open() else {
             self.marks.hit(Mark::FrameDamaged);
             return Ok(());
         };
@@ -348,7 +347,7 @@ impl World {
         }
         let link = Link { from, to };
         let now = self.queue.now();
-        for Passage { delay_ns, frame, connection } in self.net.send(now, link, &message.encode()) {
+        for Passage { delay_ns, frame, connection } in self.net.send(now, link, message.encode()) {
             self.queue.after(delay_ns, Event::Arrived { link, connection, frame });
         }
         self.note_net(link);
