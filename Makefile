@@ -18,8 +18,8 @@ bench: ## Comparisons, into target/bench/figures.jsonl (docs/benchmarks.md)
 	cargo build --release --bin quorate --bin bench
 	cargo run --release --bin bench -- $(BENCH_ARGS)
 
-soak: ## SEEDS fresh simulator seeds; the first one is the time, so that each soak is new
-	cargo run --release --package sim -- run --seeds $(SEEDS) --first-seed $$(date +%s)
+soak: ## SEEDS fresh simulator seeds and a page about them; the first one is the time
+	cargo run --release --package sim -- report --profile mixed --seeds $(SEEDS) --first-seed $$(date +%s)
 
 doctor: ## What this machine has and lacks
 	@cargo xtask doctor

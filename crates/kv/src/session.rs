@@ -8,8 +8,9 @@
 //! * [`RUNS_MAX`] runs an incarnation: one more, and the lowest gap closes. A call in it that
 //!   comes later still is taken for applied, so it is never applied; its caller hears of a
 //!   timeout. A member does not have that many calls under way.
-//! * [`INCARNATIONS_MAX`] incarnations a member: the oldest goes. A message of a process that has
-//!   been restarted that often since is not in the network any more.
+//! * [`INCARNATIONS_MAX`] incarnations a member: the oldest goes, and from then on every call of
+//!   it or of an older one counts as applied. Its process is long gone, so nobody waits for such a
+//!   call; a late copy of one that was applied must not be applied again.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -24,7 +25,16 @@ pub const INCARNATIONS_MAX: usize = 16;
 /// The table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sessions {
-    members: BTreeMap<u64, VecDeque<Session>>,
+    members: BTreeMap<u64, Incarnations>,
+}
+
+/// The incarnations of one member.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Incarnations {
+    /// Calls of this incarnation and of older ones count as applied.
+    forgotten: Option<u64>,
+    /// In the order in which they were first heard of.
+    sessions: VecDeque<Session>,
 }
 
 /// The applied calls of one incarnation.
@@ -40,37 +50,52 @@ struct Session {
 impl Sessions {
     /// Whether this call was applied before. Calls numbered 0 never were.
     pub(crate) fn is_applied(&self, origin: CallOrigin) -> bool {
-        let sessions = self.members.get(&origin.member).into_iter().flatten();
-        let mut of_incarnation = sessions.filter(|s| s.incarnation == origin.incarnation);
-        origin.call != 0 && of_incarnation.any(|session| session.is_applied(origin.call))
+        let Some(Incarnations { forgotten, sessions }) = self.members.get(&origin.member) else {
+            return false;
+        };
+        let is_forgotten = forgotten.is_some_and(|newest| origin.incarnation <= newest);
+        let mut of_incarnation = sessions.iter().filter(|s| s.incarnation == origin.incarnation);
+        origin.call != 0
+            && (is_forgotten || of_incarnation.any(|session| session.is_applied(origin.call)))
     }
 
     /// Notes that this call was applied.
     pub(crate) fn mark(&mut self, origin: CallOrigin) {
-        if origin.call == 0 {
+        if origin.call == 0 || self.is_applied(origin) {
             return;
         }
-        let sessions = self.members.entry(origin.member).or_default();
+        let member = self.members.entry(origin.member).or_default();
+        let sessions = &mut member.sessions;
         let known = sessions.iter().position(|s| s.incarnation == origin.incarnation);
         let at = known.unwrap_or_else(|| {
-            if sessions.len() == INCARNATIONS_MAX {
-                sessions.pop_front();
-            }
             let incarnation = origin.incarnation;
             sessions.push_back(Session { incarnation, floor: 0, runs: BTreeMap::new() });
             sessions.len() - 1
         });
         sessions[at].mark(origin.call);
+        member.forget_oldest();
     }
 
     /// Every number in the table, in one order; for comparing members.
     pub(crate) fn numbers(&self) -> impl Iterator<Item = u64> {
-        self.members.iter().flat_map(|(member, sessions)| {
+        self.members.iter().flat_map(|(member, Incarnations { sessions, .. })| {
             sessions.iter().flat_map(|session| {
                 let runs = session.runs.iter().flat_map(|(first, last)| [*first, *last]);
                 [*member, session.incarnation, session.floor].into_iter().chain(runs)
             })
         })
+    }
+}
+
+impl Incarnations {
+    /// Lets the oldest incarnation go once there are too many.
+    fn forget_oldest(&mut self) {
+        if self.sessions.len() <= INCARNATIONS_MAX {
+            return;
+        }
+        let oldest = self.sessions.iter().map(|session| session.incarnation).min();
+        self.sessions.retain(|session| Some(session.incarnation) != oldest);
+        self.forgotten = self.forgotten.max(oldest);
     }
 }
 
@@ -143,13 +168,16 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_incarnation_goes_above_the_bound() {
+    fn calls_of_a_forgotten_incarnation_count_as_applied() {
         let mut sessions = Sessions::default();
         for incarnation in 0..=INCARNATIONS_MAX as u64 {
             sessions.mark(origin(incarnation, 1));
         }
-        assert!(!sessions.is_applied(origin(0, 1)));
-        assert!(sessions.is_applied(origin(1, 1)));
+        assert!(sessions.is_applied(origin(0, 1)), "a late copy of one that was applied");
+        assert!(sessions.is_applied(origin(0, 2)), "nobody waits for this one");
+        assert!(sessions.is_applied(origin(1, 1)) && !sessions.is_applied(origin(1, 2)));
+        sessions.mark(origin(0, 3));
+        assert!(!sessions.is_applied(origin(1, 2)), "the forgotten one does not come back");
     }
 
     #[test]

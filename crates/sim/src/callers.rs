@@ -14,7 +14,11 @@ use kv::api::{
 };
 
 use crate::swarm::Swarm;
+use crate::time::Nanos;
 use crate::truth::{Member, Operation};
+
+/// Operations of a session are numbered from its number times this.
+const SESSION_STEP: u64 = 1_000_000;
 
 /// One session's number.
 pub type Session = usize;
@@ -46,17 +50,20 @@ pub struct CallCounts {
 /// All sessions.
 #[derive(Debug)]
 pub struct Callers {
-    random: Prng,
-    members: usize,
-    keys: u64,
-    value_bytes_max: u64,
-    next_operation: u64,
+    /// The members that are asked.
+    targets: Vec<Member>,
     sessions: Vec<SessionState>,
     counts: CallCounts,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct SessionState {
+    /// Its own stream: what one session does moves no other.
+    random: Prng,
+    keys: u64,
+    value_bytes_max: u64,
+    /// Operations so far.
+    operations: u64,
     home: Member,
     call: Option<Call>,
     /// What the session saw last of each key; it swaps on this.
@@ -64,22 +71,36 @@ struct SessionState {
 }
 
 impl Callers {
-    /// The sessions that `swarm` asks for.
-    pub fn new(random: Prng, swarm: &Swarm) -> Self {
-        let mut callers = Self {
-            random,
-            members: swarm.members,
-            keys: swarm.keys,
-            value_bytes_max: swarm.value_bytes_max,
-            next_operation: 0,
-            sessions: Vec::new(),
-            counts: CallCounts::default(),
+    /// The sessions of `seed` that `swarm` asks for.
+    pub fn new(seed: u64, swarm: &Swarm) -> Self {
+        let session = |number: Session| {
+            let mut random = Prng::named(seed, &format!("caller/{number}"));
+            SessionState {
+                home: random.below(swarm.members as u64) as usize,
+                random,
+                keys: swarm.keys,
+                value_bytes_max: swarm.value_bytes_max,
+                operations: 0,
+                call: None,
+                seen: BTreeMap::new(),
+            }
         };
-        for _ in 0..swarm.sessions {
-            let home = callers.random.below(swarm.members as u64) as usize;
-            callers.sessions.push(SessionState { home, ..SessionState::default() });
+        Self {
+            targets: (0..swarm.members).collect(),
+            sessions: (0..swarm.sessions).map(session).collect(),
+            counts: CallCounts::default(),
         }
-        callers
+    }
+
+    /// Asks only `targets` from now on.
+    pub fn turn_to(&mut self, targets: Vec<Member>) {
+        self.targets = targets;
+        (0..self.sessions.len()).for_each(|session| self.move_on(session));
+    }
+
+    /// A duration below `bound`, of the session's own chance.
+    pub fn below(&mut self, session: Session, bound: Nanos) -> Nanos {
+        self.sessions[session].random.below(bound)
     }
 
     /// What they went through.
@@ -92,15 +113,23 @@ impl Callers {
         self.sessions.iter().filter(|session| session.call.is_some()).count()
     }
 
-    /// Begins a call of `session`.
-    pub fn begin(&mut self, session: Session) -> Call {
+    /// Begins a call of `session`, unless `is_silent` says that it is not to be made.
+    pub fn begin(
+        &mut self,
+        session: Session,
+        is_silent: impl Fn(Operation) -> bool,
+    ) -> Option<Call> {
+        let state = &mut self.sessions[session];
+        state.operations += 1;
+        let operation = Operation::new(session as u64 * SESSION_STEP + state.operations);
+        let request = state.request(session, operation);
+        if is_silent(operation) {
+            return None;
+        }
         self.counts.called += 1;
-        self.next_operation += 1;
-        let operation = Operation::new(self.next_operation);
-        let request = self.request(session, operation);
-        let call = Call { operation, request, member: self.sessions[session].home };
-        self.sessions[session].call = Some(call.clone());
-        call
+        let call = Call { operation, request, member: state.home };
+        state.call = Some(call.clone());
+        Some(call)
     }
 
     /// Ends the call `operation` of `session` with an answer; `None` if it is not under way.
@@ -138,9 +167,12 @@ impl Callers {
 
     /// Asks another member from now on.
     fn move_on(&mut self, session: Session) {
-        self.sessions[session].home = self.random.below(self.members as u64) as usize;
+        let state = &mut self.sessions[session];
+        state.home = state.random.pick(&self.targets).copied().unwrap_or(0);
     }
+}
 
+impl SessionState {
     fn request(&mut self, session: Session, operation: Operation) -> Request {
         let key = self.key();
         match self.random.below(100) {
@@ -150,7 +182,7 @@ impl Callers {
                 let limit = self.random.below(10) as i64;
                 self.get(KeyRange::prefix("key/"), limit)
             }
-            65..90 => self.swap(session, key, operation),
+            65..90 => self.swap(key, operation),
             _ => self.delete(session, key, operation),
         }
     }
@@ -179,9 +211,9 @@ impl Callers {
     }
 
     /// Put if the key is still as the session saw it, else read it.
-    fn swap(&mut self, session: Session, key: Bytes, operation: Operation) -> Request {
+    fn swap(&mut self, key: Bytes, operation: Operation) -> Request {
         let range = KeyRange::single(key.clone());
-        let seen = self.sessions[session].seen.get(&key).cloned().flatten();
+        let seen = self.seen.get(&key).cloned().flatten();
         let target = match (seen, self.random.below(3)) {
             (Some(seen), 0) => CompareTarget::Value(seen.value),
             (Some(seen), 1) => CompareTarget::Version(seen.version),
@@ -204,9 +236,7 @@ impl Callers {
             vec![TxnOperation::DeleteRange(delete), TxnOperation::Put(self.put(mark, operation))];
         Request::Txn(TxnRequest { success, ..TxnRequest::default() })
     }
-}
 
-impl SessionState {
     fn learn(&mut self, request: &Request, response: &Response) {
         match (request, response) {
             (Request::Range(range), Response::Range(found)) => {
@@ -234,7 +264,7 @@ mod tests {
     use crate::model::operation_of;
 
     fn callers() -> Callers {
-        Callers::new(Prng::named(1, "callers"), &Swarm::of(1))
+        Callers::new(1, &Swarm::of(1))
     }
 
     #[test]
@@ -242,7 +272,7 @@ mod tests {
         let mut callers = callers();
         let mut writes = 0;
         for round in 0..500 {
-            let call = callers.begin(round % 4);
+            let call = callers.begin(round % 4, |_| false).expect("it is made");
             assert_eq!(call.request.check(), Ok(()));
             if call.request.is_write() {
                 writes += 1;
@@ -256,10 +286,11 @@ mod tests {
     #[test]
     fn an_answer_that_comes_too_late_is_nobodys() {
         let mut callers = callers();
-        let first = callers.begin(0);
+        let first = callers.begin(0, |_| false).expect("it is made");
         assert!(callers.abandon(0, first.operation));
         assert!(!callers.abandon(0, first.operation));
-        let second = callers.begin(0);
+        assert!(callers.begin(0, |_| true).is_none());
+        let second = callers.begin(0, |_| false).expect("it is made");
         let late = Err(Error::Timeout);
         assert!(callers.end(0, first.operation, &late).is_none());
         assert!(callers.end(0, second.operation, &late).is_some());

@@ -1,13 +1,24 @@
 //! The few words that the simulator's command line knows.
 
+use std::collections::BTreeSet;
+
+use sim::faults::FaultId;
+use sim::swarm::Profile;
+
 pub(crate) const USAGE: &str = "\
-usage: sim run [--seeds N] [--first-seed S] [--mutant NAME]
-       sim replay SEED [--dump] [--mutant NAME]
+usage: sim run [--seeds N] [--first-seed S] [--profile harsh|mixed|idle] [--mutant NAME]
+       sim report [--seeds N] [--first-seed S] [--profile P] [--mutant NAME]
+       sim replay SEED [--until STEP] [--dump] [--profile P] [--mutant NAME]
+                       [--faults LIST] [--calls LIST] [--members N]
+       sim shrink SEED [--profile P] [--mutant NAME]
        sim mutants [--seeds N] [--first-seed S]
        sim voting [--seeds N] [--first-seed S] [--dump]
 
   run       N seeds (default 500) from S on (default 1); exit 1 if any violates an invariant
-  replay    one seed again; --dump prints everything that happens
+  report    the same and one page: faults by kind, phase x fault, marks; exit 1 on a gap
+  replay    one seed again, to event STEP if given; --dump prints everything that happens, one
+            column a member; with lists (`3,7,9` or `none`) only these faults and calls
+  shrink    the shortest list of faults and calls by which a failing seed still fails
   mutants   each seeded bug until it is caught, at most N seeds; exit 1 if one is not
   voting    N whole elections (default 100) over a store that is slow, forgetful, or lies";
 
@@ -18,10 +29,41 @@ pub(crate) const NO_MUTANTS: &str =
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
-    Run { seeds: u64, first_seed: u64, mutant: Option<String> },
-    Replay { seed: u64, dump: bool, mutant: Option<String> },
-    Mutants { seeds: u64, first_seed: u64 },
-    Voting { seeds: u64, first_seed: u64, dump: bool },
+    Run { range: Range, kind: Kind },
+    Report { range: Range, kind: Kind },
+    Replay { seed: u64, dump: bool, until: Option<u64>, cut: Cut, kind: Kind },
+    Shrink { seed: u64, kind: Kind },
+    Mutants { range: Range },
+    Voting { range: Range, dump: bool },
+}
+
+/// Which seeds.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Range {
+    pub(crate) seeds: u64,
+    pub(crate) first_seed: u64,
+}
+
+/// What kind of run.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Kind {
+    pub(crate) profile: Profile,
+    #[cfg_attr(not(feature = "mutants"), allow(dead_code, reason = "refused without mutants"))]
+    pub(crate) mutant: Option<String>,
+}
+
+/// What is not left out of a run; `None` = everything.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Cut {
+    pub(crate) faults: Option<BTreeSet<FaultId>>,
+    pub(crate) calls: Option<BTreeSet<u64>>,
+    pub(crate) members: Option<usize>,
+}
+
+impl Cut {
+    pub(crate) fn is_set(&self) -> bool {
+        self.faults.is_some() || self.calls.is_some() || self.members.is_some()
+    }
 }
 
 const SEEDS: u64 = 500;
@@ -34,28 +76,18 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
     };
     let mut words = Words::read(rest)?;
     let command = match verb.as_str() {
-        "run" => Command::Run {
-            seeds: words.number("--seeds", SEEDS)?,
-            first_seed: words.number("--first-seed", 1)?,
-            mutant: words.mutant()?,
-        },
-        "replay" => {
-            let seed = words.free.pop().ok_or("`replay` needs a seed")?;
-            Command::Replay {
-                seed: number("the seed", &seed)?,
-                dump: words.flag("--dump"),
-                mutant: words.mutant()?,
-            }
-        }
-        "mutants" => Command::Mutants {
-            seeds: words.number("--seeds", SEEDS)?,
-            first_seed: words.number("--first-seed", 1)?,
-        },
-        "voting" => Command::Voting {
-            seeds: words.number("--seeds", ELECTIONS)?,
-            first_seed: words.number("--first-seed", 1)?,
+        "run" => Command::Run { range: words.range(SEEDS)?, kind: words.kind()? },
+        "report" => Command::Report { range: words.range(SEEDS)?, kind: words.kind()? },
+        "replay" => Command::Replay {
+            seed: words.seed(verb)?,
             dump: words.flag("--dump"),
+            until: words.optional("--until")?,
+            cut: words.cut()?,
+            kind: words.kind()?,
         },
+        "shrink" => Command::Shrink { seed: words.seed(verb)?, kind: words.kind()? },
+        "mutants" => Command::Mutants { range: words.range(SEEDS)? },
+        "voting" => Command::Voting { range: words.range(ELECTIONS)?, dump: words.flag("--dump") },
         other => return Err(format!("`{other}` is no command")),
     };
     words.nothing_left()?;
@@ -94,8 +126,39 @@ impl Words {
         self.take(name).is_some()
     }
 
-    fn number(&mut self, name: &str, default: u64) -> Result<u64, String> {
-        self.take(name).map_or(Ok(default), |text| number(name, &text))
+    fn optional(&mut self, name: &str) -> Result<Option<u64>, String> {
+        self.take(name).map(|text| number(name, &text)).transpose()
+    }
+
+    fn range(&mut self, seeds: u64) -> Result<Range, String> {
+        let seeds = self.optional("--seeds")?.unwrap_or(seeds);
+        Ok(Range { seeds, first_seed: self.optional("--first-seed")?.unwrap_or(1) })
+    }
+
+    fn seed(&mut self, verb: &str) -> Result<u64, String> {
+        let seed = self.free.pop().ok_or(format!("`{verb}` needs a seed"))?;
+        number("the seed", &seed)
+    }
+
+    fn kind(&mut self) -> Result<Kind, String> {
+        let profile = match self.take("--profile").as_deref() {
+            None | Some("harsh") => Profile::Harsh,
+            Some("mixed") => Profile::Mixed,
+            Some("idle") => Profile::Idle,
+            Some(other) => return Err(format!("`{other}` is no profile: harsh, mixed or idle")),
+        };
+        Ok(Kind { profile, mutant: self.mutant()? })
+    }
+
+    fn cut(&mut self) -> Result<Cut, String> {
+        let members = self.optional("--members")?.map(|members| members.max(1) as usize);
+        Ok(Cut { faults: self.list("--faults")?, calls: self.list("--calls")?, members })
+    }
+
+    fn list(&mut self, name: &str) -> Result<Option<BTreeSet<u64>>, String> {
+        let Some(text) = self.take(name) else { return Ok(None) };
+        let words = text.split(',').filter(|word| *word != "none");
+        words.map(|word| number(name, word)).collect::<Result<_, _>>().map(Some)
     }
 
     #[cfg(feature = "mutants")]
@@ -134,21 +197,37 @@ mod tests {
         assert_eq!(parse(&words), expect.map_err(str::to_owned), "{line}");
     }
 
+    fn range(seeds: u64, first_seed: u64) -> Range {
+        Range { seeds, first_seed }
+    }
+
     #[test]
     fn commands_and_mistakes() {
-        check("run", Ok(Command::Run { seeds: 500, first_seed: 1, mutant: None }));
+        check("run", Ok(Command::Run { range: range(500, 1), kind: Kind::default() }));
+        let idle = || Kind { profile: Profile::Idle, mutant: None };
         check(
-            "run --first-seed 7 --seeds 3",
-            Ok(Command::Run { seeds: 3, first_seed: 7, mutant: None }),
+            "run --first-seed 7 --profile idle --seeds 3",
+            Ok(Command::Run { range: range(3, 7), kind: idle() }),
         );
-        check("replay 9 --dump", Ok(Command::Replay { seed: 9, dump: true, mutant: None }));
-        check("mutants --seeds 5", Ok(Command::Mutants { seeds: 5, first_seed: 1 }));
-        check("voting", Ok(Command::Voting { seeds: 100, first_seed: 1, dump: false }));
+        let cut = Cut {
+            faults: Some(BTreeSet::from([3, 7])),
+            calls: Some(BTreeSet::new()),
+            members: Some(3),
+        };
+        let (seed, dump, until, kind) = (9, true, Some(80), Kind::default());
+        check(
+            "replay 9 --dump --until 80 --faults 3,7 --calls none --members 3",
+            Ok(Command::Replay { seed, dump, until, cut, kind }),
+        );
+        check("shrink 9 --profile idle", Ok(Command::Shrink { seed: 9, kind: idle() }));
+        check("mutants --seeds 5", Ok(Command::Mutants { range: range(5, 1) }));
+        check("voting", Ok(Command::Voting { range: range(100, 1), dump: false }));
         check("", Err("a command is missing"));
         check("play", Err("`play` is no command"));
         check("replay", Err("`replay` needs a seed"));
         check("run --seeds x", Err("--seeds: `x` is no number"));
         check("run --seeds", Err("`--seeds` needs a value"));
+        check("run --profile mild", Err("`mild` is no profile: harsh, mixed or idle"));
         check("run 5", Err("`5` does not belong here"));
     }
 }

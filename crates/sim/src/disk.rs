@@ -1,18 +1,25 @@
-//! A disk that keeps only what it must: sectors, a cache in front of them, and power cuts.
+//! A disk that keeps only what it must: sectors, a cache in front of them, power cuts and damage.
 //!
 //! Every write goes to the cache. [`SimDisk::sync`](storage::Disk::sync) moves the cached sectors
 //! of one file to the platter. What a crash leaves depends on its kind:
 //!
 //! * the *process* dies: the cache stays, so the next process reads bytes that are not durable;
-//! * the *power* goes: each cached sector is on its own kept, lost, or torn at a random byte; a
-//!   length that was not synced and names changed since the last directory sync may be lost.
+//! * the *power* goes: each cached sector is on its own kept, lost, torn at a random byte or
+//!   filled with garbage; a length that was not synced and names changed since the last directory
+//!   sync may be lost. Garbage falls only on bytes that the write was to change: a sector that is
+//!   written again with equal content keeps it.
+//!
+//! A [`Mishap`] waits for the operation that it spoils; an [injury](inode::Injury) sits in bytes
+//! that were synced long ago. Both carry the number of the fault that brought them, and
+//! [`SimDisk::take_struck`] says which have been *noticed*: a flipped bit that nobody reads is no
+//! fault. Which member may be injured is not decided here but by the [atlas](crate::atlas).
 //!
 //! A failed sync marks its sectors clean without writing them, as common file systems do
 //! (Rebello et al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020): a later
 //! sync says Ok, the bytes can be read until the power goes, and then they are gone.
-//!
-//! A *fuse* lets the process die in the middle of something: after a number of further operations
-//! every operation fails, and the world takes the process down.
+
+mod inode;
+mod names;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +27,10 @@ use std::rc::Rc;
 
 use base::Prng;
 use storage::{Disk, DiskError, DiskErrorKind, DiskOperation};
+
+use crate::faults::FaultId;
+use inode::{InjuryKind, Inode};
+use names::{NameChange, Names};
 
 /// What one write of the device makes durable as a whole, at best.
 pub const SECTOR_BYTES: usize = 512;
@@ -33,6 +44,26 @@ pub enum PowerCut {
     LoseAll,
     /// Each sector for itself: kept, lost or torn.
     Mixed,
+    /// As `Mixed`, and some sectors hold garbage.
+    Garbled,
+}
+
+/// Something that spoils one later operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mishap {
+    /// After so many further operations every operation fails: the process is dead.
+    Fuse {
+        /// Operations left.
+        operations: u64,
+    },
+    /// The next sync fails and forgets what it was asked to write.
+    FailSync,
+    /// The next write writes a first part and fails.
+    ShortWrite,
+    /// The next write lands at another place of its file, and says Ok.
+    MisdirectWrite,
+    /// The next read brings the bytes of another place of its file.
+    MisdirectRead,
 }
 
 /// What the disk has done, for counting effects of faults.
@@ -42,7 +73,9 @@ pub struct DiskCounts {
     pub syncs: u64,
     /// Syncs that were made to fail.
     pub syncs_failed: u64,
-    /// Cached sectors lost or torn by power cuts.
+    /// Operations of any kind that were made to fail, those syncs included.
+    pub failures: u64,
+    /// Cached sectors lost, torn or garbled by power cuts.
     pub sectors_lost: u64,
 }
 
@@ -55,50 +88,15 @@ struct Platter {
     random: Prng,
     next_inode: u64,
     inodes: BTreeMap<u64, Inode>,
-    /// The folder as a process sees it.
-    names: BTreeMap<String, u64>,
-    /// The folder as it is on the platter.
-    durable_names: BTreeMap<String, u64>,
-    /// Changes of names since the last directory sync.
-    changes: Vec<NameChange>,
-    /// Operations left until the process dies; 0 = it is dead.
-    fuse: Option<u64>,
-    fail_next_sync: bool,
+    names: Names,
+    mishaps: Vec<(FaultId, Mishap)>,
+    /// Bytes by which files may still grow, while a fault fills the disk.
+    space: Option<(FaultId, u64)>,
+    /// Faults that somebody noticed since the last look.
+    struck: Vec<FaultId>,
+    /// A file was made durable whose name was not, and has been since.
+    nameless: Option<String>,
     counts: DiskCounts,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Inode {
-    /// As a process reads it.
-    cached: Vec<u8>,
-    /// As it is on the platter.
-    durable: Vec<u8>,
-    /// Sectors written since the last sync.
-    dirty: BTreeSet<usize>,
-}
-
-#[derive(Clone, Debug)]
-enum NameChange {
-    Link { name: String, inode: u64 },
-    Rename { from: String, to: String, inode: u64 },
-    Unlink { name: String },
-}
-
-impl NameChange {
-    fn carry_out(&self, names: &mut BTreeMap<String, u64>) {
-        match self {
-            Self::Link { name, inode } => {
-                names.insert(name.clone(), *inode);
-            }
-            Self::Rename { from, to, inode } => {
-                names.remove(from);
-                names.insert(to.clone(), *inode);
-            }
-            Self::Unlink { name } => {
-                names.remove(name);
-            }
-        }
-    }
 }
 
 impl SimDisk {
@@ -108,33 +106,80 @@ impl SimDisk {
             random,
             next_inode: 0,
             inodes: BTreeMap::new(),
-            names: BTreeMap::new(),
-            durable_names: BTreeMap::new(),
-            changes: Vec::new(),
-            fuse: None,
-            fail_next_sync: false,
+            names: Names::default(),
+            mishaps: Vec::new(),
+            space: None,
+            struck: Vec::new(),
+            nameless: None,
             counts: DiskCounts::default(),
         })))
     }
 
-    /// Lets the process die after `operations` more operations.
-    pub fn light_fuse(&self, operations: u64) {
-        self.0.borrow_mut().fuse = Some(operations);
+    /// Lets `mishap` spoil a later operation of this process.
+    pub fn arm(&self, fault: FaultId, mishap: Mishap) {
+        self.0.borrow_mut().mishaps.push((fault, mishap));
     }
 
     /// Whether a fuse is lit, burnt down or not.
     pub fn is_burning(&self) -> bool {
-        self.0.borrow().fuse.is_some()
+        let is_fuse = |(_, mishap): &(_, _)| matches!(mishap, Mishap::Fuse { .. });
+        self.0.borrow().mishaps.iter().any(is_fuse)
     }
 
-    /// Whether the fuse has burnt down: the process is dead.
+    /// Whether a fuse has burnt down: the process is dead.
     pub fn is_blown(&self) -> bool {
-        self.0.borrow().fuse == Some(0)
+        let is_blown = |(_, mishap): &(_, _)| *mishap == Mishap::Fuse { operations: 0 };
+        self.0.borrow().mishaps.iter().any(is_blown)
     }
 
-    /// Makes the next sync fail.
-    pub fn fail_next_sync(&self) {
-        self.0.borrow_mut().fail_next_sync = true;
+    /// Leaves room for `bytes` more.
+    pub fn fill(&self, fault: FaultId, bytes: u64) {
+        self.0.borrow_mut().space = Some((fault, bytes));
+    }
+
+    /// There is room again.
+    pub fn free(&self, fault: FaultId) {
+        let space = &mut self.0.borrow_mut().space;
+        space.take_if(|(by, _)| *by == fault);
+    }
+
+    /// Flips a bit of an old sector; false when there is none to flip.
+    pub fn rot(&self, fault: FaultId) -> bool {
+        self.0.borrow_mut().injure(fault, InjuryKind::Changed)
+    }
+
+    /// Makes an old sector unreadable until it is written again; false when there is none.
+    pub fn scratch(&self, fault: FaultId) -> bool {
+        self.0.borrow_mut().injure(fault, InjuryKind::Unreadable)
+    }
+
+    /// Whether bytes that were durable are not what they were.
+    pub fn is_injured(&self) -> bool {
+        self.0.borrow().inodes.values().any(|inode| !inode.injuries().is_empty())
+    }
+
+    /// Whether each injury has later writes behind it, by which it can be told from a write that
+    /// was never finished. Who starts on a disk on which one has not may be deceived.
+    pub fn is_provable(&self) -> bool {
+        self.0.borrow().inodes.values().all(Inode::is_provable)
+    }
+
+    /// Everything is gone.
+    pub fn wipe(&self) {
+        let platter = &mut *self.0.borrow_mut();
+        platter.inodes.clear();
+        platter.names = Names::default();
+    }
+
+    /// Which faults were noticed since the last call.
+    pub fn take_struck(&self) -> Vec<FaultId> {
+        core::mem::take(&mut self.0.borrow_mut().struck)
+    }
+
+    /// A file that was synced since the last call while its name was not durable (S6), and whose
+    /// name still is not.
+    pub fn take_nameless(&self) -> Option<String> {
+        self.0.borrow_mut().nameless.take()
     }
 
     /// What the disk has done so far.
@@ -142,11 +187,9 @@ impl SimDisk {
         self.0.borrow().counts
     }
 
-    /// The process died; the cache stays for the next one.
+    /// The process died; the cache stays for the next one, mishaps meant for it do not.
     pub fn process_died(&self) {
-        let platter = &mut *self.0.borrow_mut();
-        platter.fuse = None;
-        platter.fail_next_sync = false;
+        self.0.borrow_mut().mishaps.clear();
     }
 
     /// The power went, and with it what `cut` says.
@@ -158,135 +201,127 @@ impl SimDisk {
     /// A disk of its own that holds only what is durable here.
     pub fn durable_copy(&self) -> Self {
         let mut platter = self.0.borrow().clone();
+        platter.mishaps.clear();
+        platter.space = None;
         platter.power_cut(PowerCut::LoseAll);
-        platter.fuse = None;
         Self(Rc::new(RefCell::new(platter)))
     }
 }
 
 impl Platter {
     fn power_cut(&mut self, cut: PowerCut) {
-        self.lose_names(cut);
-        let reachable: BTreeSet<u64> = self.names.values().copied().collect();
+        self.nameless = None;
+        self.names.power_cut(cut, &mut self.random);
+        let reachable: BTreeSet<u64> = self.names.inodes().collect();
         self.inodes.retain(|inode, _| reachable.contains(inode));
         for inode in self.inodes.values_mut() {
             self.counts.sectors_lost += inode.power_cut(cut, &mut self.random);
         }
     }
 
-    /// Of the changed names, all, none, or (as a journal would) some first ones survive; without
-    /// a journal any of them.
-    fn lose_names(&mut self, cut: PowerCut) {
-        let changes = core::mem::take(&mut self.changes);
-        let in_order = self.random.chance(1, 2);
-        let first = self.random.below(changes.len() as u64 + 1) as usize;
-        for (at, change) in changes.iter().enumerate() {
-            let kept = match cut {
-                PowerCut::KeepAll => true,
-                PowerCut::LoseAll => false,
-                PowerCut::Mixed if in_order => at < first,
-                PowerCut::Mixed => self.random.chance(1, 2),
-            };
-            if kept {
-                change.carry_out(&mut self.durable_names);
-            }
-        }
-        self.names = self.durable_names.clone();
+    fn injure(&mut self, fault: FaultId, kind: InjuryKind) -> bool {
+        let random = &mut self.random;
+        let mut victims: Vec<&mut Inode> =
+            self.inodes.values_mut().filter(|inode| inode.has_old_sectors()).collect();
+        let at = random.below(victims.len() as u64) as usize;
+        victims.get_mut(at).is_some_and(|inode| inode.injure(fault, kind, random))
     }
 
     /// Counts one operation; an error once the process is dead.
     fn enter(&mut self, operation: DiskOperation, name: &str) -> Result<(), DiskError> {
-        match &mut self.fuse {
-            Some(0) => Err(io(operation, name, "the process is dead")),
-            Some(left) => {
-                *left -= 1;
-                Ok(())
+        for (fault, mishap) in &mut self.mishaps {
+            let Mishap::Fuse { operations } = mishap else { continue };
+            if *operations == 0 {
+                self.struck.push(*fault);
+                return Err(io(operation, name, "the process is dead"));
             }
-            None => Ok(()),
+            *operations -= 1;
         }
+        Ok(())
     }
 
-    fn inode(&self, operation: DiskOperation, name: &str) -> Result<u64, DiskError> {
-        let missing = || DiskError::new(operation, name, DiskErrorKind::NotFound);
-        self.names.get(name).copied().ok_or_else(missing)
+    /// Takes out the first mishap that `wanted` says is due, and notes that it struck.
+    fn strike(&mut self, wanted: Mishap) -> bool {
+        let Some(at) = self.mishaps.iter().position(|(_, mishap)| *mishap == wanted) else {
+            return false;
+        };
+        let (fault, _) = self.mishaps.remove(at);
+        self.struck.push(fault);
+        true
     }
 
     fn file(&mut self, operation: DiskOperation, name: &str) -> Result<&mut Inode, DiskError> {
-        let inode = self.inode(operation, name)?;
+        let inode = self.names.find(operation, name)?;
         Ok(self.inodes.get_mut(&inode).expect("every name leads to an inode"))
     }
 
-    fn change(&mut self, change: NameChange) {
-        change.carry_out(&mut self.names);
-        self.changes.push(change);
-    }
-}
-
-impl Inode {
-    fn write(&mut self, offset: usize, bytes: &[u8]) {
-        let end = offset + bytes.len();
-        if self.cached.len() < end {
-            self.set_len(end);
+    /// Takes `growth` bytes of the space that is left; `Err` with what there was.
+    fn take_space(&mut self, growth: u64) -> Result<(), u64> {
+        let Some((fault, left)) = &mut self.space else { return Ok(()) };
+        if growth <= *left {
+            *left -= growth;
+            return Ok(());
         }
-        self.cached[offset..end].copy_from_slice(bytes);
-        if !bytes.is_empty() {
-            self.dirty.extend(offset / SECTOR_BYTES..=(end - 1) / SECTOR_BYTES);
-        }
+        let room = core::mem::take(left);
+        self.struck.push(*fault);
+        self.counts.failures += 1;
+        Err(room)
     }
 
-    fn set_len(&mut self, len: usize) {
-        let (short, long) = (self.cached.len().min(len), self.cached.len().max(len));
-        self.cached.resize(len, 0);
-        self.dirty.extend(short / SECTOR_BYTES..long.div_ceil(SECTOR_BYTES));
+    fn write(&mut self, name: &str, offset: usize, bytes: &[u8]) -> Result<(), DiskError> {
+        let failed = |kind| Err(DiskError::new(DiskOperation::WriteAt, name, kind));
+        if self.mishaps.is_empty() && self.space.is_none() {
+            self.file(DiskOperation::WriteAt, name)?.write(offset, bytes);
+            return Ok(());
+        }
+        let len = self.file(DiskOperation::WriteAt, name)?.len();
+        let growth = (offset + bytes.len()).saturating_sub(len.max(offset));
+        if let Err(room) = self.take_space(growth as u64) {
+            let fits = bytes.len() - growth + room as usize;
+            self.file(DiskOperation::WriteAt, name)?.write(offset, &bytes[..fits]);
+            return failed(DiskErrorKind::Full);
+        }
+        if !bytes.is_empty() && self.strike(Mishap::ShortWrite) {
+            self.counts.failures += 1;
+            let first = self.random.below(bytes.len() as u64) as usize;
+            self.file(DiskOperation::WriteAt, name)?.write(offset, &bytes[..first]);
+            return failed(DiskErrorKind::Io("input/output error".to_owned()));
+        }
+        let wanted = |(_, mishap): &(FaultId, Mishap)| *mishap == Mishap::MisdirectWrite;
+        if let Some((fault, _)) = self.mishaps.iter().copied().find(wanted) {
+            let inode = self.names.find(DiskOperation::WriteAt, name)?;
+            let random = &mut self.random;
+            let file = self.inodes.get_mut(&inode).expect("every name leads to an inode");
+            if file.misdirect(fault, offset, bytes, random) {
+                self.mishaps.retain(|(armed, _)| *armed != fault);
+                return Ok(()); // struck when somebody reads it
+            }
+        }
+        self.file(DiskOperation::WriteAt, name)?.write(offset, bytes);
+        Ok(())
     }
 
-    fn sync(&mut self) {
-        self.durable.resize(self.cached.len(), 0);
-        for sector in core::mem::take(&mut self.dirty) {
-            let range = sector_range(sector, self.cached.len());
-            self.durable[range.clone()].copy_from_slice(&self.cached[range]);
+    fn read(&mut self, name: &str, offset: usize, buffer: &mut [u8]) -> Result<(), DiskError> {
+        let failed = |kind| Err(DiskError::new(DiskOperation::ReadAt, name, kind));
+        let inode = self.names.find(DiskOperation::ReadAt, name)?;
+        let file = self.inodes.get(&inode).expect("every name leads to an inode");
+        if offset + buffer.len() > file.len() {
+            return failed(DiskErrorKind::UnexpectedEnd);
         }
+        let mut from = offset;
+        let elsewhere = file.len().saturating_sub(buffer.len()) / SECTOR_BYTES;
+        if elsewhere > 0 && self.strike(Mishap::MisdirectRead) {
+            self.counts.failures += 1;
+            from = self.random.below(elsewhere as u64 + 1) as usize * SECTOR_BYTES;
+        }
+        let file = self.inodes.get(&inode).expect("every name leads to an inode");
+        let hurt = file.read(from, buffer, &mut self.struck);
+        if hurt.is_err() {
+            self.counts.failures += 1;
+            return failed(DiskErrorKind::Io("unreadable sector".to_owned()));
+        }
+        Ok(())
     }
-
-    /// Returns how many sectors did not survive whole.
-    fn power_cut(&mut self, cut: PowerCut, random: &mut Prng) -> u64 {
-        let mut lost = 0;
-        let keeps_len = match cut {
-            PowerCut::KeepAll => true,
-            PowerCut::LoseAll => false,
-            PowerCut::Mixed => random.chance(1, 2),
-        };
-        if keeps_len {
-            self.durable.resize(self.cached.len(), 0);
-        }
-        for sector in core::mem::take(&mut self.dirty) {
-            let range = sector_range(sector, self.cached.len().min(self.durable.len()));
-            let range = match cut {
-                PowerCut::KeepAll => range,
-                PowerCut::LoseAll => range.start..range.start,
-                PowerCut::Mixed => match random.below(3) {
-                    0 => range,
-                    1 => range.start..range.start,
-                    _ => torn(range, random),
-                },
-            };
-            lost += u64::from(range.len() < SECTOR_BYTES);
-            self.durable[range.clone()].copy_from_slice(&self.cached[range]);
-        }
-        self.cached.clone_from(&self.durable);
-        lost
-    }
-}
-
-/// The first or the last bytes of a sector.
-fn torn(range: core::ops::Range<usize>, random: &mut Prng) -> core::ops::Range<usize> {
-    let at = range.start + random.below(range.len() as u64 + 1) as usize;
-    if random.chance(1, 2) { range.start..at } else { at..range.end }
-}
-
-fn sector_range(sector: usize, len: usize) -> core::ops::Range<usize> {
-    let start = (sector * SECTOR_BYTES).min(len);
-    start..(start + SECTOR_BYTES).min(len)
 }
 
 fn io(operation: DiskOperation, name: &str, reason: &str) -> DiskError {
@@ -297,49 +332,48 @@ impl Disk for SimDisk {
     fn list(&self) -> Result<Vec<String>, DiskError> {
         let platter = &mut *self.0.borrow_mut();
         platter.enter(DiskOperation::List, "")?;
-        Ok(platter.names.keys().cloned().collect())
+        Ok(platter.names.list())
     }
 
     fn create(&mut self, name: &str) -> Result<(), DiskError> {
         let platter = &mut *self.0.borrow_mut();
         platter.enter(DiskOperation::Create, name)?;
-        if platter.names.contains_key(name) {
+        if platter.names.contains(name) {
             let kind = DiskErrorKind::AlreadyExists;
             return Err(DiskError::new(DiskOperation::Create, name, kind));
         }
         platter.next_inode += 1;
         let inode = platter.next_inode;
         platter.inodes.insert(inode, Inode::default());
-        platter.change(NameChange::Link { name: name.to_owned(), inode });
+        platter.names.change(NameChange::Link { name: name.to_owned(), inode });
         Ok(())
     }
 
     fn len(&self, name: &str) -> Result<u64, DiskError> {
         let platter = &mut *self.0.borrow_mut();
         platter.enter(DiskOperation::Len, name)?;
-        Ok(platter.file(DiskOperation::Len, name)?.cached.len() as u64)
+        Ok(platter.file(DiskOperation::Len, name)?.len() as u64)
     }
 
     fn read_at(&self, name: &str, offset: u64, buffer: &mut [u8]) -> Result<(), DiskError> {
         let platter = &mut *self.0.borrow_mut();
         platter.enter(DiskOperation::ReadAt, name)?;
-        let file = platter.file(DiskOperation::ReadAt, name)?;
-        let range = offset as usize..offset as usize + buffer.len();
-        let short = || DiskError::new(DiskOperation::ReadAt, name, DiskErrorKind::UnexpectedEnd);
-        buffer.copy_from_slice(file.cached.get(range).ok_or_else(short)?);
-        Ok(())
+        platter.read(name, offset as usize, buffer)
     }
 
     fn write_at(&mut self, name: &str, offset: u64, bytes: &[u8]) -> Result<(), DiskError> {
         let platter = &mut *self.0.borrow_mut();
         platter.enter(DiskOperation::WriteAt, name)?;
-        platter.file(DiskOperation::WriteAt, name)?.write(offset as usize, bytes);
-        Ok(())
+        platter.write(name, offset as usize, bytes)
     }
 
     fn set_len(&mut self, name: &str, len: u64) -> Result<(), DiskError> {
         let platter = &mut *self.0.borrow_mut();
         platter.enter(DiskOperation::SetLen, name)?;
+        let growth = len.saturating_sub(platter.file(DiskOperation::SetLen, name)?.len() as u64);
+        if platter.take_space(growth).is_err() {
+            return Err(DiskError::new(DiskOperation::SetLen, name, DiskErrorKind::Full));
+        }
         platter.file(DiskOperation::SetLen, name)?.set_len(len as usize);
         Ok(())
     }
@@ -347,40 +381,44 @@ impl Disk for SimDisk {
     fn sync(&mut self, name: &str) -> Result<(), DiskError> {
         let platter = &mut *self.0.borrow_mut();
         platter.enter(DiskOperation::Sync, name)?;
-        let fails = core::mem::take(&mut platter.fail_next_sync);
+        let fails = platter.strike(Mishap::FailSync);
         let file = platter.file(DiskOperation::Sync, name)?;
         if fails {
-            file.dirty.clear();
+            file.forget();
             platter.counts.syncs_failed += 1;
+            platter.counts.failures += 1;
             return Err(io(DiskOperation::Sync, name, "input/output error"));
         }
         file.sync();
         platter.counts.syncs += 1;
+        if !platter.names.is_durable(name) {
+            platter.nameless = Some(name.to_owned());
+        }
         Ok(())
     }
 
     fn rename(&mut self, from: &str, to: &str) -> Result<(), DiskError> {
         let platter = &mut *self.0.borrow_mut();
         platter.enter(DiskOperation::Rename, from)?;
-        let inode = platter.inode(DiskOperation::Rename, from)?;
+        let inode = platter.names.find(DiskOperation::Rename, from)?;
         let (from, to) = (from.to_owned(), to.to_owned());
-        platter.change(NameChange::Rename { from, to, inode });
+        platter.names.change(NameChange::Rename { from, to, inode });
         Ok(())
     }
 
     fn remove(&mut self, name: &str) -> Result<(), DiskError> {
         let platter = &mut *self.0.borrow_mut();
         platter.enter(DiskOperation::Remove, name)?;
-        platter.inode(DiskOperation::Remove, name)?;
-        platter.change(NameChange::Unlink { name: name.to_owned() });
+        platter.names.find(DiskOperation::Remove, name)?;
+        platter.names.change(NameChange::Unlink { name: name.to_owned() });
         Ok(())
     }
 
     fn sync_dir(&mut self) -> Result<(), DiskError> {
         let platter = &mut *self.0.borrow_mut();
         platter.enter(DiskOperation::SyncDir, "")?;
-        platter.changes.clear();
-        platter.durable_names = platter.names.clone();
+        platter.names.sync();
+        platter.nameless = None;
         Ok(())
     }
 }

@@ -1,205 +1,339 @@
-//! Faults: what begins, what ends, and whether anybody noticed.
+//! Faults: what may begin, and whether anybody noticed.
 //!
-//! Each fault has a number. It counts only if it had an effect: a process that really died, a
-//! frame that was really lost, a sync that really took longer. A run with less than one effective
-//! fault a second proves nothing and fails.
+//! Each fault has a number and a class. It counts only if it had an effect: a process that really
+//! died, a frame that was really lost, a sync that really took longer. A harsh run with less than
+//! one effective fault a second proves nothing and fails.
+//!
+//! All choices of a fault are made when it is [drawn](plan::FaultPlan), so that a list of
+//! [`Planned`] ones is a script: a shrunk run is the same seed with fewer lines in it.
 
-use base::Prng;
+mod plan;
+mod shapes;
 
-use crate::disk::PowerCut;
+pub(crate) use plan::FaultPlan;
+
+use crate::disk::{Mishap, PowerCut};
 use crate::net::{Link, Trouble};
-use crate::swarm::{FaultClass, Span, Swarm};
-use crate::time::{MILLI, Nanos, SECOND};
+use crate::swarm::Span;
+use crate::time::Nanos;
 use crate::truth::Member;
 
-/// Number of a fault.
+/// Number of a fault, unique in a run.
 pub type FaultId = u64;
 
-/// A fault with all its choices made.
-#[derive(Clone, Debug)]
-pub(crate) enum Fault {
-    /// Processes die, with or without their power.
-    Die { members: Vec<Member>, cut: Option<PowerCut> },
-    /// A process dies at some later disk operation.
-    Fuse { member: Member, log: bool, operations: u64 },
-    /// A process stands still.
-    Pause { member: Member },
-    /// Links misbehave.
-    Network { links: Vec<Link>, trouble: Trouble },
-    /// A disk is slow.
-    Slow { member: Member, span: Span },
-    /// The next sync fails.
-    FailSync { member: Member, log: bool },
-    /// A clock runs wrong.
-    Drift { member: Member, drift_ppm: i64 },
+macro_rules! classes {
+    ($($(#[doc = $text:literal])+ $name:ident;)+) => {
+        /// One class of faults.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum FaultClass {$($(#[doc = $text])+ $name,)+}
+
+        impl FaultClass {
+            /// Every class.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+            /// How many there are.
+            pub const COUNT: usize = Self::ALL.len();
+        }
+    };
 }
 
-/// Faults by what became of them.
+classes! {
+    /// A process is killed, perhaps again while it starts; what it wrote stays readable.
+    Kill;
+    /// A machine loses power.
+    PowerCut;
+    /// All machines lose power at once.
+    Blackout;
+    /// A process dies between two disk operations.
+    DieWriting;
+    /// A process stands still.
+    Pause;
+    /// Every step of a process takes long.
+    SlowCpu;
+    /// Ticks come late and in bursts.
+    LateTicks;
+    /// A clock runs wrong by up to 5 %.
+    Drift;
+    /// A clock jumps ahead by up to ten minutes, goes back or stands still.
+    ClockJump;
+    /// Links are cut, in some shape.
+    Partition;
+    /// Callers and members do not reach each other, in one direction or both.
+    CallerCut;
+    /// Frames are lost.
+    Loss;
+    /// Frames arrive twice, the second time up to a minute late.
+    Duplication;
+    /// Frames are delayed and overtake each other.
+    Reorder;
+    /// Frames wait until the link is free again, links one after the other.
+    Clog;
+    /// Links carry few bytes a second, and their queues are short.
+    Narrow;
+    /// Connections are reset: what is on its way is lost.
+    Reset;
+    /// Frames arrive damaged.
+    Corruption;
+    /// Syncs take long, or seconds.
+    SlowDisk;
+    /// A sync fails.
+    FailedSync;
+    /// A write fails in the middle.
+    ShortWrite;
+    /// There is no space.
+    FullDisk;
+    /// A write or a read goes to another place.
+    Misdirected;
+    /// A bit of a synced sector flips.
+    BitRot;
+    /// A synced sector cannot be read.
+    ReadError;
+    /// A member loses everything, for ever.
+    Wipe;
+}
+
+impl FaultClass {
+    /// Whether it needs somebody to talk to.
+    pub fn is_network(self) -> bool {
+        use FaultClass as C;
+        matches!(
+            self,
+            C::Partition
+                | C::Loss
+                | C::Duplication
+                | C::Reorder
+                | C::Clog
+                | C::Narrow
+                | C::Reset
+                | C::Corruption
+        )
+    }
+
+    /// Whether it may change or take bytes that were durable.
+    pub fn is_damage(self) -> bool {
+        use FaultClass as C;
+        matches!(self, C::Misdirected | C::BitRot | C::ReadError | C::Wipe)
+    }
+}
+
+/// A link and the part of the fault's length, in 1/1000, in which it is troubled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkSpan {
+    /// Which.
+    pub link: Link,
+    /// Begin.
+    pub from_permille: u64,
+    /// End.
+    pub to_permille: u64,
+}
+
+/// A fault with all its choices made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Processes die, with or without their power; `opening`: the next start dies as well, after
+    /// so many operations of its log's disk.
+    Die {
+        /// Whose.
+        members: Vec<Member>,
+        /// What the power takes along, if it goes.
+        cut: Option<PowerCut>,
+        /// Operations of the next start.
+        opening: Option<u64>,
+    },
+    /// Something spoils a later operation of a disk.
+    Mishap {
+        /// Whose.
+        member: Member,
+        /// The disk of the log, else that of the state.
+        log: bool,
+        /// What.
+        mishap: Mishap,
+    },
+    /// A disk has room for some bytes only.
+    Full {
+        /// Whose.
+        member: Member,
+        /// As above.
+        log: bool,
+        /// Room.
+        bytes: u64,
+    },
+    /// An old sector is changed, or cannot be read any more.
+    Injure {
+        /// Whose.
+        member: Member,
+        /// As above.
+        log: bool,
+        /// It cannot be read; else it is changed.
+        unreadable: bool,
+    },
+    /// Both folders are empty; the member never comes back under this id.
+    Wipe {
+        /// Whose.
+        member: Member,
+    },
+    /// A process stands still.
+    Pause {
+        /// Whose.
+        member: Member,
+    },
+    /// Each step takes longer.
+    SlowCpu {
+        /// Whose.
+        member: Member,
+        /// By so much.
+        step_ns: Nanos,
+    },
+    /// Ticks come late.
+    LateTicks {
+        /// Whose.
+        member: Member,
+        /// By up to so much.
+        by_ns: Nanos,
+    },
+    /// A clock runs wrong.
+    Drift {
+        /// Whose.
+        member: Member,
+        /// Parts per million; positive = slow.
+        drift_ppm: i64,
+    },
+    /// A clock jumps: ahead, so that many ticks are due at once, or back, so that none is due.
+    Jump {
+        /// Whose.
+        member: Member,
+        /// By so much; 0 or less: no ticks until the fault is over.
+        ahead_ns: i64,
+    },
+    /// Links misbehave.
+    Network {
+        /// Which, and when.
+        links: Vec<LinkSpan>,
+        /// How.
+        trouble: Trouble,
+    },
+    /// What is on its way on these links is lost.
+    Reset {
+        /// Which.
+        links: Vec<Link>,
+    },
+    /// Callers and members do not reach each other.
+    Callers {
+        /// Which members.
+        members: Vec<Member>,
+        /// Calls are lost.
+        asks: bool,
+        /// Answers are lost.
+        answers: bool,
+    },
+    /// A disk is slow.
+    Slow {
+        /// Whose.
+        member: Member,
+        /// Duration of a sync.
+        span: Span,
+    },
+}
+
+impl Fault {
+    /// The members that it concerns, for the report's matrix.
+    pub fn victims(&self) -> Vec<Member> {
+        match self {
+            Self::Die { members, .. } | Self::Callers { members, .. } => members.clone(),
+            Self::Mishap { member, .. }
+            | Self::Full { member, .. }
+            | Self::Injure { member, .. }
+            | Self::Wipe { member }
+            | Self::Pause { member }
+            | Self::SlowCpu { member, .. }
+            | Self::LateTicks { member, .. }
+            | Self::Drift { member, .. }
+            | Self::Jump { member, .. }
+            | Self::Slow { member, .. } => vec![*member],
+            Self::Network { .. } | Self::Reset { .. } => Vec::new(),
+        }
+    }
+
+    /// The same fault in a group of `members`; `None` if nothing of it is left.
+    pub fn within(&self, members: usize) -> Option<Self> {
+        let mut fault = self.clone();
+        let is_empty = match &mut fault {
+            Self::Die { members: hit, .. } | Self::Callers { members: hit, .. } => {
+                hit.retain(|member| *member < members);
+                hit.is_empty()
+            }
+            Self::Network { links, .. } => {
+                links.retain(|span| span.link.is_within(members));
+                links.is_empty()
+            }
+            Self::Reset { links } => {
+                links.retain(|link| link.is_within(members));
+                links.is_empty()
+            }
+            other => other.victims().iter().any(|member| *member >= members),
+        };
+        (!is_empty).then_some(fault)
+    }
+}
+
+/// A fault in a script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Planned {
+    /// Its number.
+    pub id: FaultId,
+    /// When it begins.
+    pub at_ns: Nanos,
+    /// How long it lasts, or a dead process stays dead.
+    pub length_ns: Nanos,
+    /// Of which class it is.
+    pub class: FaultClass,
+    /// What it is.
+    pub fault: Fault,
+}
+
+/// Faults of one class by what became of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct FaultCounts {
+pub struct Count {
     /// Begun.
     pub begun: u64,
     /// Begun and noticed by somebody.
     pub effective: u64,
 }
 
-/// Draws faults for a group in which `leader` leads at present.
-#[derive(Debug)]
-pub(crate) struct FaultPlan {
-    random: Prng,
-    members: usize,
-    classes: Vec<FaultClass>,
-    every_ns: Nanos,
-    span: Span,
-}
+/// Faults by class and by what became of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FaultCounts([Count; FaultClass::COUNT]);
 
-impl FaultPlan {
-    pub(crate) fn new(random: Prng, swarm: &Swarm) -> Self {
-        Self {
-            random,
-            members: swarm.members,
-            classes: swarm.faults.clone(),
-            every_ns: swarm.fault_every_ns,
-            span: swarm.fault,
-        }
-    }
-
-    /// Time until the next fault.
-    pub(crate) fn next_after(&mut self) -> Nanos {
-        self.random.below(2 * self.every_ns)
-    }
-
-    /// How long a fault lasts, or a dead process stays dead.
-    pub(crate) fn length(&mut self) -> Nanos {
-        self.span.draw(&mut self.random)
-    }
-
-    /// The next fault.
-    pub(crate) fn draw(&mut self, leader: Option<Member>) -> Fault {
-        let member = self.victim(leader);
-        let class = self.random.pick(&self.classes).copied().unwrap_or(FaultClass::Kill);
-        match class {
-            FaultClass::Kill => Fault::Die { members: vec![member], cut: None },
-            FaultClass::PowerCut => Fault::Die { members: vec![member], cut: Some(self.cut()) },
-            FaultClass::Blackout => {
-                Fault::Die { members: (0..self.members).collect(), cut: Some(self.cut()) }
-            }
-            FaultClass::DieWriting => {
-                let (log, operations) = (self.random.chance(3, 4), self.random.below(12));
-                Fault::Fuse { member, log, operations }
-            }
-            FaultClass::Pause => Fault::Pause { member },
-            FaultClass::SlowDisk => Fault::Slow { member, span: self.slowness() },
-            FaultClass::FailedSync => Fault::FailSync { member, log: self.random.chance(7, 8) },
-            FaultClass::Drift => {
-                let drift_ppm = self.random.between(0, 100_000) as i64 - 50_000;
-                Fault::Drift { member, drift_ppm }
-            }
-            FaultClass::Partition => {
-                let trouble = Trouble { cut: true, ..Trouble::default() };
-                Fault::Network { links: self.partition(member), trouble }
-            }
-            class => Fault::Network { links: self.some_links(), trouble: self.trouble(class) },
-        }
-    }
-
-    /// Half of the faults hit whoever leads.
-    fn victim(&mut self, leader: Option<Member>) -> Member {
-        let anybody = self.random.below(self.members as u64) as usize;
-        leader.filter(|_| self.random.chance(1, 2)).unwrap_or(anybody)
-    }
-
-    fn cut(&mut self) -> PowerCut {
-        let cuts = [PowerCut::Mixed, PowerCut::Mixed, PowerCut::LoseAll, PowerCut::KeepAll];
-        self.random.pick(&cuts).copied().unwrap_or(PowerCut::Mixed)
-    }
-
-    fn slowness(&mut self) -> Span {
-        match self.random.below(3) {
-            0 => Span { min_ns: SECOND, max_ns: 3 * SECOND }, // stuck
-            _ => Span { min_ns: 10 * MILLI, max_ns: 300 * MILLI },
-        }
-    }
-
-    fn trouble(&mut self, class: FaultClass) -> Trouble {
-        let permille = self.random.between(20, 400);
-        match class {
-            FaultClass::Loss => Trouble { loss_permille: permille, ..Trouble::default() },
-            FaultClass::Duplication => {
-                Trouble { duplicate_permille: permille, ..Trouble::default() }
-            }
-            FaultClass::Corruption => Trouble { corrupt_permille: permille, ..Trouble::default() },
-            _ => {
-                let extra_delay_ns = self.random.between(2, 400) * MILLI;
-                Trouble { extra_delay_ns, ..Trouble::default() }
-            }
-        }
-    }
-
-    fn links(&self, wanted: impl Fn(Link) -> bool) -> Vec<Link> {
-        let all =
-            (0..self.members).flat_map(|from| (0..self.members).map(move |to| Link { from, to }));
-        all.filter(|link| link.from != link.to && wanted(*link)).collect()
-    }
-
-    fn some_links(&mut self) -> Vec<Link> {
-        let all = self.links(|_| true);
-        if self.random.chance(1, 2) {
-            return all;
-        }
-        let random = &mut self.random;
-        let mut some: Vec<Link> = all.into_iter().filter(|_| random.chance(1, 2)).collect();
-        if some.is_empty() {
-            some = self.links(|link| link.from == 0);
-        }
-        some
-    }
-
-    /// Isolation (both ways, only in, only out), two halves, a bridge, or any links at random.
-    fn partition(&mut self, member: Member) -> Vec<Link> {
-        let split: Vec<bool> = (0..self.members).map(|_| self.random.chance(1, 2)).collect();
-        let crosses = |link: Link| split[link.from] != split[link.to];
-        match self.random.below(6) {
-            0 => self.links(|link| link.from == member || link.to == member),
-            1 => self.links(|link| link.from == member),
-            2 => self.links(|link| link.to == member),
-            3 => self.links(crosses),
-            // `member` still sees both sides.
-            4 => self.links(|link| crosses(link) && link.from != member && link.to != member),
-            _ => self.some_links(),
-        }
+impl Default for FaultCounts {
+    fn default() -> Self {
+        Self([Count::default(); FaultClass::COUNT])
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn plan() -> FaultPlan {
-        let mut swarm = Swarm::of(1);
-        (swarm.members, swarm.faults) = (3, FaultClass::ALL.to_vec());
-        FaultPlan::new(Prng::named(1, "faults"), &swarm)
+impl FaultCounts {
+    /// Those of `class`.
+    pub fn of(&self, class: FaultClass) -> Count {
+        self.0[class as usize]
     }
 
-    #[test]
-    fn every_class_is_drawn_and_no_link_leads_home() {
-        let mut plan = plan();
-        let mut kinds = std::collections::BTreeSet::new();
-        for _ in 0..500 {
-            let fault = plan.draw(Some(1));
-            if let Fault::Network { links, .. } = &fault {
-                assert!(links.iter().all(|link| link.from != link.to && link.to < 3));
-            }
-            let text = format!("{fault:?}");
-            kinds.insert(text.split([' ', '{']).next().unwrap_or_default().to_owned());
+    /// Those of `class`, to be changed.
+    pub(crate) fn of_mut(&mut self, class: FaultClass) -> &mut Count {
+        &mut self.0[class as usize]
+    }
+
+    /// All together.
+    pub fn total(&self) -> Count {
+        let sum = |a: Count, b: &Count| Count {
+            begun: a.begun + b.begun,
+            effective: a.effective + b.effective,
+        };
+        self.0.iter().fold(Count::default(), sum)
+    }
+
+    /// Adds those of another run.
+    pub fn add(&mut self, other: &Self) {
+        for (one, more) in self.0.iter_mut().zip(&other.0) {
+            one.begun += more.begun;
+            one.effective += more.effective;
         }
-        assert_eq!(kinds.len(), 7, "{kinds:?}");
-    }
-
-    #[test]
-    fn leaders_are_hit_more_often() {
-        let mut plan = plan();
-        let hits = (0..1000).filter(|_| plan.victim(Some(2)) == 2).count();
-        assert!((550..800).contains(&hits), "{hits}");
     }
 }

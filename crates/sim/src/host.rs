@@ -1,6 +1,6 @@
 //! A machine with its two folders, its clock, and perhaps a running member.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use base::Prng;
 use kv::api::Request;
@@ -11,9 +11,17 @@ use storage::{Owner, ValueLogOptions, WalOptions};
 use crate::callers::Session;
 use crate::clock::Clock;
 use crate::disk::{PowerCut, SimDisk};
+use crate::faults::FaultId;
 use crate::swarm::{Span, Swarm};
 use crate::time::{MILLI, Nanos};
 use crate::truth::{Member, Operation, id_of};
+use crate::world::Event;
+
+/// Unanswered bytes of appends to one member.
+pub(crate) const INFLIGHT_BYTES_MAX: u64 = 256 << 10;
+
+/// Indexes between two looks at sessions and leases, which have to be gone through.
+const SIDE_DIGEST_EVERY: u64 = 16;
 
 /// What stays when a process goes.
 #[derive(Debug)]
@@ -22,24 +30,46 @@ pub(crate) struct Host {
     pub(crate) log_disk: SimDisk,
     pub(crate) state_disk: SimDisk,
     pub(crate) clock: Clock,
+    /// Seed of the chance of its threads.
+    seed: u64,
     /// Number of the present or last process; events for an earlier one are void.
     pub(crate) life: u64,
     pub(crate) process: Option<Process>,
-    /// The process stands still until then.
-    pub(crate) paused_until: Nanos,
-    /// Syncs take as long as this while a fault slows the disk.
-    pub(crate) slow: BTreeMap<u64, SlowDisk>,
-    /// Ticks still to come in a burst, which have no successors.
-    pub(crate) burst: u64,
-    /// Syncs that were made to fail and have ended a process.
-    pub(crate) failures_known: u64,
+    pub(crate) started_at: Nanos,
+    /// What was committed when the process started: until it has that, it recovers.
+    pub(crate) catches_up_to: u64,
+    /// What was seen of the process last.
+    pub(crate) seen: Option<raft::Status>,
+    /// It stays down: its disk is damaged or gone, or the world wants it so.
+    pub(crate) absence: Option<Absence>,
+    /// The next start dies after so many operations of the log's disk.
+    pub(crate) opening: Option<(FaultId, u64)>,
+    /// The process does nothing until then.
+    pub(crate) busy_until: Nanos,
+    /// What came meanwhile, and when.
+    pub(crate) inbox: VecDeque<(Nanos, Event)>,
+    /// Faults under way, by their number.
+    pub(crate) slow: BTreeMap<FaultId, Span>,
+    pub(crate) step_ns: BTreeMap<FaultId, Nanos>,
+    pub(crate) late_ns: BTreeMap<FaultId, Nanos>,
+    pub(crate) frozen: BTreeSet<FaultId>,
+    /// Failures of the disks that have been looked at.
+    failures_known: u64,
+    /// Failed syncs of the disks when the process started.
+    syncs_failed_before: u64,
 }
 
-/// A slow disk and how many syncs it has delayed.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SlowDisk {
-    pub(crate) span: Span,
-    pub(crate) delayed: u64,
+/// Why a member is not to be started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Absence {
+    /// It has said that its disk is damaged.
+    Refused,
+    /// Its disk is damaged in a way that it cannot know of.
+    Deceived,
+    /// It has lost everything.
+    Wiped,
+    /// It comes back when the world allows it.
+    Held,
 }
 
 /// A running member: its machine and what its two other threads have to do.
@@ -85,12 +115,22 @@ impl Host {
             log_disk: disk("log"),
             state_disk: disk("state"),
             clock: Clock::new(swarm.timing.tick_ms * MILLI, 0),
+            seed: Prng::named(seed, &format!("host/{member}")).next_u64(),
             life: 0,
             process: None,
-            paused_until: 0,
+            started_at: 0,
+            catches_up_to: 0,
+            seen: None,
+            absence: None,
+            opening: None,
+            busy_until: 0,
+            inbox: VecDeque::new(),
             slow: BTreeMap::new(),
-            burst: 0,
+            step_ns: BTreeMap::new(),
+            late_ns: BTreeMap::new(),
+            frozen: BTreeSet::new(),
             failures_known: 0,
+            syncs_failed_before: 0,
         }
     }
 
@@ -130,6 +170,7 @@ impl Host {
             inflight_messages_max: swarm.inflight_messages_max,
             cache_bytes: swarm.cache_bytes,
             apply_bytes_max: swarm.apply_bytes_max,
+            inflight_bytes_max: INFLIGHT_BYTES_MAX,
             #[cfg(feature = "mutants")]
             mutant,
             ..raft::Config::new(id_of(self.member), voters, log.starts())
@@ -140,35 +181,78 @@ impl Host {
         Ok((Process::new(replica, log, state), recovered))
     }
 
-    /// Whether the disk did what ends a process: a burnt fuse or a failed sync.
+    /// Chance for `purpose` at `now`. It depends on nothing that happened before, so that a run
+    /// from which a call or a fault was left out goes on as it did wherever it can.
+    pub(crate) fn chance(&self, now: Nanos, purpose: &str) -> Prng {
+        Prng::named(crate::hash::mix(self.seed, now), purpose)
+    }
+
+    /// Takes `process` in.
+    pub(crate) fn start(&mut self, now: Nanos, committed: LogIndex, process: Process) {
+        self.catches_up_to = committed.get();
+        self.life += 1;
+        self.process = Some(process);
+        self.seen = None;
+        (self.started_at, self.busy_until) = (now, now);
+        self.syncs_failed_before = self.syncs_failed();
+    }
+
+    /// Whether a sync has failed in this process life.
+    pub(crate) fn has_failed_sync(&self) -> bool {
+        self.syncs_failed() > self.syncs_failed_before
+    }
+
+    fn syncs_failed(&self) -> u64 {
+        self.log_disk.counts().syncs_failed + self.state_disk.counts().syncs_failed
+    }
+
+    /// Whether the disk did what ends a process: a burnt fuse, or an operation made to fail.
     pub(crate) fn disk_ended_process(&mut self) -> bool {
-        let failed = self.log_disk.counts().syncs_failed + self.state_disk.counts().syncs_failed;
-        let is_new = failed > self.failures_known;
-        self.failures_known = failed;
+        let failures = self.log_disk.counts().failures + self.state_disk.counts().failures;
+        let is_new = failures > self.failures_known;
+        self.failures_known = failures;
         is_new || self.log_disk.is_blown() || self.state_disk.is_blown()
+    }
+
+    /// Whether bytes that were durable are not what they were.
+    pub(crate) fn is_injured(&self) -> bool {
+        self.log_disk.is_injured() || self.state_disk.is_injured()
+    }
+
+    /// The disk of the log, or that of the state.
+    pub(crate) fn disk(&self, log: bool) -> &SimDisk {
+        if log { &self.log_disk } else { &self.state_disk }
     }
 
     /// The process is gone; with `cut` the power too.
     pub(crate) fn lose_process(&mut self, cut: Option<PowerCut>) {
         self.process = None;
-        self.paused_until = 0;
-        self.burst = 0;
         for disk in [&self.log_disk, &self.state_disk] {
             match cut {
                 Some(cut) => disk.power_cut(cut),
                 None => disk.process_died(),
             }
         }
+        if !self.log_disk.is_provable() {
+            self.absence = self.absence.or(Some(Absence::Deceived));
+        }
     }
 
-    /// How long the next sync takes.
-    pub(crate) fn sync_takes(&mut self, healthy: Span, random: &mut Prng) -> Nanos {
-        let mut takes = healthy.draw(random);
-        for slow in self.slow.values_mut() {
-            slow.delayed += 1;
-            takes = takes.max(slow.span.draw(random));
+    /// How long the next sync takes, and the faults that had a part in it.
+    pub(crate) fn sync_takes(&self, now: Nanos, healthy: Span) -> (Nanos, Vec<FaultId>) {
+        let mut random = self.chance(now, "sync");
+        let mut takes = healthy.draw(&mut random);
+        for span in self.slow.values() {
+            takes = takes.max(span.draw(&mut random));
         }
-        takes
+        (takes, self.slow.keys().copied().collect())
+    }
+
+    /// True time until the next tick, and the faults that had a part in it.
+    pub(crate) fn tick_after(&self, now: Nanos) -> (Nanos, Vec<FaultId>) {
+        let mut random = self.chance(now, "tick");
+        let late: Nanos = self.late_ns.values().map(|by| random.below(*by)).sum();
+        (self.clock.tick_after() + late, self.late_ns.keys().copied().collect())
     }
 }
 
@@ -188,10 +272,12 @@ impl Process {
         }
     }
 
-    /// Digest of everything that members must agree on after the same entries.
-    pub(crate) fn digest(&self) -> u64 {
+    /// Digest of what members must agree on after the entries up to `applied`: always the keys,
+    /// whose sum is at hand, and at some indexes, the same ones everywhere, also the rest.
+    pub(crate) fn digest(&self, applied: LogIndex) -> u64 {
         let kv = self.state.kv();
         let keys = kv.store().digest(kv.revision()).unwrap_or(0);
-        crate::hash::mix(keys, u64::from(kv.side_digest()))
+        let rest = applied.get().is_multiple_of(SIDE_DIGEST_EVERY).then(|| kv.side_digest());
+        crate::hash::mix(keys, u64::from(rest.unwrap_or(0)))
     }
 }

@@ -1,4 +1,5 @@
-//! `sim run | replay | mutants | voting`: seeds on every core, failing ones by name.
+//! `sim run | report | replay | shrink | mutants | voting`: seeds on every core, by name when they
+//! fail.
 #![forbid(unsafe_code)]
 
 mod command_line;
@@ -9,7 +10,7 @@ mod workers;
 
 use std::process::ExitCode;
 
-use command_line::Command;
+use command_line::{Command, Kind};
 use sim::Options;
 
 fn main() -> ExitCode {
@@ -26,28 +27,29 @@ fn main() -> ExitCode {
         std::panic::set_hook(Box::new(|_| {}));
     }
     let good = match command {
-        Command::Run { seeds, first_seed, mutant } => {
-            report::run(first_seed, seeds, options(false, mutant.as_deref()))
+        Command::Run { range, kind } => report::run(range.first_seed, range.seeds, &options(&kind)),
+        Command::Report { range, kind } => {
+            report::page(range.first_seed, range.seeds, &options(&kind))
         }
-        Command::Replay { seed, dump, mutant } => {
-            report::replay(seed, options(dump, mutant.as_deref()))
+        Command::Replay { seed, dump, until, cut, kind } => {
+            report::replay(seed, &cut, &Options { dump, until, ..options(&kind) })
         }
-        Command::Mutants { seeds, first_seed } => mutants(first_seed, seeds),
-        Command::Voting { seeds, first_seed, dump } => {
-            sim::voting::run_seeds(first_seed, seeds, dump)
+        Command::Shrink { seed, kind } => report::shrink(seed, &options(&kind)),
+        Command::Mutants { range } => mutants(range.first_seed, range.seeds),
+        Command::Voting { range, dump } => {
+            sim::voting::run_seeds(range.first_seed, range.seeds, dump)
         }
     };
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-#[cfg(feature = "mutants")]
-fn options(dump: bool, name: Option<&str>) -> Options {
-    Options { dump, mutant: name.and_then(mutants::by_name) }
-}
-
-#[cfg(not(feature = "mutants"))]
-fn options(dump: bool, _: Option<&str>) -> Options {
-    Options { dump }
+fn options(kind: &Kind) -> Options {
+    Options {
+        profile: kind.profile,
+        #[cfg(feature = "mutants")]
+        mutant: kind.mutant.as_deref().and_then(mutants::by_name),
+        ..Options::default()
+    }
 }
 
 #[cfg(feature = "mutants")]

@@ -23,7 +23,8 @@ pub(crate) fn run(first_seed: u64, seeds: u64) -> bool {
         let options = Options { mutant: Some(mutant), ..Options::default() };
         let mut tried = 0;
         let mut first = None;
-        run_seeds(first_seed, seeds, options, |outcome| {
+        run_seeds(first_seed, seeds, &options, |run| {
+            let outcome = run.outcome;
             tried += 1;
             if first.is_none() {
                 first = outcome.violation.map(|violation| (tried, outcome.seed, violation));

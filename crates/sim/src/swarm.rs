@@ -5,67 +5,37 @@
 
 use base::Prng;
 
-use crate::net::Latency;
+use crate::faults::FaultClass;
 use crate::time::{MILLI, Nanos, SECOND};
 
-/// One class of faults.
+/// How much happens in a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Profile {
+    /// Many calls, more than one effective fault a second.
+    #[default]
+    Harsh,
+    /// Harsh ones and idle ones.
+    Mixed,
+    /// At most one call a second, and a fault now and then; long.
+    Idle,
+}
+
+/// What a seed's floors are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum FaultClass {
-    /// A process is killed; what it wrote stays readable.
-    Kill,
-    /// A machine loses power.
-    PowerCut,
-    /// All machines lose power at once.
-    Blackout,
-    /// A process dies between two disk operations.
-    DieWriting,
-    /// A process stands still.
-    Pause,
-    /// Links are cut, in some shape.
-    Partition,
-    /// Frames are lost.
-    Loss,
-    /// Frames arrive twice, the second time late.
-    Duplication,
-    /// Frames are delayed and overtake each other.
-    Reorder,
-    /// Frames arrive damaged.
-    Corruption,
-    /// Syncs take long, or seconds.
-    SlowDisk,
-    /// A sync fails.
-    FailedSync,
-    /// A clock runs wrong.
-    Drift,
+pub enum Regime {
+    /// At least 50 calls and one effective fault a second.
+    Harsh,
+    /// At most one call a second.
+    Idle,
+    /// No faults: nobody may campaign without need.
+    FaultFree,
 }
 
-impl FaultClass {
-    /// Every class.
-    pub const ALL: [Self; 13] = [
-        Self::Kill,
-        Self::PowerCut,
-        Self::Blackout,
-        Self::DieWriting,
-        Self::Pause,
-        Self::Partition,
-        Self::Loss,
-        Self::Duplication,
-        Self::Reorder,
-        Self::Corruption,
-        Self::SlowDisk,
-        Self::FailedSync,
-        Self::Drift,
-    ];
-
-    /// Whether it needs somebody to talk to.
-    fn is_network(self) -> bool {
-        use FaultClass::{Corruption, Duplication, Loss, Partition, Reorder};
-        matches!(self, Partition | Loss | Duplication | Reorder | Corruption)
-    }
-}
+/// One of so many seeds is free of faults.
+const FAULT_FREE_EVERY: u64 = 20;
 
 /// A range to draw durations from.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
     /// Shortest.
     pub min_ns: Nanos,
@@ -88,6 +58,8 @@ impl Span {
 /// The drawn configuration of one seed.
 #[derive(Clone, Debug)]
 pub struct Swarm {
+    /// What its floors are.
+    pub regime: Regime,
     /// Members of the group.
     pub members: usize,
     /// Simulated time with faults and load.
@@ -106,8 +78,6 @@ pub struct Swarm {
     pub log_segment_bytes: u64,
     /// Segments of the value log.
     pub value_segment_bytes: u64,
-    /// Healthy links.
-    pub latency: Latency,
     /// Healthy syncs.
     pub sync: Span,
     /// Applying one batch.
@@ -130,71 +100,134 @@ pub struct Swarm {
     pub fault: Span,
     /// Whether a woken process finds all its missed ticks at once.
     pub ticks_in_bursts: bool,
-    /// Chance in 1/100 that a process dies while it opens its folders.
+    /// Chance in 1/100 that a killed process dies again while it opens its folders.
     pub die_opening_percent: u64,
+    /// More members than a minority may lose what was durable.
+    pub exceeds: bool,
+    /// After the faults only a majority comes back at first.
+    pub core_only: bool,
 }
 
 /// Least classes of faults in a seed.
-const CLASSES_MIN: usize = 4;
+const CLASSES_MIN: usize = 5;
+
+/// Each class that damages what is durable is in one of so many seeds.
+const DAMAGE_EVERY: u64 = 6;
+
+/// One of so many seeds with damage may hurt more members than a minority.
+const EXCEEDS_EVERY: u64 = 8;
 
 impl Swarm {
-    /// The configuration of `seed`.
+    /// The harsh configuration of `seed`.
     pub fn of(seed: u64) -> Self {
+        Self::draw(seed, Regime::Harsh)
+    }
+
+    /// The configuration of `seed` in `profile`.
+    pub fn under(seed: u64, profile: Profile) -> Self {
+        let random = &mut Prng::named(seed, "regime");
+        let is_idle = match profile {
+            Profile::Harsh => false,
+            Profile::Mixed => random.chance(2, 5),
+            Profile::Idle => true,
+        };
+        let regime = match (random.chance(1, FAULT_FREE_EVERY), is_idle) {
+            (true, _) => Regime::FaultFree,
+            (false, true) => Regime::Idle,
+            (false, false) => Regime::Harsh,
+        };
+        Self::draw(seed, regime)
+    }
+
+    fn draw(seed: u64, regime: Regime) -> Self {
         let random = &mut Prng::named(seed, "swarm");
         let members = *random.pick(&[3, 3, 3, 3, 3, 5, 5, 5, 4, 2, 1, 7]).unwrap_or(&3);
-        let patience_ns = random.between(300, 900) * MILLI;
-        let latency_min = random.between(50_000, 500_000);
+        let is_idle = regime == Regime::Idle;
+        let tick_ms = if is_idle { *random.pick(&[10, 20, 50, 50]).unwrap_or(&10) } else { 10 };
         let sync_min = random.between(20_000, 400_000);
+        let (sessions, think_ns) = load(random, is_idle);
+        let faults = classes(random, members, regime);
+        let has_damage = faults.iter().any(|class| class.is_damage());
+        let fault_every_ms = if is_idle { 6_000 } else { random.between(300, 420) };
         Self {
+            regime,
             members,
-            duration_ns: 60 * SECOND,
-            timing: timing(random),
+            duration_ns: if is_idle { random.between(120, 300) } else { 60 } * SECOND,
+            timing: timing(random, tick_ms),
             append_bytes_max: *random.pick(&[64, 1 << 10, 16 << 10, 1 << 20]).unwrap_or(&64),
             inflight_messages_max: log_uniform(random, 1, 256) as usize,
             cache_bytes: *random.pick(&[0, 4 << 10, 64 << 10, 16 << 20]).unwrap_or(&0),
             apply_bytes_max: log_uniform(random, 64, 1 << 20),
-            log_segment_bytes: 512 * log_uniform(random, 32, 512),
-            value_segment_bytes: log_uniform(random, 16 << 10, 256 << 10),
-            latency: Latency {
-                min_ns: latency_min,
-                max_ns: latency_min + log_uniform(random, 10_000, 4 * MILLI),
-            },
+            log_segment_bytes: 512 * log_uniform(random, 32, 240),
+            value_segment_bytes: log_uniform(random, 16 << 10, 120 << 10),
             sync: Span::new(sync_min, sync_min + log_uniform(random, 10_000, 8 * MILLI)),
             apply: Span::new(1_000, log_uniform(random, 10_000, 3 * MILLI)),
-            sessions: random.between(64, 96) as usize,
-            think_ns: random.between(350, 650) * MILLI,
-            patience_ns,
+            sessions,
+            think_ns,
+            patience_ns: random.between(300, 600) * MILLI,
             keys: log_uniform(random, 2, 64),
-            value_bytes_max: log_uniform(random, 32, 2 << 10),
-            faults: classes(random, members),
-            fault_every_ns: random.between(320, 480) * MILLI,
+            value_bytes_max: value_bytes_max(random),
+            faults,
+            fault_every_ns: fault_every_ms * MILLI,
             fault: Span::new(30 * MILLI, random.between(600, 3000) * MILLI),
             ticks_in_bursts: random.chance(1, 2),
             die_opening_percent: *random.pick(&[0, 5, 20]).unwrap_or(&0),
+            exceeds: has_damage && random.chance(1, EXCEEDS_EVERY),
+            core_only: members > 2 && regime != Regime::FaultFree && random.chance(1, 2),
         }
+    }
+
+    /// The same in a group of `members`.
+    pub fn within(mut self, members: Option<usize>) -> Self {
+        self.members = members.unwrap_or(self.members).min(self.members);
+        self
     }
 }
 
-fn timing(random: &mut Prng) -> replica::Timing {
-    let election_min_ms = random.between(60, 200);
+/// Mostly short values; in some seeds some that fill segments and appends.
+fn value_bytes_max(random: &mut Prng) -> u64 {
+    if random.chance(1, 8) { 4 << 10 } else { log_uniform(random, 16, 512) }
+}
+
+/// Sessions, and their mean pause between two calls.
+fn load(random: &mut Prng, is_idle: bool) -> (usize, Nanos) {
+    if is_idle {
+        let sessions = random.between(1, 6);
+        return (sessions as usize, sessions * 1_400 * MILLI);
+    }
+    let (sessions, per_second) = (random.between(64, 96), random.between(68, 84));
+    (sessions as usize, sessions * SECOND / per_second)
+}
+
+/// Durations: short ones, in ticks of `tick_ms`.
+fn timing(random: &mut Prng, tick_ms: u64) -> replica::Timing {
+    let election_min = random.between(6, 20);
     replica::Timing {
-        tick_ms: 10,
-        election_min_ms,
-        election_max_ms: election_min_ms + random.between(50, 200),
-        heartbeat_ms: random.between(10, (election_min_ms - 10) / 2),
+        tick_ms,
+        election_min_ms: election_min * tick_ms,
+        election_max_ms: (election_min + random.between(5, 20)) * tick_ms,
+        heartbeat_ms: random.between(1, (election_min - 1) / 2) * tick_ms,
         call_ms: random.between(200, 2000),
         patience_ms: random.between(50, 1000),
         ..replica::Timing::default()
     }
 }
 
-/// About half of the classes, and not too few; without the network ones for a lonely member.
-fn classes(random: &mut Prng, members: usize) -> Vec<FaultClass> {
-    let mut possible: Vec<FaultClass> =
-        FaultClass::ALL.into_iter().filter(|class| members > 1 || !class.is_network()).collect();
+/// About half of the classes, and not too few; those that damage what is durable are rare, and a
+/// lonely member has no network.
+fn classes(random: &mut Prng, members: usize, regime: Regime) -> Vec<FaultClass> {
+    if regime == Regime::FaultFree {
+        return Vec::new();
+    }
+    let (damage, mut possible): (Vec<FaultClass>, Vec<FaultClass>) = FaultClass::ALL
+        .iter()
+        .copied()
+        .filter(|class| members > 1 || !class.is_network())
+        .partition(|class| class.is_damage());
     random.shuffle(&mut possible);
     let count = (0..possible.len()).filter(|_| random.chance(1, 2)).count().max(CLASSES_MIN);
     possible.truncate(count);
+    possible.extend(damage.into_iter().filter(|_| random.chance(1, DAMAGE_EVERY)));
     possible.sort_unstable();
     possible
 }
@@ -230,7 +263,18 @@ mod tests {
             assert!(swarm.members > 1 || !swarm.faults.iter().any(|class| class.is_network()));
         }
         assert_eq!(sizes, BTreeSet::from([1, 2, 3, 4, 5, 7]));
-        assert_eq!(seen.len(), FaultClass::ALL.len());
+        assert_eq!(seen.len(), FaultClass::COUNT);
+    }
+
+    #[test]
+    fn profiles_have_their_shares() {
+        let count = |profile, regime| {
+            (0..1000).filter(|seed| Swarm::under(*seed, profile).regime == regime).count()
+        };
+        assert!((25..80).contains(&count(Profile::Harsh, Regime::FaultFree)));
+        assert_eq!(count(Profile::Harsh, Regime::Idle), 0);
+        assert_eq!(count(Profile::Idle, Regime::Harsh), 0);
+        assert!((300..450).contains(&count(Profile::Mixed, Regime::Idle)));
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Simulated time: one queue of everything that is going to happen, keyed by (time, number).
 //!
 //! Two events at the same nanosecond happen in the order in which they were announced, so a run
-//! depends on nothing but its seed.
+//! depends on nothing but its seed. The heap holds small keys; the events lie still in slots.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 /// Nanoseconds since the world began.
 pub type Nanos = u64;
@@ -19,12 +20,16 @@ pub const SECOND: Nanos = 1_000 * MILLI;
 pub struct Queue<E> {
     now: Nanos,
     next_number: u64,
-    events: BTreeMap<(Nanos, u64), E>,
+    /// Time, number and slot.
+    order: BinaryHeap<Reverse<(Nanos, u64, usize)>>,
+    slots: Vec<Option<E>>,
+    free: Vec<usize>,
 }
 
 impl<E> Default for Queue<E> {
     fn default() -> Self {
-        Self { now: 0, next_number: 0, events: BTreeMap::new() }
+        let (order, slots, free) = (BinaryHeap::new(), Vec::new(), Vec::new());
+        Self { now: 0, next_number: 0, order, slots, free }
     }
 }
 
@@ -37,7 +42,12 @@ impl<E> Queue<E> {
     /// Lets `event` happen at `time`, or now if that has passed.
     pub fn at(&mut self, time: Nanos, event: E) {
         self.next_number += 1;
-        self.events.insert((time.max(self.now), self.next_number), event);
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            self.slots.len() - 1
+        });
+        self.slots[slot] = Some(event);
+        self.order.push(Reverse((time.max(self.now), self.next_number, slot)));
     }
 
     /// Lets `event` happen after `delay`.
@@ -47,9 +57,10 @@ impl<E> Queue<E> {
 
     /// Takes the next event and moves the present to it.
     pub fn pop(&mut self) -> Option<E> {
-        let ((time, _), event) = self.events.pop_first()?;
+        let Reverse((time, _, slot)) = self.order.pop()?;
         self.now = time;
-        Some(event)
+        self.free.push(slot);
+        self.slots[slot].take()
     }
 }
 

@@ -82,6 +82,20 @@ pub enum Fact<'a> {
         /// What.
         message: &'a Message,
     },
+    /// A whole frame with a message of consensus arrived at a process that runs.
+    Received {
+        /// Whose.
+        member: Member,
+        /// From whom.
+        from: Member,
+        /// What.
+        message: &'a Message,
+    },
+    /// A tick of the member's clock.
+    Ticked {
+        /// Whose.
+        member: Member,
+    },
     /// The member's own view after a step.
     Observed {
         /// Whose.
@@ -134,6 +148,53 @@ pub enum Fact<'a> {
         /// Store revision.
         revision: i64,
     },
+}
+
+/// The kind of a [`Fact`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each is the fact of the same name")]
+pub enum FactKind {
+    Opened,
+    Died,
+    Became,
+    Ordered,
+    Persisted,
+    Sent,
+    Received,
+    Ticked,
+    Observed,
+    Applying,
+    Applied,
+    Called,
+    Answered,
+    Final,
+}
+
+impl FactKind {
+    /// How many there are.
+    pub const COUNT: usize = Self::Final as usize + 1;
+}
+
+impl Fact<'_> {
+    /// Its kind.
+    pub fn kind(&self) -> FactKind {
+        match self {
+            Self::Opened { .. } => FactKind::Opened,
+            Self::Died { .. } => FactKind::Died,
+            Self::Became { .. } => FactKind::Became,
+            Self::Ordered { .. } => FactKind::Ordered,
+            Self::Persisted { .. } => FactKind::Persisted,
+            Self::Sent { .. } => FactKind::Sent,
+            Self::Received { .. } => FactKind::Received,
+            Self::Ticked { .. } => FactKind::Ticked,
+            Self::Observed { .. } => FactKind::Observed,
+            Self::Applying { .. } => FactKind::Applying,
+            Self::Applied { .. } => FactKind::Applied,
+            Self::Called { .. } => FactKind::Called,
+            Self::Answered { .. } => FactKind::Answered,
+            Self::Final { .. } => FactKind::Final,
+        }
+    }
 }
 
 /// One entry and the hash of the whole log up to it.
@@ -316,6 +377,8 @@ fn is_recovered(log: &Chain, recovered: &Recovered) -> bool {
 pub struct Truth {
     /// The present.
     pub now: Nanos,
+    /// Number of the event that is under way.
+    pub event: u64,
     /// Each member.
     pub members: Vec<MemberTruth>,
     /// Every entry that was ever treated as committed, in order.
@@ -331,6 +394,7 @@ impl Truth {
     pub fn new(members: usize) -> Self {
         Self {
             now: 0,
+            event: 0,
             members: (0..members).map(|_| MemberTruth::new()).collect(),
             ledger: Chain::default(),
             committed_in: Vec::new(),

@@ -2,15 +2,22 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 use sim::{Options, Outcome};
+
+/// An outcome and the CPU time that it took.
+pub(crate) struct Run {
+    pub(crate) outcome: Outcome,
+    pub(crate) cpu: Duration,
+}
 
 /// Runs the seeds and hands each outcome to `see` as it comes; ends early when `see` says so.
 pub(crate) fn run_seeds(
     first_seed: u64,
     seeds: u64,
-    options: Options,
-    mut see: impl FnMut(Outcome) -> bool,
+    options: &Options,
+    mut see: impl FnMut(Run) -> bool,
 ) {
     let next = AtomicU64::new(0);
     let stop = AtomicBool::new(false);
@@ -25,8 +32,9 @@ pub(crate) fn run_seeds(
                     if number >= seeds {
                         return;
                     }
-                    let outcome = sim::run(first_seed.wrapping_add(number), options);
-                    if sender.send(outcome).is_err() {
+                    let began = Cpu::now();
+                    let outcome = sim::run(first_seed.wrapping_add(number), options.clone());
+                    if sender.send(Run { outcome, cpu: began.elapsed() }).is_err() {
                         return;
                     }
                 }
@@ -39,4 +47,29 @@ pub(crate) fn run_seeds(
             }
         }
     });
+}
+
+/// A moment on the CPU clock of this thread; on the wall clock where there is none.
+struct Cpu {
+    cpu: Option<Duration>,
+    wall: Instant,
+}
+
+impl Cpu {
+    fn now() -> Self {
+        Self { cpu: thread_cpu(), wall: Instant::now() }
+    }
+
+    fn elapsed(&self) -> Duration {
+        match (self.cpu, thread_cpu()) {
+            (Some(before), Some(now)) => now.saturating_sub(before),
+            _ => self.wall.elapsed(),
+        }
+    }
+}
+
+/// Linux: nanoseconds on the CPU, from `/proc/thread-self/schedstat`.
+fn thread_cpu() -> Option<Duration> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    text.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
 }

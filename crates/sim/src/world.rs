@@ -2,29 +2,45 @@
 //! and tells the truth and the checkers what happened.
 
 mod client_side;
+mod columns;
+mod end;
 mod fault_side;
 mod member_side;
 
-use base::Prng;
-use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use kv::api::{Error, Response};
 use raft::LogIndex;
 
+use crate::atlas::Atlas;
 use crate::callers::{Call, Callers, Session};
-use crate::check::{self, Checker, Mark, Marks, Violation, violated};
-use crate::faults::{Fault, FaultCounts, FaultId, FaultPlan};
+use crate::check::{Checkers, Marks, Violation};
+use crate::faults::{FaultCounts, FaultId, FaultPlan, Planned};
 use crate::hash::mix;
 use crate::host::{Host, ReadOrder};
-use crate::net::{Link, Net};
-use crate::swarm::Swarm;
-use crate::time::{MILLI, Nanos, Queue, SECOND};
+use crate::matrix::Matrix;
+use crate::net::{Frame, Link, Net};
+use crate::script::Script;
+use crate::swarm::{Profile, Swarm};
+use crate::time::{MILLI, Nanos, Queue};
 use crate::truth::{Fact, Member, Operation, Truth};
+use base::Prng;
+use client_side::CallerCut;
+use end::Core;
+use fault_side::Begun;
 
 /// How a run is made, beside its seed.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Print what happens.
     pub dump: bool,
+    /// How much happens.
+    pub profile: Profile,
+    /// Stop after so many events.
+    pub until: Option<u64>,
+    /// These faults and calls, and no others.
+    pub script: Option<Arc<Script>>,
     /// A seeded bug in every member.
     #[cfg(feature = "mutants")]
     pub mutant: Option<raft::Mutant>,
@@ -34,20 +50,57 @@ pub struct Options {
 #[derive(Debug)]
 pub(crate) enum Event {
     Ticked { member: Member, life: u64 },
+    ExtraTick { member: Member, life: u64 },
+    Woke { member: Member, life: u64 },
     Drained { member: Member, life: u64 },
     Synced { member: Member, life: u64 },
     Load { member: Member, life: u64 },
     Applied { member: Member, life: u64 },
-    Read { member: Member, life: u64, order: ReadOrder },
-    Arrived { link: Link, frame: Bytes },
+    Read { member: Member, life: u64, order: Box<ReadOrder> },
+    Arrived { link: Link, connection: Option<u64>, frame: Frame },
     Started { member: Member },
-    Asked { session: Session, call: Call },
-    Answered { session: Session, operation: Operation, answer: Answer },
+    Asked { session: Session, call: Box<Call> },
+    Answered { session: Session, operation: Operation, answer: Box<Answer> },
     GaveUp { session: Session, operation: Operation },
     Thought { session: Session },
-    FaultDue,
+    FaultDue { line: Option<usize> },
+    FaultAimed { member: Member },
     FaultOver { fault: FaultId },
     Calm,
+    CoreDue { step: u64 },
+}
+
+impl Event {
+    /// The member whose process takes it, if it is one that waits while the process is busy.
+    fn member(&self) -> Option<Member> {
+        match self {
+            Self::Ticked { member, .. }
+            | Self::ExtraTick { member, .. }
+            | Self::Drained { member, .. }
+            | Self::Synced { member, .. }
+            | Self::Load { member, .. }
+            | Self::Applied { member, .. }
+            | Self::Read { member, .. } => Some(*member),
+            Self::Arrived { link, .. } => Some(link.to),
+            Self::Asked { call, .. } => Some(call.member),
+            _ => None,
+        }
+    }
+
+    /// Member and life of an event that only one process may take.
+    fn process(&self) -> Option<(Member, u64)> {
+        match self {
+            Self::Ticked { member, life }
+            | Self::ExtraTick { member, life }
+            | Self::Woke { member, life }
+            | Self::Drained { member, life }
+            | Self::Synced { member, life }
+            | Self::Load { member, life }
+            | Self::Applied { member, life }
+            | Self::Read { member, life, .. } => Some((*member, *life)),
+            _ => None,
+        }
+    }
 }
 
 /// What comes back to a caller.
@@ -78,14 +131,14 @@ pub struct Figures {
     pub starts: u64,
     /// Commands that came twice and had to count once.
     pub repeated: u64,
+    /// Times somebody became candidate.
+    pub campaigns: u64,
+    /// Members that stayed away because their disk was damaged or gone.
+    pub absent: u64,
 }
 
-/// How long the group may take to recover once the faults are over.
-const CALM_NS: Nanos = 30 * SECOND;
-
-/// Least calls and effective faults in a second; a run with fewer proves too little.
-const CALLS_PER_SECOND_MIN: u64 = 50;
-const FAULTS_PER_SECOND_MIN: u64 = 1;
+/// Calls begin when there may be a leader.
+const LOAD_FROM_NS: Nanos = 200 * MILLI;
 
 /// See the module.
 pub(crate) struct World {
@@ -93,46 +146,59 @@ pub(crate) struct World {
     pub(crate) options: Options,
     pub(crate) swarm: Swarm,
     pub(crate) queue: Queue<Event>,
-    pub(crate) random: Prng,
-    pub(crate) jitter: Prng,
     pub(crate) net: Net,
     pub(crate) hosts: Vec<Host>,
     pub(crate) callers: Callers,
     pub(crate) plan: FaultPlan,
-    /// Faults under way that end by themselves.
-    pub(crate) faults: std::collections::BTreeMap<FaultId, Fault>,
-    pub(crate) next_fault: FaultId,
+    pub(crate) atlas: Atlas,
+    /// Every fault that has begun.
+    pub(crate) begun: BTreeMap<FaultId, Begun>,
+    pub(crate) caller_cuts: BTreeMap<FaultId, CallerCut>,
     pub(crate) truth: Truth,
-    checkers: Vec<Box<dyn Checker>>,
+    checkers: Checkers,
     pub(crate) figures: Figures,
     pub(crate) marks: Marks,
+    pub(crate) matrix: Matrix,
+    /// The script as it was played.
+    pub(crate) planned: Vec<Planned>,
+    pub(crate) called: Vec<Operation>,
+    /// A fault waits for a campaign.
+    pub(crate) is_armed: bool,
+    /// The faults are over.
     pub(crate) calm: bool,
+    /// The majority that must manage alone, while it must.
+    pub(crate) core: Option<Core>,
     trace: u64,
 }
 
 impl World {
     /// The world of `seed`, at its beginning.
     pub(crate) fn new(seed: u64, options: Options) -> Self {
-        let swarm = Swarm::of(seed);
+        let members = options.script.as_ref().and_then(|script| script.members);
+        let swarm = Swarm::under(seed, options.profile).within(members);
         let stream = |name| Prng::named(seed, name);
         Self {
             seed,
-            options,
             queue: Queue::default(),
-            random: stream("world"),
-            jitter: stream("jitter"),
-            net: Net::new(stream("net"), swarm.latency),
+            net: Net::new(stream("net"), swarm.members),
             hosts: (0..swarm.members).map(|member| Host::new(seed, member, &swarm)).collect(),
-            callers: Callers::new(stream("callers"), &swarm),
+            callers: Callers::new(seed, &swarm),
             plan: FaultPlan::new(stream("faults"), &swarm),
-            faults: std::collections::BTreeMap::new(),
-            next_fault: 0,
+            atlas: Atlas::new(swarm.members, swarm.exceeds),
+            begun: BTreeMap::new(),
+            caller_cuts: BTreeMap::new(),
             truth: Truth::new(swarm.members),
-            checkers: check::all(),
+            checkers: Checkers::new(&swarm),
             figures: Figures::default(),
-            marks: Marks::default(),
+            marks: Marks::new(swarm.inflight_messages_max),
+            matrix: Matrix::default(),
+            planned: Vec::new(),
+            called: Vec::new(),
+            is_armed: false,
             calm: false,
+            core: None,
             trace: 0,
+            options,
             swarm,
         }
     }
@@ -147,25 +213,44 @@ impl World {
             self.queue.at(0, Event::Started { member });
         }
         for session in 0..self.swarm.sessions {
-            let at = 200 * MILLI + self.random.below(self.swarm.think_ns);
+            let at = LOAD_FROM_NS + self.callers.below(session, self.swarm.think_ns);
             self.queue.at(at, Event::Thought { session });
         }
-        let first = self.plan.next_after();
-        self.queue.at(300 * MILLI + first, Event::FaultDue);
+        match self.options.script.clone() {
+            Some(script) => {
+                for (line, planned) in script.faults.iter().enumerate() {
+                    self.queue.at(planned.at_ns, Event::FaultDue { line: Some(line) });
+                }
+            }
+            None => {
+                if let Some(first) = self.plan.next_after() {
+                    self.queue.at(LOAD_FROM_NS + first, Event::FaultDue { line: None });
+                }
+            }
+        }
         self.queue.at(self.swarm.duration_ns, Event::Calm);
-        let end = self.swarm.duration_ns + CALM_NS;
+        let mut end = u64::MAX;
         while let Some(event) = self.queue.pop() {
             self.truth.now = self.queue.now();
             self.figures.events += 1;
+            self.truth.event = self.figures.events;
             self.take(event)?;
-            if self.calm && self.figures.events.is_multiple_of(64) && self.is_quiet() {
-                return self.finish();
+            if self.options.until.is_some_and(|until| self.figures.events >= until) {
+                return Ok(());
             }
-            if self.queue.now() > end {
-                return violated("V1", self.describe_unrest());
+            if self.is_recovering() {
+                if end == u64::MAX {
+                    end = self.queue.now() + end::RECOVERY_NS;
+                }
+                if self.figures.events.is_multiple_of(64) && self.is_quiet() {
+                    return self.finish();
+                }
+                if self.queue.now() > end {
+                    return self.on_unrest();
+                }
             }
         }
-        violated("W", "nothing is left to happen".to_owned())
+        self.on_unrest() // everybody is away for good
     }
 
     /// Hash over everything that happened, in order.
@@ -176,10 +261,13 @@ impl World {
     /// The figures so far.
     pub(crate) fn figures(&self) -> Figures {
         let calls = self.callers.counts();
+        let loaded = (calls.called, calls.succeeded);
+        let (called, succeeded) =
+            if self.calm { (self.figures.called, self.figures.succeeded) } else { loaded };
         Figures {
             simulated_ns: self.queue.now(),
-            called: calls.called,
-            succeeded: calls.succeeded,
+            called,
+            succeeded,
             committed: self.truth.ledger.last_index().get(),
             repeated: self.truth.model.repeated(),
             ..self.figures
@@ -187,21 +275,35 @@ impl World {
     }
 
     fn take(&mut self, event: Event) -> Result<(), Violation> {
-        let Some(event) = self.delay_if_paused(event) else { return Ok(()) };
+        match self.hold_if_busy(event) {
+            Some(event) => self.handle(event),
+            None => Ok(()),
+        }
+    }
+
+    /// Lets `event` happen now.
+    pub(crate) fn handle(&mut self, event: Event) -> Result<(), Violation> {
         self.trace_event(&event);
+        if let Some((member, life)) = event.process()
+            && !self.lives(member, life)
+        {
+            return Ok(()); // of a process that is gone
+        }
         match event {
-            Event::Ticked { member, life } if self.lives(member, life) => self.on_ticked(member),
-            Event::Drained { member, life } if self.lives(member, life) => self.on_drained(member),
-            Event::Synced { member, life } if self.lives(member, life) => self.on_synced(member),
-            Event::Load { member, life } if self.lives(member, life) => self.on_load(member),
-            Event::Applied { member, life } if self.lives(member, life) => self.on_applied(member),
-            Event::Read { member, life, order } if self.lives(member, life) => {
-                self.on_read(member, order);
+            Event::Ticked { member, .. } => self.on_ticked(member),
+            Event::ExtraTick { member, .. } => self.on_extra_tick(member),
+            Event::Woke { member, .. } => self.on_woke(member),
+            Event::Drained { member, .. } => self.on_drained(member),
+            Event::Synced { member, .. } => self.on_synced(member),
+            Event::Load { member, .. } => self.on_load(member),
+            Event::Applied { member, .. } => self.on_applied(member),
+            Event::Read { member, order, .. } => {
+                self.on_read(member, &order);
                 Ok(())
             }
-            Event::Arrived { link, frame } => self.on_arrived(link, frame),
+            Event::Arrived { link, connection, frame } => self.on_arrived(link, connection, frame),
             Event::Started { member } => self.on_started(member),
-            Event::Asked { session, call } => self.on_asked(session, call),
+            Event::Asked { session, call } => self.on_asked(session, *call),
             Event::Answered { session, operation, answer } => {
                 self.on_answered(session, operation, &answer)
             }
@@ -210,19 +312,14 @@ impl World {
                 Ok(())
             }
             Event::Thought { session } => self.on_thought(session),
-            Event::FaultDue => self.on_fault_due(),
+            Event::FaultDue { line } => self.on_fault_due(line),
+            Event::FaultAimed { member } => self.on_fault_aimed(member),
             Event::FaultOver { fault } => {
                 self.on_fault_over(fault);
                 Ok(())
             }
             Event::Calm => self.on_calm(),
-            // Of a process that is gone.
-            Event::Ticked { .. }
-            | Event::Drained { .. }
-            | Event::Synced { .. }
-            | Event::Load { .. }
-            | Event::Applied { .. }
-            | Event::Read { .. } => Ok(()),
+            Event::CoreDue { step } => self.on_core_due(step),
         }
     }
 
@@ -233,22 +330,16 @@ impl World {
 
     /// Tells the truth and every checker.
     pub(crate) fn tell(&mut self, fact: &Fact<'_>) -> Result<(), Violation> {
-        self.dump(|_| shown(fact));
+        self.dump(|_| columns::shown(fact));
         self.truth.see(fact).map_err(|text| Violation { rule: "R5", text })?;
         self.marks.see(fact, &self.truth);
-        for checker in &mut self.checkers {
-            checker.see(fact, &self.truth)?;
-        }
-        Ok(())
+        self.checkers.see(fact, &self.truth)
     }
 
     /// Prints a line when asked to; `text` is not even made otherwise.
     pub(crate) fn dump(&self, text: impl FnOnce(&Self) -> String) {
         if self.options.dump {
-            let text = text(self);
-            if !text.is_empty() {
-                println!("{:>14} {text}", self.queue.now());
-            }
+            self.print(&text(self));
         }
     }
 
@@ -260,9 +351,8 @@ impl World {
             Event::Load { member, life } => (4, *member as u64, *life),
             Event::Applied { member, life } => (5, *member as u64, *life),
             Event::Read { member, order, .. } => (6, *member as u64, order.call),
-            Event::Arrived { link, frame } => {
-                let hash = crate::hash::mix_bytes(0, frame);
-                (7, (link.from * 100 + link.to) as u64, hash)
+            Event::Arrived { link, frame, .. } => {
+                (7, (link.from * 100 + link.to) as u64, frame.hash())
             }
             Event::Started { member } => (8, *member as u64, 0),
             Event::Asked { session, call } => (9, *session as u64, call.operation.get()),
@@ -272,107 +362,15 @@ impl World {
             }
             Event::GaveUp { session, operation } => (11, *session as u64, operation.get()),
             Event::Thought { session } => (12, *session as u64, 0),
-            Event::FaultDue => (13, 0, 0),
+            Event::FaultDue { .. } => (13, 0, 0),
             Event::FaultOver { fault } => (14, *fault, 0),
             Event::Calm => (15, 0, 0),
+            Event::ExtraTick { member, life } => (16, *member as u64, *life),
+            Event::Woke { member, life } => (17, *member as u64, *life),
+            Event::CoreDue { step } => (18, *step, 0),
+            Event::FaultAimed { member } => (19, *member as u64, 0),
         };
         let now = self.queue.now();
         self.trace = [now, kind, a, b].into_iter().fold(self.trace, mix);
-    }
-
-    /// After the faults: everybody runs, has applied everything, and nobody waits.
-    fn is_quiet(&self) -> bool {
-        let last = self.truth.ledger.last_index().get();
-        let settled = |host: &Host| {
-            host.process.as_ref().is_some_and(|process| {
-                process.state.applied() == last && process.replica.pending() == (0, 0)
-            })
-        };
-        self.callers.waiting() == 0 && self.hosts.iter().all(settled)
-    }
-
-    fn describe_unrest(&self) -> String {
-        let mut text = format!(
-            "{} s after the last fault the group has not recovered: {} calls wait, {} entries \
-             are committed",
-            CALM_NS / SECOND,
-            self.callers.waiting(),
-            self.truth.ledger.last_index()
-        );
-        for host in &self.hosts {
-            let it = &self.truth.members[host.member];
-            let applied = host.process.as_ref().map(|process| process.state.applied());
-            text.push_str(&format!(
-                "; member {} is {:?} in term {}, log {}, commit {}, applied {applied:?}",
-                host.member + 1,
-                it.role,
-                it.term,
-                it.ordered.last_id(),
-                it.commit
-            ));
-        }
-        text
-    }
-
-    fn finish(&mut self) -> Result<(), Violation> {
-        for member in 0..self.hosts.len() {
-            self.check_content(member)?;
-            self.check_platter(member)?;
-        }
-        let seconds = self.swarm.duration_ns / SECOND;
-        let figures = self.figures();
-        self.marks.hit_if(Mark::CommandRepeated, figures.repeated > 0);
-        if figures.called < CALLS_PER_SECOND_MIN * seconds {
-            return violated("W", format!("only {} calls in {seconds} s", figures.called));
-        }
-        if figures.faults.effective < FAULTS_PER_SECOND_MIN * seconds {
-            let text = format!("only {} effective faults in {seconds} s", figures.faults.effective);
-            return violated("W", text);
-        }
-        Ok(())
-    }
-}
-
-/// One line of a dump.
-fn shown(fact: &Fact<'_>) -> String {
-    match fact {
-        Fact::Opened { member, recovered } => format!(
-            "{}: opened, term {} vote {:?} last {} applied {}",
-            member + 1,
-            recovered.hard_state.term,
-            recovered.hard_state.vote,
-            recovered.last,
-            recovered.applied
-        ),
-        Fact::Died { member } => format!("{}: died", member + 1),
-        Fact::Became { member, role, term } => format!("{}: {role:?} in term {term}", member + 1),
-        Fact::Ordered { member, persist } => format!(
-            "{}: write {} state {:?} cut {:?} entries {:?}",
-            member + 1,
-            persist.ticket,
-            persist.hard_state.map(|state| (state.term.get(), state.vote.map(raft::MemberId::get))),
-            persist.truncate_from.map(LogIndex::get),
-            persist.entries.iter().map(|entry| entry.id.to_string()).collect::<Vec<_>>()
-        ),
-        Fact::Persisted { member, ticket } => format!("{}: wrote {ticket}", member + 1),
-        Fact::Sent { member, to, message } => {
-            format!("{}: to {} in term {}: {}", member + 1, to + 1, message.term, body(message))
-        }
-        Fact::Applied { member, through, .. } => format!("{}: applied {through}", member + 1),
-        Fact::Called { operation, .. } => format!("operation {operation} called"),
-        Fact::Answered { operation, result, served_at, .. } => {
-            let result = result.as_ref().map(|_| "ok").map_err(ToString::to_string);
-            format!("operation {operation} answered {result:?} {served_at:?}")
-        }
-        Fact::Observed { .. } | Fact::Applying { .. } | Fact::Final { .. } => String::new(),
-    }
-}
-
-fn body(message: &raft::Message) -> String {
-    match &message.body {
-        raft::Body::Append { prev, entries, commit } => {
-            format!("Append after {prev}: {} entries, commit {commit}", entries.len())
-        }
-        other => format!("{other:?}"),
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use raft::LogIndex;
 
 use super::{Checker, Violation, violated};
-use crate::truth::{Fact, Truth};
+use crate::truth::{Fact, FactKind, Truth};
 
 #[derive(Debug, Default)]
 pub(super) struct SameState {
@@ -15,6 +15,10 @@ pub(super) struct SameState {
 }
 
 impl Checker for SameState {
+    fn wants(&self) -> &'static [FactKind] {
+        &[FactKind::Observed, FactKind::Applying, FactKind::Applied]
+    }
+
     fn see(&mut self, fact: &Fact<'_>, truth: &Truth) -> Result<(), Violation> {
         match fact {
             Fact::Observed { member, status } => {

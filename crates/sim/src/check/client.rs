@@ -9,7 +9,7 @@ use kv::api::{KeyValue, Outcome, Request, Response, TxnOperation, TxnResult};
 
 use super::{Checker, Violation, violated};
 use crate::model::operation_in;
-use crate::truth::{Fact, Member, Operation, Truth};
+use crate::truth::{Fact, FactKind, Member, Operation, Truth};
 
 #[derive(Debug, Default)]
 pub(super) struct Callers {
@@ -19,6 +19,10 @@ pub(super) struct Callers {
 }
 
 impl Checker for Callers {
+    fn wants(&self) -> &'static [FactKind] {
+        &[FactKind::Called, FactKind::Answered, FactKind::Applied, FactKind::Final]
+    }
+
     fn see(&mut self, fact: &Fact<'_>, truth: &Truth) -> Result<(), Violation> {
         match fact {
             Fact::Called { operation, request } => {

@@ -5,7 +5,7 @@
 use raft::{LogIndex, RoleName, Status};
 
 use super::{Checker, Violation, violated};
-use crate::truth::{Fact, Member, Truth};
+use crate::truth::{Fact, FactKind, Member, Truth};
 
 #[derive(Debug, Default)]
 pub(super) struct LeaderCompleteness {
@@ -33,6 +33,10 @@ impl LeaderCompleteness {
 }
 
 impl Checker for LeaderCompleteness {
+    fn wants(&self) -> &'static [FactKind] {
+        &[FactKind::Became, FactKind::Observed]
+    }
+
     fn see(&mut self, fact: &Fact<'_>, truth: &Truth) -> Result<(), Violation> {
         let (member, term) = match fact {
             Fact::Became { member, role: RoleName::Leader, term } => (member, term),

@@ -4,7 +4,7 @@
 use raft::LogIndex;
 
 use super::{Checker, Violation, violated};
-use crate::truth::{Fact, Truth};
+use crate::truth::{Fact, FactKind, Truth};
 
 #[derive(Debug, Default)]
 pub(super) struct CommittedIsDurable {
@@ -12,6 +12,10 @@ pub(super) struct CommittedIsDurable {
 }
 
 impl Checker for CommittedIsDurable {
+    fn wants(&self) -> &'static [FactKind] {
+        &[FactKind::Observed]
+    }
+
     fn see(&mut self, fact: &Fact<'_>, truth: &Truth) -> Result<(), Violation> {
         let Fact::Observed { member, status } = fact else { return Ok(()) };
         if !(status.applied <= status.commit && status.commit <= status.last.index) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use raft::{RoleName, Term};
 
 use super::{Checker, Violation, violated};
-use crate::truth::{Fact, Member, Truth};
+use crate::truth::{Fact, FactKind, Member, Truth};
 
 /// R1 (Raft paper 5.2, "Election Safety").
 #[derive(Debug, Default)]
@@ -14,6 +14,10 @@ pub(super) struct OneLeader {
 }
 
 impl Checker for OneLeader {
+    fn wants(&self) -> &'static [FactKind] {
+        &[FactKind::Became]
+    }
+
     fn see(&mut self, fact: &Fact<'_>, _: &Truth) -> Result<(), Violation> {
         let Fact::Became { member, role: RoleName::Leader, term } = fact else { return Ok(()) };
         let first = *self.leaders.entry(*term).or_insert(*member);
@@ -30,6 +34,10 @@ impl Checker for OneLeader {
 pub(super) struct AppendOnly;
 
 impl Checker for AppendOnly {
+    fn wants(&self) -> &'static [FactKind] {
+        &[FactKind::Ordered]
+    }
+
     fn see(&mut self, fact: &Fact<'_>, truth: &Truth) -> Result<(), Violation> {
         let Fact::Ordered { member, persist } = fact else { return Ok(()) };
         let role = truth.members[*member].role;

@@ -9,7 +9,7 @@ use raft::LogIndex;
 
 use super::{Checker, Violation, violated};
 use crate::model::comparable;
-use crate::truth::{Fact, Operation, Truth};
+use crate::truth::{Fact, FactKind, Operation, Truth};
 
 #[derive(Debug, Default)]
 pub(super) struct Linearizable {
@@ -20,6 +20,10 @@ pub(super) struct Linearizable {
 }
 
 impl Checker for Linearizable {
+    fn wants(&self) -> &'static [FactKind] {
+        &[FactKind::Called, FactKind::Answered]
+    }
+
     fn see(&mut self, fact: &Fact<'_>, truth: &Truth) -> Result<(), Violation> {
         match fact {
             Fact::Called { operation, .. } => {

@@ -19,6 +19,8 @@ macro_rules! marks {
         impl Mark {
             /// Every mark.
             pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+            /// How many there are.
+            pub const COUNT: usize = Self::ALL.len();
         }
     };
 }
@@ -74,6 +76,50 @@ marks! {
     OutcomeUnknown;
     /// A caller heard that the call will never happen.
     RefusedForCertain;
+    /// A pre-candidate's process died.
+    DiedAsPreCandidate;
+    /// A process died while reads waited for their index.
+    DiedWhileReading;
+    /// A start found damage and refused.
+    RefusedDamage;
+    /// A running process met damage and stopped.
+    StoppedByDamage;
+    /// A process stopped because there was no space.
+    StoppedByFullDisk;
+    /// A member lost everything.
+    Wiped;
+    /// A clock jumped ahead.
+    ClockJumped;
+    /// A clock stood still while its process ran.
+    ClockFrozen;
+    /// A call or an answer did not pass between caller and member.
+    CallerCutOff;
+    /// An answer came when its caller had given up.
+    AnswerTooLate;
+    /// A caller gave up.
+    CallGivenUp;
+    /// A core lived while somebody outside was dead.
+    CoreWithoutDead;
+    /// A core lived while somebody outside heard nothing of it.
+    CoreWithDeaf;
+    /// A core lived while somebody outside was not heard.
+    CoreWithMute;
+    /// A core lived while somebody outside sent everything twice and heard nothing.
+    CoreFlooded;
+    /// A core lived while somebody outside was cut off.
+    CoreWithIsolated;
+    /// More were damaged than could be borne, and the group stopped.
+    StoppedForGood;
+    /// A leader of an old term was told so.
+    OldLeaderTold;
+    /// A message of an older term arrived.
+    OldMessage;
+    /// A member voted.
+    VoteGranted;
+    /// An append carried entries of more than one term.
+    MixedTermsAppended;
+    /// A leader had as many appends under way to somebody as it may.
+    WindowFull;
     /// A compare-and-swap found what it compared with.
     SwapSucceeded;
     /// A compare-and-swap found something else.
@@ -81,19 +127,38 @@ marks! {
 }
 
 /// How often each mark was hit.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Marks {
-    hits: BTreeMap<Mark, u64>,
+    hits: [u64; Mark::COUNT],
     roles: BTreeMap<Member, RoleName>,
     durable: BTreeMap<Member, LogIndex>,
     /// Members that died with writes under way.
     died_writing: BTreeMap<Member, bool>,
+    /// Appends that may be under way to one member.
+    inflight_max: usize,
+}
+
+impl Default for Marks {
+    fn default() -> Self {
+        Self {
+            hits: [0; Mark::COUNT],
+            roles: BTreeMap::new(),
+            durable: BTreeMap::new(),
+            died_writing: BTreeMap::new(),
+            inflight_max: usize::MAX,
+        }
+    }
 }
 
 impl Marks {
+    /// No hits; a leader may have `inflight_max` appends under way to one member.
+    pub fn new(inflight_max: usize) -> Self {
+        Self { inflight_max, ..Self::default() }
+    }
+
     /// Hits `mark` once.
     pub fn hit(&mut self, mark: Mark) {
-        *self.hits.entry(mark).or_default() += 1;
+        self.hits[mark as usize] += 1;
     }
 
     /// Hits `mark` if `condition` holds.
@@ -105,14 +170,12 @@ impl Marks {
 
     /// How often `mark` was hit.
     pub fn count(&self, mark: Mark) -> u64 {
-        self.hits.get(&mark).copied().unwrap_or(0)
+        self.hits[mark as usize]
     }
 
     /// Adds the hits of another run.
     pub fn add(&mut self, other: &Self) {
-        for (mark, hits) in &other.hits {
-            *self.hits.entry(*mark).or_default() += hits;
-        }
+        self.hits.iter_mut().zip(&other.hits).for_each(|(mine, more)| *mine += more);
     }
 
     /// The marks that were never hit.
@@ -149,6 +212,16 @@ impl Marks {
                 self.durable.insert(*member, recovered.last.index);
             }
             Fact::Sent { message, .. } => self.message(&message.body),
+            Fact::Received { member, message, .. } => {
+                self.hit_if(Mark::OldMessage, message.term < truth.members[*member].term);
+            }
+            Fact::Observed { status, .. } => {
+                let is_full =
+                    |peer: &raft::PeerProgress| peer.inflight_messages >= self.inflight_max;
+                if status.peers.values().any(is_full) {
+                    self.hit(Mark::WindowFull);
+                }
+            }
             Fact::Answered { request, result, .. } => match result {
                 Ok(Response::Txn(txn)) if has_compare(request) => {
                     let mark = if txn.succeeded { Mark::SwapSucceeded } else { Mark::SwapFailed };
@@ -177,6 +250,13 @@ impl Marks {
     fn message(&mut self, body: &Body) {
         match body {
             Body::PreVoteReply { granted: false, .. } => self.hit(Mark::PreVoteRefused),
+            Body::VoteReply { granted: true } => self.hit(Mark::VoteGranted),
+            Body::NewerTerm => self.hit(Mark::OldLeaderTold),
+            Body::Append { entries, .. } => {
+                let ends = entries.first().zip(entries.last());
+                let mixed = ends.is_some_and(|(first, last)| first.id.term != last.id.term);
+                self.hit_if(Mark::MixedTermsAppended, mixed);
+            }
             Body::VoteReply { granted: false } => self.hit(Mark::VoteRefused),
             Body::AppendRejected { .. } => self.hit(Mark::AppendRejected),
             Body::ReadRequest { .. } => self.hit(Mark::ReadForwarded),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use raft::LogId;
 
 use super::{Checker, Violation, violated};
-use crate::truth::{Fact, Truth};
+use crate::truth::{Fact, FactKind, Truth};
 
 /// The hash of the log below every entry ever written by anybody.
 #[derive(Debug, Default)]
@@ -14,6 +14,10 @@ pub(super) struct LogMatching {
 }
 
 impl Checker for LogMatching {
+    fn wants(&self) -> &'static [FactKind] {
+        &[FactKind::Ordered]
+    }
+
     fn see(&mut self, fact: &Fact<'_>, truth: &Truth) -> Result<(), Violation> {
         let Fact::Ordered { member, persist } = fact else { return Ok(()) };
         let log = &truth.members[*member].ordered;

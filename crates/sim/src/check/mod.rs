@@ -10,6 +10,12 @@
 //! | R6 | what is committed lies on the platters of a majority |
 //! | R7 | whatever a message promises was durable when it left; one vote a term, for ever |
 //! | R8 | a restart finds all that was promised, and nothing that nobody wrote |
+//! | R10 | a read shows all that was committed anywhere when it was asked for |
+//! | R11 | a pre-vote changes nothing |
+//! | R15 | what a leader believes of a follower is so, and bounded |
+//! | R16 | a leader that hears no majority steps down in time |
+//! | S4, S6, S7 | after a failed sync nothing more; names are durable; what is read was written |
+//! | V1-V5, V8 | the group, or any majority of it, lives once the faults are over |
 //! | C1-C4 | acknowledged writes stay; nothing unwritten is read; once; refused means never |
 //! | T1 | the history is linearizable, with the log index of each answer as the witness |
 //!
@@ -18,15 +24,21 @@
 mod applied;
 mod client;
 mod complete;
+mod contact;
 mod durable;
 mod leaders;
 mod linear;
 mod marks;
 mod matching;
+mod needless;
+mod pre_vote;
+mod progress;
 mod promises;
+mod reads;
 mod restart;
 
-use crate::truth::{Fact, Truth};
+use crate::swarm::Swarm;
+use crate::truth::{Fact, FactKind, Truth};
 
 pub use marks::{Mark, Marks};
 
@@ -52,6 +64,9 @@ pub(crate) fn violated<T>(rule: &'static str, text: String) -> Result<T, Violati
 
 /// One invariant, or some that look at the same facts.
 pub trait Checker {
+    /// The kinds of facts it looks at; it is not shown others.
+    fn wants(&self) -> &'static [FactKind];
+
     /// Looks at `fact`, which `truth` has taken in already.
     ///
     /// # Errors
@@ -59,8 +74,35 @@ pub trait Checker {
     fn see(&mut self, fact: &Fact<'_>, truth: &Truth) -> Result<(), Violation>;
 }
 
-/// All of them.
-pub fn all() -> Vec<Box<dyn Checker>> {
+/// Checkers, found by the kind of fact.
+pub struct Checkers {
+    all: Vec<Box<dyn Checker>>,
+    by_kind: [Vec<usize>; FactKind::COUNT],
+}
+
+impl Checkers {
+    /// All of them.
+    pub fn new(swarm: &Swarm) -> Self {
+        let all = all(swarm);
+        let mut by_kind: [Vec<usize>; FactKind::COUNT] = Default::default();
+        for (at, checker) in all.iter().enumerate() {
+            checker.wants().iter().for_each(|kind| by_kind[*kind as usize].push(at));
+        }
+        Self { all, by_kind }
+    }
+
+    /// Shows `fact`, which `truth` has taken in already, to those who want it.
+    ///
+    /// # Errors
+    /// The first violation.
+    pub fn see(&mut self, fact: &Fact<'_>, truth: &Truth) -> Result<(), Violation> {
+        let wanting = &self.by_kind[fact.kind() as usize];
+        wanting.iter().try_for_each(|at| self.all[*at].see(fact, truth))
+    }
+}
+
+/// All of them, in the order in which they are asked.
+fn all(swarm: &Swarm) -> Vec<Box<dyn Checker>> {
     vec![
         Box::new(leaders::OneLeader::default()),
         Box::new(leaders::AppendOnly),
@@ -70,8 +112,13 @@ pub fn all() -> Vec<Box<dyn Checker>> {
         Box::new(durable::CommittedIsDurable::default()),
         Box::new(promises::PromiseLedger),
         Box::new(restart::NoRegress::new()),
+        Box::new(pre_vote::PreVoteChangesNothing::default()),
+        Box::new(progress::HonestProgress::new(swarm)),
+        Box::new(contact::QuorumContact::new(swarm)),
+        Box::new(needless::NoNeedlessCampaigns::new(swarm)),
         Box::new(client::Callers::default()),
         Box::new(linear::Linearizable::default()),
+        Box::new(reads::FreshReads::default()),
     ]
 }
 

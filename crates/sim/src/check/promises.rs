@@ -4,12 +4,16 @@
 use raft::{Body, LogIndex};
 
 use super::{Checker, Violation, violated};
-use crate::truth::{Fact, Member, Truth, id_of};
+use crate::truth::{Fact, FactKind, Member, Truth, id_of};
 
 #[derive(Debug)]
 pub(super) struct PromiseLedger;
 
 impl Checker for PromiseLedger {
+    fn wants(&self) -> &'static [FactKind] {
+        &[FactKind::Sent, FactKind::Persisted, FactKind::Opened]
+    }
+
     fn see(&mut self, fact: &Fact<'_>, truth: &Truth) -> Result<(), Violation> {
         match fact {
             Fact::Sent { member, to, message } => match &message.body {

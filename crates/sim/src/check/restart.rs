@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use raft::{LogIndex, Term};
 
 use super::{Checker, Violation, violated};
-use crate::truth::{Fact, Member, Truth};
+use crate::truth::{Fact, FactKind, Member, Truth};
 
 #[derive(Debug, Default)]
 struct Seen {
@@ -31,6 +31,10 @@ impl NoRegress {
 }
 
 impl Checker for NoRegress {
+    fn wants(&self) -> &'static [FactKind] {
+        &[FactKind::Observed, FactKind::Persisted, FactKind::Opened]
+    }
+
     fn see(&mut self, fact: &Fact<'_>, truth: &Truth) -> Result<(), Violation> {
         match fact {
             Fact::Observed { member, status } => {

@@ -8,24 +8,25 @@ use raft::{
     Term, Ticket,
 };
 
-use super::{Checker, Violation, all};
+use super::{Checkers, Violation};
+use crate::swarm::Swarm;
 use crate::truth::{Fact, Member, Operation, Truth, id_of};
 
 /// Three members, and every checker.
 struct History {
     truth: Truth,
-    checkers: Vec<Box<dyn Checker>>,
+    checkers: Checkers,
     tickets: [u64; 3],
 }
 
 impl History {
     fn new() -> Self {
-        Self { truth: Truth::new(3), checkers: all(), tickets: [0; 3] }
+        Self { truth: Truth::new(3), checkers: Checkers::new(&Swarm::of(1)), tickets: [0; 3] }
     }
 
     fn tell(&mut self, fact: &Fact<'_>) -> Result<(), Violation> {
         self.truth.see(fact).expect("the facts are readable");
-        self.checkers.iter_mut().try_for_each(|checker| checker.see(fact, &self.truth))
+        self.checkers.see(fact, &self.truth)
     }
 
     fn order(
@@ -65,8 +66,8 @@ impl History {
         self.tell(&Fact::Became { member, role: RoleName::Leader, term: Term::new(term) })
     }
 
-    fn commit(&mut self, member: Member, term: u64, index: u64) -> Result<(), Violation> {
-        let status = Status {
+    fn status(&self, member: Member, term: u64, index: u64) -> Status {
+        Status {
             id: id_of(member),
             role: RoleName::Leader,
             term: Term::new(term),
@@ -76,7 +77,11 @@ impl History {
             last: self.truth.members[member].ordered.last_id(),
             persisted: LogIndex::ZERO,
             peers: std::collections::BTreeMap::new(),
-        };
+        }
+    }
+
+    fn commit(&mut self, member: Member, term: u64, index: u64) -> Result<(), Violation> {
+        let status = self.status(member, term, index);
         self.tell(&Fact::Observed { member, status: &status })
     }
 
@@ -338,4 +343,77 @@ fn t1_stale_reads_and_wrong_answers() {
     history.call(9, &get_request());
     let right = read(&history, 2);
     assert_eq!(history.answer(9, &get_request(), Ok(right), Some(2)), Ok(()));
+}
+
+#[test]
+fn r10_a_read_below_what_was_committed_and_a_number_used_twice() {
+    let mut history = History::new();
+    history.call(5, &put_request("5|x"));
+    history.call(6, &put_request("6|y"));
+    // Nobody is answered, so the history alone would not convict.
+    let entries = [put(1, 1, 5, "5|x"), put(1, 2, 6, "6|y")];
+    let told = [history.lead(0, 1), history.write(0, &entries), history.write(1, &entries)];
+    assert_eq!(told, [Ok(()), Ok(()), Ok(())]);
+    assert_eq!(history.commit(0, 1, 2), Ok(()));
+    history.call(7, &get_request());
+    let stale = history.truth.model.read(LogIndex::new(1), &get_request());
+    let told = history.answer(7, &get_request(), Ok(stale.expect("the model can read")), Some(1));
+    check(told, "R10", "but 2 was committed when it was called");
+
+    let ask =
+        |read, incarnation| raft::Body::ReadRequest { read: raft::ReadId::new(read), incarnation };
+    let mut history = History::new();
+    assert_eq!(history.send(0, ask(7, 1)), Ok(()));
+    assert_eq!(history.send(1, ask(7, 1)), Ok(()));
+    assert_eq!(history.send(0, ask(1, 2)), Ok(()));
+    check(history.send(0, ask(7, 1)), "R10", "uses the read number 7 again");
+}
+
+#[test]
+fn r11_a_pre_vote_that_changes_the_term() {
+    let mut history = History::new();
+    let body = raft::Body::PreVoteRequest { last: LogId::ZERO };
+    let message = Message { term: Term::new(4), body };
+    let received = Fact::Received { member: 0, from: 1, message: &message };
+    assert_eq!(history.tell(&received), Ok(()));
+    let state = HardState { term: Term::new(5), vote: None };
+    check(history.order_with(0, Some(state), None, &[]), "R11", "writes term 5");
+}
+
+#[test]
+fn r15_a_leader_that_believes_too_much() {
+    let mut history = History::committed(&[(1, "1|a")]);
+    let peer = |matched| raft::PeerProgress {
+        matched: LogIndex::new(matched),
+        next: LogIndex::new(matched + 1),
+        state: raft::PeerState::Replicate,
+        inflight_messages: 0,
+        inflight_bytes: 0,
+        silent_ticks: 0,
+    };
+    let mut observe = |of, matched| {
+        let mut status = history.status(0, 1, 1);
+        status.peers.insert(id_of(of), peer(matched));
+        history.tell(&Fact::Observed { member: 0, status: &status })
+    };
+    assert_eq!(observe(1, 1), Ok(()));
+    assert_eq!(observe(2, 0), Ok(()));
+    check(observe(2, 1), "R15", "believes that member 3 holds its log up to 1");
+}
+
+#[test]
+fn r16_a_leader_alone() {
+    let mut history = History::new();
+    assert_eq!(history.lead(0, 1), Ok(()));
+    let message = Message { term: Term::new(0), body: raft::Body::VoteReply { granted: false } };
+    let mut alone = Ok(());
+    for tick in 0..1000 {
+        if tick < 300 {
+            let heard = Fact::Received { member: 0, from: 1, message: &message };
+            assert_eq!(history.tell(&heard), Ok(()));
+        }
+        alone = alone.and_then(|()| history.tell(&Fact::Ticked { member: 0 }));
+        assert!(alone.is_ok() || tick >= 2, "not at once");
+    }
+    check(alone, "R16", "has heard 1 of 3 members");
 }

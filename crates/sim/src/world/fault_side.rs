@@ -1,108 +1,294 @@
-//! Faults begin and end; in the end all of them do.
+//! Faults begin, have effects, and end.
 
-use kv::api::{Error, KeyRange, RangeRequest, Request, Response};
+use raft::RoleName;
 
-use raft::Recovered;
-
+use super::client_side::CallerCut;
 use super::{Answer, Event, World};
 use crate::check::{Mark, Violation, violated};
-use crate::disk::PowerCut;
-use crate::faults::{Fault, FaultId};
-use crate::host::SlowDisk;
+use crate::disk::{Mishap, PowerCut};
+use crate::faults::{Fault, FaultClass, FaultId, LinkSpan, Planned};
+use crate::host::{Absence, Waiting};
+use crate::matrix::{Phase, Phases};
+use crate::net::{Trouble, Window};
 use crate::time::{MILLI, Nanos};
 use crate::truth::{Fact, Member};
+use kv::api::Error;
+
+/// A process that runs no longer than this has just started.
+const RESTARTED_NS: Nanos = 60 * MILLI;
+
+/// A fault that has begun.
+#[derive(Clone, Debug)]
+pub(crate) struct Begun {
+    class: FaultClass,
+    fault: Fault,
+    /// What its victims were doing when it began.
+    phases: Phases,
+    effective: bool,
+}
 
 impl World {
-    pub(super) fn on_fault_due(&mut self) -> Result<(), Violation> {
+    /// The next fault of the plan, or the one of the script.
+    pub(super) fn on_fault_due(&mut self, line: Option<usize>) -> Result<(), Violation> {
         if self.calm {
             return Ok(());
         }
-        let next = self.plan.next_after();
-        self.queue.after(next, Event::FaultDue);
-        let up = |member: &Member| self.truth.members[*member].up;
-        let leads = |member: &Member| {
-            up(member) && self.truth.members[*member].role == raft::RoleName::Leader
-        };
-        let leader =
-            (0..self.hosts.len()).filter(leads).max_by_key(|m| self.truth.members[*m].term);
-        let fault = self.plan.draw(leader);
-        let length = self.plan.length();
-        self.next_fault += 1;
-        self.figures.faults.begun += 1;
-        self.dump(|world| format!("fault {} for {length}: {fault:?}", world.next_fault));
-        self.begin(self.next_fault, fault, length)
+        if let (Some(line), Some(script)) = (line, self.options.script.clone()) {
+            return self.play(script.faults[line].clone());
+        }
+        if let Some(next) = self.plan.next_after() {
+            self.queue.after(next, Event::FaultDue { line: None });
+        }
+        if !self.is_armed && self.plan.waits_for_campaign() {
+            self.is_armed = true;
+            return Ok(());
+        }
+        let planned = self.plan.draw(self.queue.now(), self.leader(), None);
+        self.play(planned)
     }
 
-    fn begin(&mut self, id: FaultId, fault: Fault, length: Nanos) -> Result<(), Violation> {
-        let now = self.queue.now();
-        match &fault {
-            Fault::Die { members, cut } => {
-                let mut effective = false;
-                for &member in members {
-                    effective |= self.hosts[member].process.is_some();
-                    self.die(member, *cut, length)?;
-                }
-                self.figures.faults.effective += u64::from(effective);
-                return Ok(());
+    /// A fault that waited for a campaign strikes when one begins.
+    pub(super) fn aim_at(&mut self, member: Member, role: RoleName) {
+        let is_campaign = matches!(role, RoleName::PreCandidate | RoleName::Candidate);
+        if self.is_armed && is_campaign && !self.calm {
+            self.is_armed = false;
+            let after = self.plan.after_campaign();
+            self.queue.after(after, Event::FaultAimed { member });
+        }
+    }
+
+    pub(super) fn on_fault_aimed(&mut self, member: Member) -> Result<(), Violation> {
+        if self.calm {
+            return Ok(());
+        }
+        let planned = self.plan.draw(self.queue.now(), None, Some(member));
+        self.play(planned)
+    }
+
+    /// Writes `planned` down and begins it.
+    fn play(&mut self, planned: Planned) -> Result<(), Violation> {
+        self.planned.push(planned.clone());
+        match planned.fault.within(self.hosts.len()) {
+            Some(fault) => self.begin(Planned { fault, ..planned }),
+            None => Ok(()),
+        }
+    }
+
+    /// Who leads the newest term, if anybody does.
+    pub(super) fn leader(&self) -> Option<Member> {
+        let members = &self.truth.members;
+        let leads =
+            |member: &Member| members[*member].up && members[*member].role == RoleName::Leader;
+        (0..members.len()).filter(leads).max_by_key(|member| members[*member].term)
+    }
+
+    fn begin(&mut self, planned: Planned) -> Result<(), Violation> {
+        let Planned { id, length_ns, class, fault, .. } = planned;
+        if !self.may_begin(&fault) {
+            return Ok(());
+        }
+        self.figures.faults.of_mut(class).begun += 1;
+        self.dump(|_| format!("fault {id} for {length_ns}: {fault:?}"));
+        let phases = fault.victims().into_iter().map(|member| self.phases(member));
+        let phases = phases.fold(Phases::default(), Phases::and);
+        let begun = Begun { class, fault: fault.clone(), phases, effective: false };
+        self.begun.insert(id, begun);
+        match fault {
+            Fault::Die { members, cut, opening } => {
+                self.kill(id, &members, cut, opening, length_ns)
             }
-            Fault::Fuse { member, log, operations } => {
-                let host = &self.hosts[*member];
-                if host.process.is_some() {
-                    let disk = if *log { &host.log_disk } else { &host.state_disk };
-                    disk.light_fuse(*operations);
-                }
-                return Ok(()); // counts when it has burnt down
-            }
-            Fault::FailSync { member, log } => {
-                let host = &self.hosts[*member];
-                if host.process.is_some() {
-                    let disk = if *log { &host.log_disk } else { &host.state_disk };
-                    disk.fail_next_sync();
-                }
-                return Ok(()); // counts when a sync has failed
-            }
-            Fault::Pause { member } => {
-                let host = &mut self.hosts[*member];
-                if host.process.is_some() {
-                    host.paused_until = host.paused_until.max(now + length);
-                    self.figures.faults.effective += 1;
-                }
-                return Ok(());
-            }
-            Fault::Network { links, trouble } => {
-                links.iter().for_each(|link| self.net.trouble(*link, id, *trouble));
-            }
-            Fault::Slow { member, span } => {
-                let slow = SlowDisk { span: *span, delayed: 0 };
-                self.hosts[*member].slow.insert(id, slow);
-            }
-            Fault::Drift { member, drift_ppm } => {
-                let host = &mut self.hosts[*member];
-                let changed = host.process.is_some() && host.clock.drift_ppm() != *drift_ppm;
-                host.clock.set_drift(*drift_ppm);
-                self.figures.faults.effective += u64::from(changed);
-                return Ok(()); // lasts until the next one
+            Fault::Wipe { member } => self.wipe(id, member),
+            fault => {
+                self.begin_lasting(id, fault, length_ns);
+                self.queue.after(length_ns, Event::FaultOver { fault: id });
+                Ok(())
             }
         }
-        self.faults.insert(id, fault);
-        self.queue.after(length, Event::FaultOver { fault: id });
+    }
+
+    /// Damage only where the atlas allows it, and nothing for a process that is not there.
+    fn may_begin(&mut self, fault: &Fault) -> bool {
+        let is_up = |member: &Member| self.hosts[*member].process.is_some();
+        match fault {
+            Fault::Injure { member, .. } | Fault::Wipe { member } => {
+                self.hosts[*member].absence.is_none() && self.atlas.admit(*member)
+            }
+            Fault::Mishap { member, mishap: Mishap::MisdirectWrite, .. } => {
+                is_up(member) && self.atlas.admit(*member)
+            }
+            Fault::Die { .. } | Fault::Network { .. } => true,
+            Fault::Callers { .. } | Fault::Reset { .. } => true,
+            other => other.victims().iter().any(is_up),
+        }
+    }
+
+    fn kill(
+        &mut self,
+        id: FaultId,
+        members: &[Member],
+        cut: Option<PowerCut>,
+        opening: Option<u64>,
+        down_ns: Nanos,
+    ) -> Result<(), Violation> {
+        for &member in members {
+            if self.hosts[member].process.is_some() {
+                self.effect(id, Phases::default());
+            }
+            self.hosts[member].opening = opening.map(|operations| (id, operations));
+            self.die(member, cut, down_ns)?;
+        }
         Ok(())
     }
 
-    pub(super) fn on_fault_over(&mut self, id: FaultId) {
-        let effects = match self.faults.remove(&id) {
-            Some(Fault::Network { .. }) => self.net.heal(id),
-            Some(Fault::Slow { member, .. }) => {
-                self.hosts[member].slow.remove(&id).map_or(0, |slow| slow.delayed)
+    fn wipe(&mut self, id: FaultId, member: Member) -> Result<(), Violation> {
+        self.effect(id, Phases::default());
+        self.marks.hit(Mark::Wiped);
+        self.hosts[member].absence = Some(Absence::Wiped);
+        self.die(member, Some(PowerCut::LoseAll), 0)?;
+        self.hosts[member].log_disk.wipe();
+        self.hosts[member].state_disk.wipe();
+        Ok(())
+    }
+
+    fn begin_lasting(&mut self, id: FaultId, fault: Fault, length: Nanos) {
+        let now = self.queue.now();
+        match fault {
+            Fault::Mishap { member, log, mishap } => self.hosts[member].disk(log).arm(id, mishap),
+            Fault::Full { member, log, bytes } => self.hosts[member].disk(log).fill(id, bytes),
+            Fault::Injure { member, log, unreadable } => {
+                let disk = self.hosts[member].disk(log);
+                if unreadable {
+                    disk.scratch(id)
+                } else {
+                    disk.rot(id)
+                };
             }
-            _ => return,
+            Fault::Pause { member } => {
+                let host = &mut self.hosts[member];
+                host.busy_until = host.busy_until.max(now + length);
+                self.effect(id, Phases::default());
+            }
+            Fault::SlowCpu { member, step_ns } => {
+                self.hosts[member].step_ns.insert(id, step_ns);
+            }
+            Fault::LateTicks { member, by_ns } => {
+                self.hosts[member].late_ns.insert(id, by_ns);
+            }
+            Fault::Drift { member, drift_ppm } => {
+                let changed = self.hosts[member].clock.drift_ppm() != drift_ppm;
+                self.hosts[member].clock.set_drift(drift_ppm);
+                if changed {
+                    self.effect(id, Phases::default());
+                }
+            }
+            Fault::Jump { member, ahead_ns } => self.jump(id, member, ahead_ns),
+            Fault::Network { links, trouble } => self.trouble(id, &links, trouble, length),
+            Fault::Reset { links } => links.iter().for_each(|link| self.net.reset(*link, id)),
+            Fault::Callers { members, asks, answers } => {
+                self.caller_cuts.insert(id, CallerCut { members, asks, answers });
+            }
+            Fault::Slow { member, span } => {
+                self.hosts[member].slow.insert(id, span);
+            }
+            Fault::Die { .. } | Fault::Wipe { .. } => {}
+        }
+    }
+
+    /// Ahead: the ticks of the time that never was are due at once. Back: none until the end.
+    fn jump(&mut self, id: FaultId, member: Member, ahead_ns: i64) {
+        let now = self.queue.now();
+        let host = &mut self.hosts[member];
+        match u64::try_from(ahead_ns) {
+            Ok(ahead) if ahead > 0 => {
+                for _ in 0..host.clock.missed(ahead).min(super::member_side::BURST_TICKS_MAX) {
+                    self.queue.at(now, Event::ExtraTick { member, life: host.life });
+                }
+                self.marks.hit(Mark::ClockJumped);
+                self.effect(id, Phases::default());
+            }
+            _ => {
+                host.frozen.insert(id);
+            }
+        }
+    }
+
+    fn trouble(&mut self, id: FaultId, links: &[LinkSpan], trouble: Trouble, length: Nanos) {
+        let now = self.queue.now();
+        for LinkSpan { link, from_permille, to_permille } in links {
+            let at = |permille: u64| now + length / 1000 * permille;
+            let (from_ns, until_ns) = (at(*from_permille), at(*to_permille));
+            self.net.trouble(*link, id, trouble, Window { from_ns, until_ns });
+        }
+    }
+
+    pub(super) fn on_fault_over(&mut self, id: FaultId) {
+        let Some(Begun { fault, .. }) = self.begun.get(&id) else { return };
+        match fault.clone() {
+            Fault::Network { .. } => self.net.heal(id),
+            Fault::Callers { .. } => {
+                self.caller_cuts.remove(&id);
+            }
+            Fault::Full { member, log, .. } => self.hosts[member].disk(log).free(id),
+            other => {
+                for member in other.victims() {
+                    let host = &mut self.hosts[member];
+                    host.slow.remove(&id);
+                    host.step_ns.remove(&id);
+                    host.late_ns.remove(&id);
+                    host.frozen.remove(&id);
+                }
+            }
+        }
+    }
+
+    /// The fault `id` was noticed by somebody who was in `phases`.
+    pub(crate) fn effect(&mut self, id: FaultId, phases: Phases) {
+        let Some(begun) = self.begun.get_mut(&id) else { return };
+        if self.calm {
+            return;
+        }
+        if !begun.effective {
+            begun.effective = true;
+            self.figures.faults.of_mut(begun.class).effective += 1;
+            self.matrix.hit(begun.class, begun.phases);
+        }
+        if !phases.is_empty() {
+            self.matrix.hit(begun.class, phases);
+        }
+    }
+
+    /// Notes which faults of its disks `member` has met.
+    pub(super) fn note_disks(&mut self, member: Member) {
+        for log in [true, false] {
+            for fault in self.hosts[member].disk(log).take_struck() {
+                self.effect(fault, self.phases(member));
+            }
+        }
+    }
+
+    /// What `member` is doing.
+    pub(super) fn phases(&self, member: Member) -> Phases {
+        let mut phases = Phases::default();
+        let (host, it) = (&self.hosts[member], &self.truth.members[member]);
+        let Some(process) = &host.process else {
+            phases.add_if(Phase::Restart, true);
+            return phases;
         };
-        self.figures.faults.effective += u64::from(effects > 0 && !self.calm);
-        self.dump(|_| format!("fault {id} over, {effects} effects"));
+        phases.add_if(Phase::Restart, self.queue.now() - host.started_at < RESTARTED_NS);
+        let recovers = process.state.applied() < host.catches_up_to;
+        phases.add_if(Phase::Recovery, recovers);
+        phases.add_if(Phase::PreVote, it.role == RoleName::PreCandidate);
+        phases.add_if(Phase::Vote, it.role == RoleName::Candidate);
+        let appends = it.pending.iter().any(|order| !order.entries.is_empty());
+        phases.add_if(Phase::Append, appends);
+        phases.add_if(Phase::Commit, process.applying);
+        phases.add_if(Phase::Read, process.replica.pending().1 > 0);
+        phases.add_if(Phase::Idle, phases.is_empty());
+        phases
     }
 
     /// Ends a process, and the power of its machine if `cut` says so; it starts again after
-    /// `down_ns`.
+    /// `down_ns`, unless it must not.
     pub(super) fn die(
         &mut self,
         member: Member,
@@ -113,13 +299,16 @@ impl World {
         let host = &mut self.hosts[member];
         let process = host.process.take();
         host.lose_process(cut);
+        for (_, event) in core::mem::take(&mut host.inbox) {
+            self.queue.after(0, event);
+        }
         let Some(process) = process else { return Ok(()) };
         self.queue.after(down_ns.max(MILLI), Event::Started { member });
         // A killed process resets its connections; a machine without power just falls silent.
         if cut.is_none() {
             for waiting in process.calls.into_values() {
                 let answer = Answer { result: Err(Error::Stopped), served_at: None };
-                self.answer(waiting.session, waiting.operation, answer);
+                self.answer(member, waiting, answer);
             }
         }
         self.tell(&Fact::Died { member })
@@ -128,73 +317,33 @@ impl World {
     fn mark_death(&mut self, member: Member) {
         let Some(process) = &self.hosts[member].process else { return };
         let role = self.truth.members[member].role;
+        let reads = process.replica.pending().1 > 0;
         self.marks.hit_if(Mark::DiedWhileSyncing, process.syncing.is_some());
         self.marks.hit_if(Mark::DiedWhileApplying, process.applying);
-        self.marks.hit_if(Mark::DiedAsLeader, role == raft::RoleName::Leader);
-        self.marks.hit_if(Mark::DiedAsCandidate, role == raft::RoleName::Candidate);
+        self.marks.hit_if(Mark::DiedWhileReading, reads);
+        self.marks.hit_if(Mark::DiedAsLeader, role == RoleName::Leader);
+        self.marks.hit_if(Mark::DiedAsCandidate, role == RoleName::Candidate);
+        self.marks.hit_if(Mark::DiedAsPreCandidate, role == RoleName::PreCandidate);
     }
 
     /// A disk operation failed: either a fault asked for it, and the process ends, or the member
     /// gave up for no reason.
     pub(super) fn on_disk_error(&mut self, member: Member, why: &str) -> Result<(), Violation> {
-        let burnt = self.hosts[member].log_disk.is_blown();
-        self.marks.hit_if(Mark::DiedWriting, burnt);
-        if !self.hosts[member].disk_ended_process() {
+        self.note_disks(member);
+        let host = &mut self.hosts[member];
+        self.marks.hit_if(Mark::DiedWriting, host.log_disk.is_blown());
+        self.marks.hit_if(Mark::StoppedByFullDisk, why.contains("no space"));
+        if !host.disk_ended_process() && !host.is_injured() {
             return violated("W", format!("member {} stops without a fault: {why}", member + 1));
         }
-        self.figures.faults.effective += u64::from(!self.calm);
+        self.marks.hit_if(Mark::StoppedByDamage, host.is_injured());
+        let down = self.swarm.fault.draw(&mut host.chance(self.queue.now(), "down"));
         self.dump(|_| format!("{}: ends because {why}", member + 1));
-        let down = self.plan.length();
         self.die(member, None, down)
     }
 
-    /// The end of all faults and of the load.
-    pub(super) fn on_calm(&mut self) -> Result<(), Violation> {
-        let under_way: Vec<FaultId> = self.faults.keys().copied().collect();
-        under_way.into_iter().for_each(|fault| self.on_fault_over(fault));
-        self.calm = true;
-        for member in 0..self.hosts.len() {
-            let host = &mut self.hosts[member];
-            host.paused_until = 0;
-            host.clock.set_drift(0);
-            // Fuses and failures that have not struck yet will not.
-            host.log_disk.process_died();
-            host.state_disk.process_died();
-        }
-        Ok(())
-    }
-
-    /// What the store of `member` holds at the end.
-    pub(super) fn check_content(&mut self, member: Member) -> Result<(), Violation> {
-        let Some(process) = &self.hosts[member].process else { return Ok(()) };
-        let everything = RangeRequest { range: KeyRange::prefix(""), ..RangeRequest::default() };
-        let content = match process.state.read(&Request::Range(everything), 0) {
-            Ok(Response::Range(range)) => range.kvs,
-            other => return violated("C1", format!("member {} answers {other:?}", member + 1)),
-        };
-        let revision = process.state.kv().revision();
-        self.tell(&Fact::Final { member, content: &content, revision })
-    }
-
-    /// Opens what is durable on the platter of `member`, as after losing everything else.
-    pub(super) fn check_platter(&mut self, member: Member) -> Result<(), Violation> {
-        let copy = self.hosts[member].durable_copy(&self.swarm);
-        let (process, recovered) = self.open(&copy).map_err(|why| Violation {
-            rule: "R6",
-            text: format!("the platter of member {} cannot be opened: {why}", member + 1),
-        })?;
-        let tail = self.whole_log(member, &process)?;
-        let recovered = Recovered { tail, ..recovered };
-        let truth = &self.truth.members[member];
-        if truth.survived(&recovered).is_none() {
-            let text = format!(
-                "the platter of member {} holds a log up to {}, its syncs promised {}",
-                member + 1,
-                recovered.last,
-                truth.durable.last_id()
-            );
-            return violated("R6", text);
-        }
-        Ok(())
+    /// Keeps a caller's place while its member is asked.
+    pub(super) fn take_waiting(&mut self, member: Member, call: u64) -> Option<Waiting> {
+        self.hosts[member].process.as_mut()?.calls.remove(&call)
     }
 }

@@ -1,14 +1,14 @@
 //! The shell of a member: three threads made of events on one queue.
 
 use base::Machine;
-use bytes::Bytes;
 use raft::Recovered;
 use replica::{Effect, PeerMessage};
 
 use super::{Answer, Event, World};
 use crate::check::{Mark, Violation, violated};
-use crate::host::{Host, Process, ReadOrder};
-use crate::net::{self, Link};
+use crate::disk::{Mishap, PowerCut};
+use crate::host::{Absence, Host, Process, ReadOrder};
+use crate::net::{Frame, Link, Passage};
 use crate::time::{MILLI, Nanos};
 use crate::truth::{Fact, Member, id_of, member_of};
 
@@ -19,16 +19,13 @@ const DRAIN_MAX_NS: Nanos = 300_000;
 const READ_MAX_NS: Nanos = MILLI;
 
 /// Most ticks a woken process makes up for at once.
-const BURST_TICKS_MAX: u64 = 500;
+pub(super) const BURST_TICKS_MAX: u64 = 500;
 
 /// One of so many starts reads its whole log back for the checkers.
 const READ_BACK_EVERY: u64 = 8;
 
 /// Bytes the log prepares ahead when it has nothing else to do.
 const IDLE_BYTES: u64 = 4096;
-
-/// Most disk operations between the start and a death while opening.
-const OPENING_OPERATIONS: u64 = 80;
 
 impl World {
     pub(super) fn open(&self, host: &Host) -> Result<(Process, Recovered), String> {
@@ -41,33 +38,47 @@ impl World {
     }
 
     pub(super) fn on_started(&mut self, member: Member) -> Result<(), Violation> {
-        if self.hosts[member].process.is_some() {
+        let host = &mut self.hosts[member];
+        if host.process.is_some() || host.absence.is_some() {
             return Ok(());
         }
-        if !self.calm && self.random.chance(self.swarm.die_opening_percent, 100) {
-            let operations = self.random.below(OPENING_OPERATIONS);
-            self.hosts[member].log_disk.light_fuse(operations);
+        if let Some((fault, operations)) = host.opening.take() {
+            host.log_disk.arm(fault, Mishap::Fuse { operations });
         }
-        let (process, recovered) = match self.open(&self.hosts[member]) {
+        let opened = self.open(&self.hosts[member]);
+        self.note_disks(member);
+        let (process, recovered) = match opened {
             Ok(opened) => opened,
-            Err(why) if self.hosts[member].disk_ended_process() => {
-                self.dump(|_| format!("{}: died opening: {why}", member + 1));
-                return self.die_opening(member);
-            }
-            Err(why) => {
-                let text = format!("member {} refuses to start: {why}", member + 1);
-                return violated("R8", text);
-            }
+            Err(why) => return self.on_open_failed(member, &why),
         };
         self.tell_opened(member, &process, recovered)?;
+        let now = self.queue.now();
         let host = &mut self.hosts[member];
-        host.life += 1;
-        host.process = Some(process);
+        host.start(now, self.truth.ledger.last_index(), process);
         let (life, tick) = (host.life, host.clock.tick_after());
         self.figures.starts += 1;
-        let first = self.random.below(tick);
+        let first = host.chance(now, "start").below(tick);
         self.queue.after(first, Event::Ticked { member, life });
         Ok(())
+    }
+
+    /// A start that failed: because a fault wanted it, because the disk is damaged, or wrongly.
+    fn on_open_failed(&mut self, member: Member, why: &str) -> Result<(), Violation> {
+        let host = &mut self.hosts[member];
+        let ended = host.disk_ended_process();
+        if host.is_injured() && !host.log_disk.is_blown() {
+            self.marks.hit(Mark::RefusedDamage);
+            host.lose_process(None);
+            host.absence = Some(Absence::Refused);
+            self.dump(|_| format!("{}: refuses to start: {why}", member + 1));
+            return Ok(());
+        }
+        if ended {
+            self.dump(|_| format!("{}: died opening: {why}", member + 1));
+            self.die_opening(member);
+            return Ok(());
+        }
+        violated("R8", format!("member {} refuses to start: {why}", member + 1))
     }
 
     /// What the new process found: its log, now and then read back to its first entry, and the
@@ -79,11 +90,13 @@ impl World {
         recovered: Recovered,
     ) -> Result<(), Violation> {
         let mut recovered = recovered;
-        if self.random.chance(1, READ_BACK_EVERY) && !self.hosts[member].log_disk.is_burning() {
+        let host = &mut self.hosts[member];
+        let reads_back = host.chance(self.queue.now(), "read back").chance(1, READ_BACK_EVERY);
+        if reads_back && !host.log_disk.is_burning() && !host.is_injured() {
             recovered.tail = self.whole_log(member, process)?;
         }
         self.tell(&Fact::Opened { member, recovered: &recovered })?;
-        let (through, digest) = (recovered.applied, process.digest());
+        let (through, digest) = (recovered.applied, process.digest(recovered.applied));
         let revision = process.state.kv().revision();
         self.tell(&Fact::Applied { member, through, revision, digest })
     }
@@ -103,58 +116,80 @@ impl World {
     }
 
     /// Dead before it lived; perhaps the power goes as well.
-    fn die_opening(&mut self, member: Member) -> Result<(), Violation> {
-        let cut = self.random.chance(1, 2).then_some(crate::disk::PowerCut::Mixed);
-        self.hosts[member].lose_process(cut);
+    fn die_opening(&mut self, member: Member) {
+        let host = &mut self.hosts[member];
+        let mut random = host.chance(self.queue.now(), "die opening");
+        let cut = random.chance(1, 2).then_some(PowerCut::Mixed);
+        host.lose_process(cut);
+        let down = self.swarm.fault.draw(&mut random).max(MILLI);
         self.marks.hit(Mark::DiedOpening);
-        self.figures.faults.effective += u64::from(!self.calm);
-        let down = self.plan.length().max(MILLI);
         self.queue.after(down, Event::Started { member });
-        Ok(())
     }
 
-    /// Puts an event for a process that stands still back to when it wakes.
-    pub(super) fn delay_if_paused(&mut self, event: Event) -> Option<Event> {
-        let member = match &event {
-            Event::Ticked { member, .. }
-            | Event::Drained { member, .. }
-            | Event::Synced { member, .. }
-            | Event::Load { member, .. }
-            | Event::Applied { member, .. }
-            | Event::Read { member, .. } => *member,
-            Event::Arrived { link, .. } => link.to,
-            Event::Asked { call, .. } => call.member,
-            _ => return Some(event),
-        };
-        let host = &self.hosts[member];
+    /// Keeps an event for a process that is busy or stands still until it is not.
+    pub(super) fn hold_if_busy(&mut self, event: Event) -> Option<Event> {
+        let Some(member) = event.member() else { return Some(event) };
+        let host = &mut self.hosts[member];
         let now = self.queue.now();
-        if host.process.is_none() || host.paused_until <= now {
+        if host.process.is_none() || (host.busy_until <= now && host.inbox.is_empty()) {
             return Some(event);
         }
-        let until = host.paused_until;
-        if let (Event::Ticked { life, .. }, true) = (&event, self.swarm.ticks_in_bursts) {
-            let missed = host.clock.missed(until - now).min(BURST_TICKS_MAX);
-            let life = *life;
-            for _ in 0..missed {
-                self.queue.at(until, Event::Ticked { member, life });
-            }
-            // Only the one put back below goes on ticking; see `on_ticked`.
-            self.hosts[member].burst += missed;
-            self.marks.hit_if(Mark::TickBurst, missed > 0);
+        if host.inbox.is_empty() {
+            let (until, life) = (host.busy_until, host.life);
+            self.queue.at(until, Event::Woke { member, life });
         }
-        self.queue.at(until, event);
+        host.inbox.push_back((now, event));
         None
+    }
+
+    /// The process goes on with what came first.
+    pub(super) fn on_woke(&mut self, member: Member) -> Result<(), Violation> {
+        let now = self.queue.now();
+        let host = &mut self.hosts[member];
+        let life = host.life;
+        if host.busy_until <= now
+            && let Some((since, event)) = host.inbox.pop_front()
+        {
+            let is_tick = matches!(event, Event::Ticked { .. });
+            let missed = host.clock.missed(now - since).min(BURST_TICKS_MAX);
+            if is_tick && self.swarm.ticks_in_bursts && missed > 0 {
+                self.marks.hit(Mark::TickBurst);
+                for _ in 0..missed {
+                    self.on_extra_tick(member)?;
+                }
+            }
+            self.handle(event)?;
+        }
+        let host = &self.hosts[member];
+        if host.life == life && host.process.is_some() && !host.inbox.is_empty() {
+            self.queue.at(host.busy_until, Event::Woke { member, life });
+        }
+        Ok(())
     }
 
     pub(super) fn on_ticked(&mut self, member: Member) -> Result<(), Violation> {
         let host = &mut self.hosts[member];
-        if host.burst > 0 {
-            host.burst -= 1;
-        } else {
-            let (life, tick) = (host.life, host.clock.tick_after());
-            self.queue.after(tick, Event::Ticked { member, life });
+        let life = host.life;
+        let (tick, late) = host.tick_after(self.queue.now());
+        self.queue.after(tick, Event::Ticked { member, life });
+        let frozen: Vec<_> = host.frozen.iter().copied().collect();
+        for fault in late.into_iter().chain(frozen.iter().copied()) {
+            self.effect(fault, self.phases(member));
         }
-        let jitter = self.jitter.next_u64();
+        if !frozen.is_empty() {
+            self.marks.hit(Mark::ClockFrozen);
+            return Ok(());
+        }
+        self.on_extra_tick(member)
+    }
+
+    /// A tick that has no successor.
+    pub(super) fn on_extra_tick(&mut self, member: Member) -> Result<(), Violation> {
+        if self.hosts[member].process.is_none() {
+            return Ok(());
+        }
+        self.tell(&Fact::Ticked { member })?;
+        let jitter = self.hosts[member].chance(self.queue.now(), "jitter").next_u64();
         self.step(member, replica::Event::Ticked { jitter })
     }
 
@@ -165,16 +200,26 @@ impl World {
         self.step(member, replica::Event::Drained)
     }
 
-    pub(super) fn on_arrived(&mut self, link: Link, frame: Bytes) -> Result<(), Violation> {
-        if self.hosts[link.to].process.is_none() {
+    pub(super) fn on_arrived(
+        &mut self,
+        link: Link,
+        connection: Option<u64>,
+        frame: Frame,
+    ) -> Result<(), Violation> {
+        let arrives = self.net.arrives(link, connection);
+        self.note_net(link);
+        if !arrives || self.hosts[link.to].process.is_none() {
             return Ok(());
         }
-        let Some(body) = net::open(frame) else {
+        let Some(body) = frame.open() else {
             self.marks.hit(Mark::FrameDamaged);
             return Ok(());
         };
         match PeerMessage::decode(body) {
             Ok(message) => {
+                if let PeerMessage::Raft(message) = &message {
+                    self.tell(&Fact::Received { member: link.to, from: link.from, message })?;
+                }
                 let event = replica::Event::Received { from: id_of(link.from), message };
                 self.step(link.to, event)
             }
@@ -182,14 +227,27 @@ impl World {
         }
     }
 
+    /// Notes which faults have touched a frame on `link`.
+    fn note_net(&mut self, link: Link) {
+        for fault in self.net.take_touched() {
+            let phases = self.phases(link.from).and(self.phases(link.to));
+            self.effect(fault, phases);
+        }
+    }
+
     /// Gives the member's machine one event and carries out what it orders.
     pub(super) fn step(&mut self, member: Member, event: replica::Event) -> Result<(), Violation> {
         let is_drain = matches!(event, replica::Event::Drained);
+        self.take_time(member);
         let Some(process) = &mut self.hosts[member].process else { return Ok(()) };
         let effects = process.replica.step(event);
         let status = process.replica.status();
         self.tell_roles_and_writes(member, &effects)?;
-        self.tell(&Fact::Observed { member, status: &status })?;
+        // Most steps of most members change nothing that can be seen.
+        if self.hosts[member].seen.as_ref() != Some(&status) {
+            self.tell(&Fact::Observed { member, status: &status })?;
+            self.hosts[member].seen = Some(status);
+        }
         for effect in effects {
             self.carry_out(member, effect)?;
         }
@@ -199,6 +257,20 @@ impl World {
         self.start_log(member)?;
         self.start_apply(member);
         Ok(())
+    }
+
+    /// A slow process is busy with this step for a while.
+    fn take_time(&mut self, member: Member) {
+        let host = &mut self.hosts[member];
+        if host.step_ns.is_empty() {
+            return;
+        }
+        let takes: Nanos = host.step_ns.values().sum();
+        host.busy_until = host.busy_until.max(self.queue.now()) + takes;
+        let faults: Vec<_> = host.step_ns.keys().copied().collect();
+        for fault in faults {
+            self.effect(fault, self.phases(member));
+        }
     }
 
     /// The order in which the truth needs to hear of one step.
@@ -215,6 +287,7 @@ impl World {
                     role == raft::RoleName::Leader && (before.role, before.term) != (role, term);
                 self.figures.leaders += u64::from(is_new);
                 self.tell(&Fact::Became { member, role, term })?;
+                self.aim_at(member, role);
             }
         }
         for effect in effects {
@@ -228,28 +301,28 @@ impl World {
     fn carry_out(&mut self, member: Member, effect: Effect) -> Result<(), Violation> {
         let host = &mut self.hosts[member];
         let life = host.life;
+        let mut random = host.chance(self.queue.now(), "effect");
         let Some(process) = &mut host.process else { return Ok(()) };
         match effect {
             Effect::Send { to, message } => return self.send(member, member_of(to), &message),
             Effect::Persist(persist) => process.orders.push(persist),
             Effect::Apply { entries } => {
-                process.batches.push_back(entries.clone());
-                return self.tell(&Fact::Applying { member, entries: &entries });
+                process.batches.push_back(entries);
+                return self.tell_applying(member);
             }
             Effect::Load { from, max_bytes } => {
                 process.loads.push((from, max_bytes));
-                let takes = self.swarm.sync.draw(&mut self.random);
+                let takes = self.swarm.sync.draw(&mut random);
                 self.queue.after(takes, Event::Load { member, life });
             }
             Effect::Read { call, request, term } => {
-                let takes = self.random.below(READ_MAX_NS);
-                let order = ReadOrder { call, request, term };
+                let takes = random.below(READ_MAX_NS);
+                let order = Box::new(ReadOrder { call, request, term });
                 self.queue.after(takes, Event::Read { member, life, order });
             }
             Effect::Reply { call, result } => {
                 if let Some(waiting) = process.calls.remove(&call) {
-                    let answer = Answer { result, served_at: None };
-                    self.answer(waiting.session, waiting.operation, answer);
+                    self.answer(member, waiting, Answer { result, served_at: None });
                 }
             }
             Effect::RoleChanged { .. } => {}
@@ -257,15 +330,27 @@ impl World {
         Ok(())
     }
 
+    /// Tells of the batch that was taken last; the batch is not copied for it.
+    fn tell_applying(&mut self, member: Member) -> Result<(), Violation> {
+        let take = |world: &mut Self| world.hosts[member].process.as_mut()?.batches.pop_back();
+        let Some(entries) = take(self) else { return Ok(()) };
+        let told = self.tell(&Fact::Applying { member, entries: &entries });
+        if let Some(process) = &mut self.hosts[member].process {
+            process.batches.push_back(entries);
+        }
+        told
+    }
+
     fn send(&mut self, from: Member, to: Member, message: &PeerMessage) -> Result<(), Violation> {
         if let PeerMessage::Raft(message) = message {
             self.tell(&Fact::Sent { member: from, to, message })?;
         }
         let link = Link { from, to };
-        for passage in self.net.send(link, &message.encode()) {
-            let frame = passage.frame;
-            self.queue.after(passage.delay_ns, Event::Arrived { link, frame });
+        let now = self.queue.now();
+        for Passage { delay_ns, frame, connection } in self.net.send(now, link, message.encode()) {
+            self.queue.after(delay_ns, Event::Arrived { link, connection, frame });
         }
+        self.note_net(link);
         Ok(())
     }
 
@@ -275,7 +360,7 @@ impl World {
         let Some(process) = &mut host.process else { return };
         if !process.drain_planned && process.replica.pending() != (0, 0) {
             process.drain_planned = true;
-            let after = self.random.below(DRAIN_MAX_NS);
+            let after = host.chance(self.queue.now(), "drain").below(DRAIN_MAX_NS);
             self.queue.after(after, Event::Drained { member, life });
         }
     }
@@ -292,8 +377,12 @@ impl World {
         match process.log.write(&orders) {
             Ok(ticket) => {
                 process.syncing = ticket;
-                let takes = host.sync_takes(self.swarm.sync, &mut self.random);
+                let (takes, slowed_by) = host.sync_takes(self.queue.now(), self.swarm.sync);
                 self.queue.after(takes, Event::Synced { member, life });
+                for fault in slowed_by {
+                    self.effect(fault, self.phases(member));
+                }
+                self.note_disks(member);
                 Ok(())
             }
             Err(why) => self.on_disk_error(member, &why.to_string()),
@@ -308,9 +397,11 @@ impl World {
         for _ in &process.loads {
             self.queue.after(0, Event::Load { member, life });
         }
+        host.log_disk.take_nameless();
         if let Err(why) = process.log.sync() {
             return self.on_disk_error(member, &why.to_string());
         }
+        self.check_sync(member)?;
         self.tell(&Fact::Persisted { member, ticket })?;
         self.step(member, replica::Event::Persisted { ticket })?;
         self.idle(member)
@@ -318,13 +409,60 @@ impl World {
 
     /// Sometimes the log thread finds nothing to do and tidies up.
     fn idle(&mut self, member: Member) -> Result<(), Violation> {
-        let rests = self.random.chance(1, 4);
-        let Some(process) = &mut self.hosts[member].process else { return Ok(()) };
+        let host = &mut self.hosts[member];
+        let rests = host.chance(self.queue.now(), "idle").chance(1, 4);
+        let Some(process) = &mut host.process else { return Ok(()) };
         if !rests || process.syncing.is_some() {
             return Ok(());
         }
         match process.log.idle(IDLE_BYTES) {
-            Ok(()) => Ok(()),
+            Ok(()) => self.read_back(member),
+            Err(why) => self.on_disk_error(member, &why.to_string()),
+        }
+    }
+
+    /// S4: whoever has seen a sync fail acknowledges nothing more. S6: a file whose name may
+    /// still be lost is no place for what is acknowledged.
+    fn check_sync(&self, member: Member) -> Result<(), Violation> {
+        let host = &self.hosts[member];
+        if host.has_failed_sync() {
+            let text = format!("member {} goes on after a failed sync", member + 1);
+            return violated("S4", text);
+        }
+        if let Some(name) = host.log_disk.take_nameless() {
+            let text = format!("member {} relies on {name}, whose name is not durable", member + 1);
+            return violated("S6", text);
+        }
+        Ok(())
+    }
+
+    /// S7: now and then an entry is read back: it is what was written, or an error.
+    fn read_back(&mut self, member: Member) -> Result<(), Violation> {
+        let host = &mut self.hosts[member];
+        let last = self.truth.members[member].ordered.last_index().get();
+        let mut random = host.chance(self.queue.now(), "read back");
+        let is_due = last > 0 && random.chance(1, READ_BACK_EVERY);
+        let Some(process) = host.process.as_ref().filter(|process| process.orders.is_empty())
+        else {
+            return Ok(());
+        };
+        if !is_due || host.log_disk.is_burning() {
+            return Ok(());
+        }
+        let index = raft::LogIndex::new(random.between(1, last));
+        match process.log.load(index, 1) {
+            Ok(entries) => {
+                let written = self.truth.members[member].ordered.at(index);
+                let same = |entry: &raft::Entry| {
+                    written.is_some_and(|it| it.id == entry.id && it.payload == entry.payload)
+                };
+                if !entries.first().is_some_and(same) {
+                    let text = format!("member {} reads another entry {index}", member + 1);
+                    return violated("S7", text);
+                }
+                self.note_disks(member);
+                Ok(())
+            }
             Err(why) => self.on_disk_error(member, &why.to_string()),
         }
     }
@@ -352,14 +490,15 @@ impl World {
         let Some(process) = &mut host.process else { return };
         if !process.applying && !process.batches.is_empty() {
             process.applying = true;
-            let takes = self.swarm.apply.draw(&mut self.random);
+            let takes = self.swarm.apply.draw(&mut host.chance(self.queue.now(), "apply"));
             self.queue.after(takes, Event::Applied { member, life });
         }
     }
 
     pub(super) fn on_applied(&mut self, member: Member) -> Result<(), Violation> {
-        let syncs = self.random.chance(1, 50);
-        let Some(process) = &mut self.hosts[member].process else { return Ok(()) };
+        let host = &mut self.hosts[member];
+        let syncs = host.chance(self.queue.now(), "state sync").chance(1, 50);
+        let Some(process) = &mut host.process else { return Ok(()) };
         process.applying = false;
         let Some(entries) = process.batches.pop_front() else { return Ok(()) };
         let applied = match process.state.apply(&entries) {
@@ -369,18 +508,19 @@ impl World {
         if syncs && let Err(why) = process.state.sync() {
             return self.on_disk_error(member, &why.to_string());
         }
-        let digest = process.digest();
         let report = applied.report;
+        let digest = process.digest(report.through);
         let (through, revision) = (report.through, report.state.revision);
         self.tell(&Fact::Applied { member, through, revision, digest })?;
         self.step(member, replica::Event::Applied(report))
     }
 
-    pub(super) fn on_read(&mut self, member: Member, order: ReadOrder) {
+    pub(super) fn on_read(&mut self, member: Member, order: &ReadOrder) {
+        let Some(waiting) = self.take_waiting(member, order.call) else { return };
         let Some(process) = &mut self.hosts[member].process else { return };
-        let Some(waiting) = process.calls.remove(&order.call) else { return };
         let result = process.state.read(&order.request, order.term);
         let served_at = Some(raft::LogIndex::new(process.state.applied()));
-        self.answer(waiting.session, waiting.operation, Answer { result, served_at });
+        self.note_disks(member);
+        self.answer(member, waiting, Answer { result, served_at });
     }
 }

@@ -1,0 +1,268 @@
+//! Draws faults for a group, one after the other.
+
+use base::Prng;
+
+use super::{Fault, FaultClass, LinkSpan, Planned, shapes};
+use crate::disk::{Mishap, PowerCut};
+use crate::net::{Link, Narrow, Trouble};
+use crate::swarm::{Span, Swarm};
+use crate::time::{MILLI, Nanos, SECOND};
+use crate::truth::Member;
+
+/// Furthest jump of a clock.
+const JUMP_MAX_NS: u64 = 600 * SECOND;
+
+/// Latest second arrival of a doubled frame.
+const LATE_MAX_NS: Nanos = 60 * SECOND;
+
+/// One of so many faults waits for a campaign, and strikes within this time after its begin.
+const CAMPAIGN_EVERY: u64 = 6;
+const CAMPAIGN_NS: Nanos = 2 * MILLI;
+
+/// Most operations of a disk before a fuse burns down.
+const FUSE_OPERATIONS_MAX: u64 = 12;
+
+/// Most operations of a disk between a start and a death while opening.
+const OPENING_OPERATIONS_MAX: u64 = 80;
+
+/// Draws faults for a group in which somebody leads, or nobody.
+#[derive(Debug)]
+pub(crate) struct FaultPlan {
+    random: Prng,
+    members: usize,
+    classes: Vec<FaultClass>,
+    every_ns: Nanos,
+    span: Span,
+    die_opening_percent: u64,
+    last: u64,
+}
+
+impl FaultPlan {
+    pub(crate) fn new(random: Prng, swarm: &Swarm) -> Self {
+        Self {
+            random,
+            members: swarm.members,
+            classes: swarm.faults.clone(),
+            every_ns: swarm.fault_every_ns,
+            span: swarm.fault,
+            die_opening_percent: swarm.die_opening_percent,
+            last: 0,
+        }
+    }
+
+    /// Time until the next fault; `None` when there are none.
+    pub(crate) fn next_after(&mut self) -> Option<Nanos> {
+        (!self.classes.is_empty()).then(|| self.random.below(2 * self.every_ns))
+    }
+
+    /// Whether the next fault is to wait until somebody campaigns, which is short and rare.
+    pub(crate) fn waits_for_campaign(&mut self) -> bool {
+        self.random.chance(1, CAMPAIGN_EVERY)
+    }
+
+    /// How long after the beginning of a campaign it strikes.
+    pub(crate) fn after_campaign(&mut self) -> Nanos {
+        self.random.below(CAMPAIGN_NS)
+    }
+
+    /// The next fault, which begins at `at_ns` and hits `aimed`, if somebody was chosen.
+    pub(crate) fn draw(
+        &mut self,
+        at_ns: Nanos,
+        leader: Option<Member>,
+        aimed: Option<Member>,
+    ) -> Planned {
+        let member = aimed.unwrap_or_else(|| self.victim(leader));
+        let class = self.random.pick(&self.classes).copied().unwrap_or(FaultClass::Kill);
+        let fault = self.fault(class, member);
+        let length_ns = self.span.draw(&mut self.random).max(MILLI);
+        self.last += 1;
+        Planned { id: self.last, at_ns, length_ns, class, fault }
+    }
+
+    fn fault(&mut self, class: FaultClass, member: Member) -> Fault {
+        use FaultClass as C;
+        match class {
+            C::Kill => self.die(vec![member], false),
+            C::PowerCut => self.die(vec![member], true),
+            C::Blackout => self.die((0..self.members).collect(), true),
+            C::DieWriting => {
+                let operations = self.random.below(FUSE_OPERATIONS_MAX);
+                self.mishap(member, Mishap::Fuse { operations })
+            }
+            C::FailedSync => self.mishap(member, Mishap::FailSync),
+            C::ShortWrite => self.mishap(member, Mishap::ShortWrite),
+            C::Misdirected if self.random.chance(1, 2) => {
+                self.mishap(member, Mishap::MisdirectRead)
+            }
+            C::Misdirected => self.mishap(member, Mishap::MisdirectWrite),
+            C::FullDisk => {
+                let (log, bytes) = (self.random.chance(1, 2), self.random.below(64 << 10));
+                Fault::Full { member, log, bytes }
+            }
+            C::BitRot | C::ReadError => {
+                let (log, unreadable) = (self.random.chance(3, 4), class == C::ReadError);
+                Fault::Injure { member, log, unreadable }
+            }
+            C::Wipe => Fault::Wipe { member },
+            C::SlowDisk => Fault::Slow { member, span: self.slowness() },
+            C::Pause | C::SlowCpu | C::LateTicks | C::Drift | C::ClockJump => {
+                self.time(class, member)
+            }
+            C::CallerCut => self.callers(member),
+            C::Partition => {
+                let links = shapes::partition(self.members, member, &mut self.random);
+                self.network(links, false, Trouble { cut: true, ..Trouble::default() })
+            }
+            C::Clog => {
+                let links = self.some_links();
+                self.network(links, true, Trouble { clog: true, ..Trouble::default() })
+            }
+            C::Reset => Fault::Reset { links: self.some_links() },
+            C::Loss | C::Duplication | C::Reorder | C::Narrow | C::Corruption => {
+                let (links, trouble) = (self.some_links(), self.trouble(class));
+                self.network(links, false, trouble)
+            }
+        }
+    }
+
+    /// Half of the faults hit whoever leads.
+    fn victim(&mut self, leader: Option<Member>) -> Member {
+        let anybody = self.random.below(self.members as u64) as usize;
+        leader.filter(|_| self.random.chance(1, 2)).unwrap_or(anybody)
+    }
+
+    fn die(&mut self, members: Vec<Member>, power: bool) -> Fault {
+        use PowerCut::{Garbled, KeepAll, LoseAll, Mixed};
+        let cuts = [Mixed, Mixed, Garbled, LoseAll, KeepAll];
+        let cut = self.random.pick(&cuts).copied().filter(|_| power);
+        let again = self.random.chance(self.die_opening_percent, 100);
+        let opening = again.then(|| self.random.below(OPENING_OPERATIONS_MAX));
+        Fault::Die { members, cut, opening }
+    }
+
+    fn mishap(&mut self, member: Member, mishap: Mishap) -> Fault {
+        Fault::Mishap { member, log: self.random.chance(3, 4), mishap }
+    }
+
+    fn slowness(&mut self) -> Span {
+        match self.random.below(3) {
+            0 => Span { min_ns: SECOND, max_ns: 3 * SECOND }, // stuck
+            _ => Span { min_ns: 10 * MILLI, max_ns: 300 * MILLI },
+        }
+    }
+
+    fn time(&mut self, class: FaultClass, member: Member) -> Fault {
+        match class {
+            FaultClass::SlowCpu => {
+                Fault::SlowCpu { member, step_ns: self.random.between(50_000, 3 * MILLI) }
+            }
+            FaultClass::LateTicks => {
+                Fault::LateTicks { member, by_ns: self.random.between(5, 200) * MILLI }
+            }
+            FaultClass::Drift => {
+                let drift_ppm = self.random.between(0, 100_000) as i64 - 50_000;
+                Fault::Drift { member, drift_ppm }
+            }
+            FaultClass::ClockJump => {
+                let far = self.random.below(JUMP_MAX_NS) as i64;
+                let ahead_ns = if self.random.chance(1, 2) { far } else { -far };
+                Fault::Jump { member, ahead_ns }
+            }
+            _ => Fault::Pause { member },
+        }
+    }
+
+    fn callers(&mut self, member: Member) -> Fault {
+        let all = self.random.chance(1, 4);
+        let members = if all { (0..self.members).collect() } else { vec![member] };
+        let (asks, answers) = match self.random.below(3) {
+            0 => (true, false),
+            1 => (false, true),
+            _ => (true, true),
+        };
+        Fault::Callers { members, asks, answers }
+    }
+
+    fn trouble(&mut self, class: FaultClass) -> Trouble {
+        let plain = Trouble::default();
+        match class {
+            FaultClass::Loss => Trouble { loss_permille: self.random.between(10, 300), ..plain },
+            FaultClass::Duplication => {
+                // Seconds mostly; a minute is over when nobody thinks of it any more.
+                let late_ns = if self.random.chance(1, 4) { LATE_MAX_NS } else { 2 * SECOND };
+                let duplicate_permille = self.random.between(10, 500);
+                Trouble { duplicate_permille, late_ns, ..plain }
+            }
+            FaultClass::Corruption => {
+                Trouble { corrupt_permille: self.random.between(20, 400), ..plain }
+            }
+            FaultClass::Narrow => {
+                let bytes_per_second = 1 << self.random.between(11, 18);
+                let queue_bytes = 1 << self.random.between(9, 16);
+                Trouble { narrow: Some(Narrow { bytes_per_second, queue_bytes }), ..plain }
+            }
+            _ => Trouble { extra_delay_ns: self.random.between(2, 400) * MILLI, ..plain },
+        }
+    }
+
+    fn some_links(&mut self) -> Vec<Link> {
+        if self.random.chance(1, 2) {
+            return shapes::all(self.members);
+        }
+        shapes::any(self.members, &mut self.random)
+    }
+
+    /// All links together, or each in a window of its own, so that they come back in another
+    /// order than they went.
+    fn network(&mut self, links: Vec<Link>, each: bool, trouble: Trouble) -> Fault {
+        let mut span = |link| {
+            let from_permille = if each { self.random.below(600) } else { 0 };
+            let longest = if each { self.random.between(from_permille + 1, 1000) } else { 1000 };
+            LinkSpan { link, from_permille, to_permille: longest }
+        };
+        Fault::Network { links: links.into_iter().map(&mut span).collect(), trouble }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan() -> FaultPlan {
+        let mut swarm = Swarm::of(1);
+        (swarm.members, swarm.faults) = (3, FaultClass::ALL.to_vec());
+        FaultPlan::new(Prng::named(1, "faults"), &swarm)
+    }
+
+    #[test]
+    fn every_class_is_drawn_and_stays_in_the_group() {
+        let mut plan = plan();
+        let mut classes = std::collections::BTreeSet::new();
+        for at in 0..1000 {
+            let planned = plan.draw(at, Some(1), None);
+            assert_eq!((planned.id, planned.at_ns), (at + 1, at));
+            assert_eq!(planned.fault.within(3).as_ref(), Some(&planned.fault));
+            classes.insert(planned.class);
+        }
+        assert_eq!(classes.len(), FaultClass::COUNT);
+    }
+
+    #[test]
+    fn leaders_are_hit_more_often() {
+        let mut plan = plan();
+        let hits = (0..1000).filter(|_| plan.victim(Some(2)) == 2).count();
+        assert!((550..800).contains(&hits), "{hits}");
+    }
+
+    #[test]
+    fn a_fault_of_a_smaller_group_loses_what_is_outside() {
+        let links = shapes::all(3).into_iter();
+        let span = |link| LinkSpan { link, from_permille: 0, to_permille: 1000 };
+        let fault =
+            Fault::Network { links: links.map(span).collect(), trouble: Trouble::default() };
+        let Some(Fault::Network { links, .. }) = fault.within(2) else { panic!("two are left") };
+        assert_eq!(links.len(), 2);
+        assert_eq!(Fault::Wipe { member: 2 }.within(2), None);
+    }
+}

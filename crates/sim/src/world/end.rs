@@ -1,0 +1,380 @@
+//! The end of a run: the faults stop, and the group must live.
+//!
+//! In half of the runs it is not healed whole at first. A random majority, the *core*, is; whoever
+//! is outside stays dead, is cut off in one direction or both, or floods the core with every frame
+//! twice. The core must manage alone, without any waiver:
+//!
+//! * V1: it has a leader within ten election timeouts;
+//! * V2: every call at it ends;
+//! * V3: its members reach the same applied index and state;
+//! * V4: its leader then changes at most twice, whatever the outsiders do;
+//! * V5: it answers nine calls of ten again;
+//! * V8: nothing waits in it at the end.
+//!
+//! Then everybody is healed, and all must come together (V1-V3 again), hold what was acknowledged
+//! (C1, C2), and have it on their platters (R6). V6 and V7 come with repair and watches.
+
+use kv::api::{KeyRange, RangeRequest, Request, Response};
+use raft::{LogIndex, Recovered, RoleName};
+
+use super::{Event, World};
+use crate::check::{Mark, Violation, violated};
+use crate::faults::FaultId;
+use crate::host::{Absence, Host};
+use crate::net::{Link, Trouble, Window};
+use crate::swarm::Regime;
+use crate::time::{MILLI, Nanos, SECOND};
+use crate::truth::{Fact, Member};
+
+/// How long the group may take to come together once everybody is healed.
+pub(super) const RECOVERY_NS: Nanos = 30 * SECOND;
+
+/// Election timeouts within which the core must have a leader (V1).
+const LEADER_TIMEOUTS: u64 = 10;
+
+/// How long its answers are counted (V5), and how long it may take to come to rest (V2, V3).
+const LOAD_NS: Nanos = 3 * SECOND;
+const REST_NS: Nanos = 10 * SECOND;
+
+/// Most changes of leader in the core once it has one (V4).
+const LEADERS_MAX: u64 = 2;
+
+/// Least calls and effective faults a second in a harsh run; most calls in an idle one.
+const HARSH_CALLS_MIN: u64 = 50;
+const HARSH_FAULTS_MIN: u64 = 1;
+const IDLE_CALLS_MAX: u64 = 1;
+
+/// One of so many members has its platter read from end to end.
+const PLATTERS_EVERY: u64 = 2;
+
+/// The fault under which the links to outsiders are troubled.
+const OUTSIDE: FaultId = FaultId::MAX;
+
+/// The majority that must manage alone.
+#[derive(Clone, Debug)]
+pub(crate) struct Core {
+    members: Vec<Member>,
+    /// Calls, answers and leaders when it had its first leader.
+    called: u64,
+    succeeded: u64,
+    leaders: u64,
+    /// No more calls are made.
+    rests: bool,
+}
+
+impl World {
+    /// The end of all faults.
+    pub(super) fn on_calm(&mut self) -> Result<(), Violation> {
+        let begun: Vec<FaultId> = self.begun.keys().copied().collect();
+        begun.into_iter().for_each(|fault| self.on_fault_over(fault));
+        self.calm = true;
+        self.figures.called = self.callers.counts().called;
+        self.figures.succeeded = self.callers.counts().succeeded;
+        for host in &mut self.hosts {
+            host.busy_until = 0;
+            host.opening = None;
+            host.clock.set_drift(0);
+            // What has not struck yet will not.
+            host.log_disk.process_died();
+            host.state_disk.process_died();
+            if host.process.is_none() {
+                self.queue.after(0, Event::Started { member: host.member });
+            } else if !host.inbox.is_empty() {
+                let (member, life) = (host.member, host.life);
+                self.queue.after(0, Event::Woke { member, life });
+            }
+        }
+        let able: Vec<Member> = self.able().map(|host| host.member).collect();
+        if self.swarm.core_only && able.len() > self.truth.quorum() {
+            self.choose_core(able)?;
+        }
+        Ok(())
+    }
+
+    /// Members whose disk allows them to take part.
+    fn able(&self) -> impl Iterator<Item = &Host> {
+        self.hosts.iter().filter(|host| host.absence.is_none())
+    }
+
+    /// Draws a majority and a fate for everybody else.
+    fn choose_core(&mut self, mut able: Vec<Member>) -> Result<(), Violation> {
+        let mut random = base::Prng::named(self.seed, "core");
+        random.shuffle(&mut able);
+        let outside = able.split_off(self.truth.quorum());
+        let always = Window { from_ns: 0, until_ns: Nanos::MAX };
+        let cut = Trouble { cut: true, ..Trouble::default() };
+        let flood =
+            Trouble { duplicate_permille: 1000, late_ns: 500 * MILLI, ..Trouble::default() };
+        for &outsider in &outside {
+            let fate = random.below(5);
+            if fate == 0 {
+                self.hosts[outsider].absence = Some(Absence::Held);
+                self.die(outsider, None, 0)?;
+            }
+            for &member in &able {
+                let (to, from) =
+                    (Link { from: member, to: outsider }, Link { from: outsider, to: member });
+                match fate {
+                    1 => self.net.trouble(to, OUTSIDE, cut, always),
+                    2 => self.net.trouble(from, OUTSIDE, cut, always),
+                    3 => {
+                        self.net.trouble(to, OUTSIDE, cut, always);
+                        self.net.trouble(from, OUTSIDE, flood, always);
+                    }
+                    _ => {
+                        self.net.trouble(to, OUTSIDE, cut, always);
+                        self.net.trouble(from, OUTSIDE, cut, always);
+                    }
+                }
+            }
+            self.marks.hit(match fate {
+                0 => Mark::CoreWithoutDead,
+                1 => Mark::CoreWithDeaf,
+                2 => Mark::CoreWithMute,
+                3 => Mark::CoreFlooded,
+                _ => Mark::CoreWithIsolated,
+            });
+            self.dump(|_| format!("{}: outside the core, fate {fate}", outsider + 1));
+        }
+        self.callers.turn_to(able.clone());
+        self.core = Some(Core { members: able, called: 0, succeeded: 0, leaders: 0, rests: false });
+        let timeouts = LEADER_TIMEOUTS * self.swarm.timing.election_max_ms * MILLI;
+        self.queue.after(timeouts, Event::CoreDue { step: 0 });
+        Ok(())
+    }
+
+    /// The next look at the core.
+    pub(super) fn on_core_due(&mut self, step: u64) -> Result<(), Violation> {
+        let Some(mut core) = self.core.clone() else { return Ok(()) };
+        let counts = self.callers.counts();
+        match step {
+            0 => {
+                let leads = |member: &Member| {
+                    let it = &self.truth.members[*member];
+                    it.up && it.role == RoleName::Leader
+                };
+                if !core.members.iter().any(leads) {
+                    let text = format!(
+                        "the core {:?} has no leader after {LEADER_TIMEOUTS} election timeouts{}",
+                        core.members.iter().map(|member| member + 1).collect::<Vec<_>>(),
+                        self.describe_members()
+                    );
+                    return violated("V1", text);
+                }
+                (core.called, core.succeeded) = (counts.called, counts.succeeded);
+                core.leaders = self.figures.leaders;
+                self.queue.after(LOAD_NS, Event::CoreDue { step: 1 });
+            }
+            1 => {
+                let called =
+                    (counts.called - core.called).saturating_sub(self.callers.waiting() as u64);
+                let succeeded = counts.succeeded - core.succeeded;
+                if succeeded * 10 + 10 < called * 9 {
+                    let text = format!("the core answers {succeeded} of {called} calls");
+                    return violated("V5", text + &self.describe_members());
+                }
+                core.rests = true;
+                self.queue.after(REST_NS, Event::CoreDue { step: 2 });
+            }
+            _ => {
+                self.check_core(&core)?;
+                return self.heal_outside();
+            }
+        }
+        self.core = Some(core);
+        Ok(())
+    }
+
+    fn check_core(&self, core: &Core) -> Result<(), Violation> {
+        let changes = self.figures.leaders - core.leaders;
+        if changes > LEADERS_MAX {
+            return violated("V4", format!("the core changed its leader {changes} times"));
+        }
+        if self.callers.waiting() > 0 {
+            let text = format!("{} calls at the core do not end", self.callers.waiting());
+            return violated("V2", text + &self.describe_members());
+        }
+        let mut states = core.members.iter().map(|member| {
+            let process = self.hosts[*member].process.as_ref();
+            process.map(|process| {
+                let applied = process.state.applied();
+                (applied, process.digest(LogIndex::new(applied)))
+            })
+        });
+        let first = states.next().flatten();
+        if first.is_none() || states.any(|state| state != first) {
+            let text = "the members of the core have not reached the same state".to_owned();
+            return violated("V3", text + &self.describe_members());
+        }
+        let waits = |member: &Member| {
+            let process = self.hosts[*member].process.as_ref();
+            process.is_some_and(|process| process.replica.pending() != (0, 0))
+        };
+        if core.members.iter().any(waits) {
+            return violated("V8", "calls wait in the core that nobody waits for".to_owned());
+        }
+        Ok(())
+    }
+
+    fn heal_outside(&mut self) -> Result<(), Violation> {
+        self.core = None;
+        self.net.heal(OUTSIDE);
+        for host in &mut self.hosts {
+            if host.absence == Some(Absence::Held) {
+                host.absence = None;
+                self.queue.after(0, Event::Started { member: host.member });
+            }
+        }
+        Ok(())
+    }
+
+    /// No calls are made: the faults are over, and no core has to prove that it works.
+    pub(super) fn is_loadless(&self) -> bool {
+        self.calm && self.core.as_ref().is_none_or(|core| core.rests)
+    }
+
+    /// Everybody is healed and has to come together.
+    pub(super) fn is_recovering(&self) -> bool {
+        self.calm && self.core.is_none()
+    }
+
+    /// Whether the bound on damage was exceeded, so that the group may stop.
+    fn may_stop(&self) -> bool {
+        self.able().count() < self.truth.quorum()
+    }
+
+    /// Everybody runs, has applied everything, and nobody waits.
+    pub(super) fn is_quiet(&self) -> bool {
+        let last = self.truth.ledger.last_index().get();
+        let settled = |host: &Host| {
+            host.process.as_ref().is_some_and(|process| {
+                process.state.applied() == last && process.replica.pending() == (0, 0)
+            })
+        };
+        self.callers.waiting() == 0 && !self.may_stop() && self.able().all(settled)
+    }
+
+    /// The group has not come together in time.
+    pub(super) fn on_unrest(&mut self) -> Result<(), Violation> {
+        if self.may_stop() {
+            self.marks.hit(Mark::StoppedForGood);
+            return self.finish();
+        }
+        let text = format!(
+            "{} s after the last fault the group has not recovered: {} calls wait, {} entries \
+             are committed{}",
+            RECOVERY_NS / SECOND,
+            self.callers.waiting(),
+            self.truth.ledger.last_index(),
+            self.describe_members()
+        );
+        violated("V1", text)
+    }
+
+    fn describe_members(&self) -> String {
+        let mut text = String::new();
+        for host in &self.hosts {
+            let it = &self.truth.members[host.member];
+            let applied = host.process.as_ref().map(|process| process.state.applied());
+            text.push_str(&format!(
+                "; member {} is {:?} in term {}, log {}, commit {}, applied {applied:?}",
+                host.member + 1,
+                it.role,
+                it.term,
+                it.ordered.last_id(),
+                it.commit
+            ));
+            if let Some(absence) = host.absence {
+                text.push_str(&format!(", away: {absence:?}"));
+            }
+        }
+        text
+    }
+
+    pub(super) fn finish(&mut self) -> Result<(), Violation> {
+        let mut random = base::Prng::named(self.seed, "platters");
+        for member in 0..self.hosts.len() {
+            if self.atlas.is_hurt(member) {
+                continue; // it may know less; what it says was checked all along
+            }
+            if !self.may_stop() {
+                self.check_content(member)?;
+            }
+            // Reading a whole folder is dear, and what one seed leaves out another looks at.
+            if random.chance(1, PLATTERS_EVERY) {
+                self.check_platter(member)?;
+            }
+        }
+        self.figures.absent = (self.hosts.len() - self.able().count()) as u64;
+        let figures = self.figures();
+        self.marks.hit_if(Mark::CommandRepeated, figures.repeated > 0);
+        // Whoever stopped for good cannot be hit.
+        if self.options.script.is_some() || self.may_stop() {
+            return Ok(());
+        }
+        self.check_floors()
+    }
+
+    /// A run in which too little happened shows nothing.
+    fn check_floors(&self) -> Result<(), Violation> {
+        let seconds = self.swarm.duration_ns / SECOND;
+        let figures = self.figures();
+        let (calls, faults) = (figures.called, figures.faults.total().effective);
+        match self.swarm.regime {
+            Regime::Harsh if calls < HARSH_CALLS_MIN * seconds => {
+                violated("W", format!("only {calls} calls in {seconds} s"))
+            }
+            Regime::Harsh if faults < HARSH_FAULTS_MIN * seconds => {
+                violated("W", format!("only {faults} effective faults in {seconds} s"))
+            }
+            Regime::Idle if calls > IDLE_CALLS_MAX * seconds || calls == 0 => {
+                violated("W", format!("{calls} calls in {seconds} s are not idle"))
+            }
+            Regime::FaultFree if figures.succeeded < calls * 9 / 10 => {
+                let succeeded = figures.succeeded;
+                violated("V5", format!("{succeeded} of {calls} calls answered without a fault"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What the store of `member` holds at the end.
+    fn check_content(&mut self, member: Member) -> Result<(), Violation> {
+        let Some(process) = &self.hosts[member].process else { return Ok(()) };
+        let everything = RangeRequest { range: KeyRange::prefix(""), ..RangeRequest::default() };
+        let content = match process.state.read(&Request::Range(everything), 0) {
+            Ok(Response::Range(range)) => range.kvs,
+            other => return violated("C1", format!("member {} answers {other:?}", member + 1)),
+        };
+        let revision = process.state.kv().revision();
+        self.tell(&Fact::Final { member, content: &content, revision })
+    }
+
+    /// Opens what is durable on the platter of `member`, as after losing everything else.
+    fn check_platter(&mut self, member: Member) -> Result<(), Violation> {
+        let copy = self.hosts[member].durable_copy(&self.swarm);
+        let (process, recovered) = self.open(&copy).map_err(|why| Violation {
+            rule: "R6",
+            text: format!("the platter of member {} cannot be opened: {why}", member + 1),
+        })?;
+        let tail = match process.log.recovered(LogIndex::ZERO) {
+            Ok(whole) => whole.tail,
+            Err(why) => {
+                let text = format!("member {} cannot read its platter: {why}", member + 1);
+                return violated("R6", text);
+            }
+        };
+        let recovered = Recovered { tail, ..recovered };
+        let truth = &self.truth.members[member];
+        if truth.survived(&recovered).is_none() {
+            let text = format!(
+                "the platter of member {} holds a log up to {}, its syncs promised {}",
+                member + 1,
+                recovered.last,
+                truth.durable.last_id()
+            );
+            return violated("R6", text);
+        }
+        Ok(())
+    }
+}
