@@ -94,16 +94,19 @@ impl<D: Disk> LogThread<D> {
             LogOrder::SettleLoss => {
                 self.persist(group)?;
                 tracing::info!("the log is whole again; this member votes");
-                self.store.settle_loss()?;
+                self.with_space(LogStore::settle_loss)?;
             }
         }
         Ok(())
     }
 
-    /// Writes the group, waiting for space if there is none.
-    fn write(&mut self, group: &[Persist]) -> Result<Option<raft::Ticket>, LogStoreError> {
+    /// Attempts something until there is space for it.
+    fn with_space<T>(
+        &mut self,
+        mut attempt: impl FnMut(&mut LogStore<D>) -> Result<T, LogStoreError>,
+    ) -> Result<T, LogStoreError> {
         loop {
-            match self.store.write(group) {
+            match attempt(&mut self.store) {
                 Err(LogStoreError::Write(WriteError::Full(error))) => {
                     if self.metrics.disk_full.set(1) == 0 {
                         tracing::error!(%error, "no space for the log; nothing is acknowledged");
@@ -123,8 +126,8 @@ impl<D: Disk> LogThread<D> {
     fn persist(&mut self, group: &mut Vec<Persist>) -> Result<(), LogStoreError> {
         let started = Instant::now();
         let entries: usize = group.iter().map(|order| order.entries.len()).sum();
-        if let Some(ticket) = self.write(group)? {
-            self.store.sync()?;
+        if let Some(ticket) = self.with_space(|store| store.write(group))? {
+            self.with_space(LogStore::sync)?;
             self.metrics.sync_seconds.observe(started.elapsed().as_secs_f64());
             self.metrics.batch_entries.observe(entries as f64);
             let _ = self.completions.send(Event::Persisted { ticket });
