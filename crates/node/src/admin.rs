@@ -92,9 +92,12 @@ async fn ready(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
     check("applied", lag);
     let view = admin.group.view();
     let stall = view.disk_stalled_ms;
-    check("disk", (stall > DISK_STALL_MS_MAX).then(|| {
-        format!("a write has been under way for {stall} ms: the disk is full or stands still")
-    }));
+    check(
+        "disk",
+        (stall > DISK_STALL_MS_MAX).then(|| {
+            format!("a write has been under way for {stall} ms: the disk is full or stands still")
+        }),
+    );
     check("votes", view.restriction);
     let code = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (code, report)

@@ -10,14 +10,15 @@ pub mod disk;
 pub mod group;
 mod metrics;
 pub mod peer;
+pub mod recovery;
 mod runtime;
 
 pub use metrics::Metrics;
 pub use runtime::replica::Leadership;
 
 use base::Prng;
-use client::local::{LocalClient, Operation};
 use bytes::Bytes;
+use client::local::{LocalClient, Operation};
 use disk::RealDisk;
 use group::{Group, GroupView, WishCall};
 use peer::Peers;
@@ -238,6 +239,7 @@ impl Node {
             callers: HashMap::new(),
             wishers: HashMap::new(),
             next_call: 0,
+            fatal: self.fatal.clone(),
             born: Instant::now(),
             reads_clock: config.lease_drift_ppm.is_some(),
         };
@@ -300,10 +302,10 @@ fn open(config: &NodeConfig) -> Result<Opened, StartError> {
         RealDisk::open(config.data_dir.join(name)).map_err(|e| failed(&named(name))(&e))
     };
     let founders = config.members.iter().filter(|_| !config.joins);
-    let founding = Membership::founding(founders.map(|(id, address)| {
-        (MemberId::new(*id), Bytes::from(address.to_string()))
-    }));
-    let log = LogStore::open(folder("log")?, WalOptions::new(owner), founding)
+    let founding = Membership::founding(
+        founders.map(|(id, address)| (MemberId::new(*id), Bytes::from(address.to_string()))),
+    );
+    let log = LogStore::open(folder("log")?, WalOptions::new(owner), founding.clone())
         .map_err(|e| failed(&named("log"))(&e))?;
     if let Some(loss) = log.loss() {
         tracing::error!(
@@ -339,25 +341,32 @@ fn open(config: &NodeConfig) -> Result<Opened, StartError> {
     let membership =
         recovered.memberships.last().map(|(_, membership)| membership.clone()).unwrap_or_default();
     let salvaged = log.salvaged().map_err(|e| failed(&named("log"))(&e))?;
-    let replica_config = replica_config(config, log.starts());
+    let replica_config = replica_config(config, &log, founding);
     let replica = Replica::new(replica_config, recovered, salvaged, state.summary())
         .map_err(|e| failed("configuration")(&e))?;
     Ok(Opened { log, state, replica, membership })
 }
 
-fn replica_config(config: &NodeConfig, starts: u64) -> replica::Config {
+fn replica_config(
+    config: &NodeConfig,
+    log: &LogStore<RealDisk>,
+    founding: Membership,
+) -> replica::Config {
     let tick_ns = config.timing.tick_ms * 1_000_000;
     let lease = |drift_ppm_max| LeaderLease { tick_ns, drift_ppm_max };
     replica::Config {
         timing: config.timing,
         seed: config.seed,
+        admission: log.admission(),
+        founding,
+        hints: config.members.keys().copied().map(MemberId::new).collect(),
         log_keeping: config.log_keeping,
         snapshot_bytes_per_second: config.snapshot_bytes_per_second,
         raft: raft::Config {
             // Always, so that leases can be switched on at one node after another.
             waits_at_start: true,
             leader_lease: config.lease_drift_ppm.map(lease),
-            ..raft::Config::new(MemberId::new(config.member), starts)
+            ..raft::Config::new(MemberId::new(config.member), log.starts())
         },
     }
 }

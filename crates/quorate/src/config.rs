@@ -328,7 +328,9 @@ impl File {
         match self.table.get(key) {
             None => Ok(false),
             Some(toml::Value::Boolean(value)) => Ok(*value),
-            Some(other) => wrong(format!("{}: {key} is {other}; expected true or false", self.name)),
+            Some(other) => {
+                wrong(format!("{}: {key} is {other}; expected true or false", self.name))
+            }
         }
     }
 

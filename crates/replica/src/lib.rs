@@ -32,6 +32,7 @@
 //! the state, in parts that it asks for. A log that lost something asks the others for it.
 #![forbid(unsafe_code)]
 
+mod admission;
 mod cutting;
 mod log_store;
 mod mending;
@@ -44,6 +45,7 @@ mod state_thread;
 mod wish;
 mod wishes;
 
+pub use admission::{Admission, Greeting, Standing};
 pub use cutting::LogKeeping;
 pub use log_store::{LogStore, LogStoreError};
 pub use peer::{Offer, PeerMessage, SnapshotId, WireError};

@@ -11,10 +11,12 @@
 
 pub(crate) mod meta;
 
+use crate::admission::Admission;
 use bytes::Bytes;
 use meta::Meta;
 use raft::{
-    Entry, LogId, LogIndex, Membership, Persist, Rebase, Recovered, Restriction, Term, Ticket,
+    Entry, HardState, LogId, LogIndex, MemberId, Membership, Payload, Persist, Rebase, Recovered,
+    Restriction, Term, Ticket,
 };
 use storage::{Batch, Disk, Loss, Wal, WalOptions};
 
@@ -81,11 +83,7 @@ impl<D: Disk> LogStore<D> {
     ///
     /// # Errors
     /// [`LogStoreError`]; nothing may be acknowledged by this member then.
-    pub fn open(
-        disk: D,
-        options: WalOptions,
-        founding: Membership,
-    ) -> Result<Self, LogStoreError> {
+    pub fn open(disk: D, options: WalOptions, founding: Membership) -> Result<Self, LogStoreError> {
         let (mut wal, found) = Wal::open(disk, options)?;
         if !found.meta_is_certain {
             return Err(LogStoreError::Content(
@@ -121,6 +119,23 @@ impl<D: Disk> LogStore<D> {
         self.meta.generation
     }
 
+    /// How far this member has been admitted.
+    pub fn admission(&self) -> Admission {
+        self.meta.admission
+    }
+
+    /// Notes, durably, how far this member has been admitted.
+    ///
+    /// # Errors
+    /// [`LogStoreError::Write`]; without space it can be tried again, otherwise the member stops.
+    pub fn admit(&mut self, admission: Admission) -> Result<(), LogStoreError> {
+        let meta = Meta { admission, ..self.meta.clone() };
+        self.wal.write(&Batch { meta: Some(meta.encode()), ..Batch::default() })?;
+        self.wal.sync()?;
+        self.meta = meta;
+        Ok(())
+    }
+
     /// What damage took, until it is settled.
     pub fn loss(&self) -> Option<&Loss> {
         self.loss.as_ref()
@@ -142,6 +157,11 @@ impl<D: Disk> LogStore<D> {
     pub fn settle_loss(&mut self) -> Result<(), LogStoreError> {
         self.loss = None;
         Ok(self.wal.settle_loss()?)
+    }
+
+    /// Index of the last entry, or of the base of an empty log.
+    pub fn last_index(&self) -> LogIndex {
+        LogIndex::new(self.wal.last_index().unwrap_or(0)).max(self.meta.base.index)
     }
 
     /// What consensus needs to go on, when the state store has applied everything up to
@@ -177,7 +197,16 @@ impl<D: Disk> LogStore<D> {
         memberships.retain(|(index, _)| *index <= last.index);
         let restriction = self.loss.as_ref().map(restriction);
         let hard_state = self.meta.hard_state;
-        Ok(Recovered { hard_state, base, memberships, applied, term_starts, last, tail, restriction })
+        Ok(Recovered {
+            hard_state,
+            base,
+            memberships,
+            applied,
+            term_starts,
+            last,
+            tail,
+            restriction,
+        })
     }
 
     /// The first id of each term behind the base.
@@ -224,6 +253,41 @@ impl<D: Disk> LogStore<D> {
     fn reset(&mut self, base: LogId) -> Result<(), LogStoreError> {
         self.cut_before = None;
         Ok(self.wal.reset(self.meta.encode(), base.index.get() + 1)?)
+    }
+
+    /// Makes this member the only one, at the end of its log as it is: the last resort when a
+    /// majority is gone for good. What only the lost members held is lost; what is in this log and
+    /// was never committed becomes so.
+    ///
+    /// # Errors
+    /// [`LogStoreError`]; nothing has changed.
+    pub fn take_over(&mut self, member: MemberId, context: Bytes) -> Result<LogId, LogStoreError> {
+        let recovered = self.recovered(self.last_index())?;
+        let known = recovered.memberships.last().map(|(_, membership)| membership.clone());
+        let mut parts = known.unwrap_or_default().into_parts();
+        parts.voters = [member].into();
+        parts.outgoing.clear();
+        parts.learners.clear();
+        parts.contexts = [(member, context)].into();
+        parts.highest = parts.highest.max(member);
+        let alone = Membership::from_parts(parts)
+            .map_err(|error| LogStoreError::Content(error.to_string()))?;
+        let term = recovered.hard_state.term.next();
+        let id = LogId::new(term, recovered.last.index.next());
+        let order = Persist {
+            ticket: Ticket::new(1),
+            hard_state: Some(HardState { term, vote: Some(member) }),
+            memberships: Some(vec![(id.index, alone.clone())]),
+            rebase: None,
+            truncate_from: None,
+            entries: vec![Entry { id, payload: Payload::Membership(alone) }],
+        };
+        self.write(&[order])?;
+        self.sync()?;
+        if self.loss.is_some() {
+            self.settle_loss()?;
+        }
+        Ok(id)
     }
 
     /// Makes everything written durable.
@@ -285,9 +349,7 @@ fn entry(index: u64, term: u64, bytes: Bytes) -> Result<Entry, LogStoreError> {
 /// What keeps the member from voting after this loss.
 fn restriction(loss: &Loss) -> Restriction {
     match loss.owed.filter(|_| loss.end_is_exact) {
-        Some((index, term)) => {
-            Restriction::Owes(LogId::new(Term::new(term), LogIndex::new(index)))
-        }
+        Some((index, term)) => Restriction::Owes(LogId::new(Term::new(term), LogIndex::new(index))),
         None => Restriction::OwesUnknown,
     }
 }

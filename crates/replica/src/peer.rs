@@ -1,6 +1,7 @@
 //! What members say to each other: Raft's messages, writes and wishes on their way to the leader,
 //! snapshots, and entries for a damaged log.
 
+use crate::admission::{Admission, Greeting, Standing};
 use crate::wish::{Wish, WishError, WishResult};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use raft::{Entry, LogId, LogIndex, MemberId, Snapshot, Term};
@@ -72,6 +73,8 @@ pub enum PeerMessage {
         /// An entry that it once held: two logs that hold it are equal up to it.
         anchor: LogId,
     },
+    /// What members say before one of them takes part.
+    Greeting(Greeting),
     /// Entries that a damaged log lacks.
     Entries {
         /// The anchor of the question.
@@ -149,6 +152,7 @@ const CHUNK: u8 = 9;
 const SNAPSHOT_ENDED: u8 = 10;
 const ENTRIES_WANTED: u8 = 11;
 const ENTRIES: u8 = 12;
+const GREETING: u8 = 13;
 
 impl PeerMessage {
     /// Whether it is large and can wait: it travels beside the others, not among them.
@@ -197,6 +201,11 @@ impl PeerMessage {
                 put_numbers(&mut out, SNAPSHOT_ENDED, &[id.incarnation, id.number]);
                 out.put_u8(u8::from(installed.is_some()));
                 out.put_u64(installed.map_or(0, LogIndex::get));
+            }
+            Self::Greeting(greeting) => {
+                let Greeting { admission, standing, leads, asks } = *greeting;
+                let flags = u8::from(leads) | (u8::from(asks) << 1);
+                out.put_slice(&[GREETING, admission as u8, standing as u8, flags]);
             }
             Self::EntriesWanted { after, anchor } => {
                 out.put_u8(ENTRIES_WANTED);
@@ -266,6 +275,23 @@ impl PeerMessage {
                 let is_installed = take_u8(bytes)? == 1;
                 let index = LogIndex::new(take_u64(bytes)?);
                 Self::SnapshotEnded { id, installed: is_installed.then_some(index) }
+            }
+            GREETING => {
+                let admission = match take_u8(bytes)? {
+                    0 => Admission::New,
+                    1 => Admission::Met,
+                    2 => Admission::Open,
+                    _ => return Err(WireError::Impossible("admission")),
+                };
+                let standing = match take_u8(bytes)? {
+                    0 => Standing::Stranger,
+                    1 => Standing::Learner,
+                    2 => Standing::Voter,
+                    _ => return Err(WireError::Impossible("standing")),
+                };
+                let flags = take_u8(bytes)?;
+                let (leads, asks) = (flags & 1 != 0, flags & 2 != 0);
+                Self::Greeting(Greeting { admission, standing, leads, asks })
             }
             ENTRIES_WANTED => {
                 Self::EntriesWanted { after: take_id(bytes)?, anchor: take_id(bytes)? }
@@ -424,6 +450,12 @@ mod tests {
             answered(Err(WishError::Refused("no".into()))),
             answered(Err(WishError::Unknown)),
             PeerMessage::SnapshotWished,
+            PeerMessage::Greeting(Greeting {
+                admission: Admission::Met,
+                standing: Standing::Learner,
+                leads: true,
+                asks: false,
+            }),
             PeerMessage::SnapshotOffered(Offer {
                 id: ID,
                 snapshot: Snapshot { last, membership_index: 4.into(), membership: membership() },

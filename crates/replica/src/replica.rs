@@ -1,5 +1,6 @@
 //! The deciding part of a member: calls in, orders to log, state and peers out.
 
+use crate::admission::{Admission, Entrance};
 use crate::cutting::{Kept, LogKeeping};
 use crate::peer::PeerMessage;
 use crate::pending::{PendingReads, PendingWrites, WaitingRead};
@@ -80,6 +81,12 @@ pub struct Config {
     pub timing: Timing,
     /// Seed for lease ids.
     pub seed: u64,
+    /// How far it has been admitted ([`crate::LogStore::admission`]).
+    pub admission: Admission,
+    /// The members that the group began with, or nobody for a member that joins.
+    pub founding: Membership,
+    /// Members to ask about admission, for a member that joins.
+    pub hints: Vec<MemberId>,
     /// What of the log is kept.
     pub log_keeping: LogKeeping,
     /// Bytes of snapshots that this member sends in a second, at most.
@@ -175,6 +182,11 @@ pub enum Event {
         /// Nanoseconds.
         at_ns: u64,
     },
+    /// [`Effect::Admit`] is durable.
+    Admitted {
+        /// How far.
+        admission: Admission,
+    },
     /// The state is durable up to here.
     Synced {
         /// The last entry.
@@ -236,6 +248,16 @@ pub enum Effect {
     State(StateOrder),
     /// The log's loss is made good; it may forget it.
     SettleLoss,
+    /// Note durably how far this member has been admitted; answered by [`Event::Admitted`].
+    Admit {
+        /// How far.
+        admission: Admission,
+    },
+    /// This member must not run: end the process with this reason.
+    Stop {
+        /// For the person who started it.
+        reason: String,
+    },
     /// From the log, for a peer that is far behind; answered by [`Event::Loaded`].
     Load {
         /// First index wanted.
@@ -301,6 +323,8 @@ pub struct Replica {
     reads: PendingReads,
     /// Reads that no quorum round was started for.
     fresh_reads: Vec<WaitingRead>,
+    pub(crate) entrance: Entrance,
+    pub(crate) hints: Vec<MemberId>,
     pub(crate) wishes: Wishes,
     /// The wish that consensus is just being asked about.
     pub(crate) current_wish: Option<u64>,
@@ -337,6 +361,7 @@ impl Replica {
         let applied = recovered.applied;
         let (member, incarnation) = (config.raft.id, config.raft.incarnation);
         let has_loss = recovered.restriction.is_some();
+        let entrance = Entrance::new(member, config.admission, &config.founding);
         let raft_config = raft::Config {
             election_ticks_min: timing.ticks(timing.election_min_ms),
             election_ticks_max: timing.ticks(timing.election_max_ms),
@@ -351,6 +376,8 @@ impl Replica {
             timing,
             log_keeping: config.log_keeping,
             snapshot_bytes_per_second: config.snapshot_bytes_per_second,
+            entrance,
+            hints: config.hints,
             wishes: Wishes::default(),
             current_wish: None,
             snapshots: Snapshots::default(),
@@ -402,7 +429,10 @@ impl Replica {
 
     fn on_ticked(&mut self, jitter: u64, effects: &mut Vec<Effect>) {
         self.tick += 1;
-        self.drive(Input::Ticked { jitter }, effects);
+        self.tick_entrance(effects);
+        if self.is_open() {
+            self.drive(Input::Ticked { jitter }, effects);
+        }
         self.tick_outgoing(effects);
         self.tick_incoming(effects);
         self.tick_wishes(effects);
@@ -559,6 +589,12 @@ impl Replica {
     }
 
     fn on_received(&mut self, from: MemberId, message: PeerMessage, effects: &mut Vec<Effect>) {
+        if let PeerMessage::Greeting(greeting) = message {
+            return self.on_greeting(from, greeting, effects);
+        }
+        if !self.is_open() {
+            return; // As if it were not there yet.
+        }
         match message {
             PeerMessage::Raft(message) => self.drive(Input::Received { from, message }, effects),
             PeerMessage::Forward { payloads } => {
@@ -596,6 +632,7 @@ impl Replica {
             }
             PeerMessage::Entries { anchor, entries } => self.on_entries(anchor, entries, effects),
             PeerMessage::Raft(_)
+            | PeerMessage::Greeting(_)
             | PeerMessage::Forward { .. }
             | PeerMessage::Refused { .. }
             | PeerMessage::Wished { .. }
@@ -621,12 +658,7 @@ impl Replica {
         self.sync_if_due(effects);
     }
 
-    fn on_loaded(
-        &mut self,
-        entries: Vec<Entry>,
-        purpose: LoadPurpose,
-        effects: &mut Vec<Effect>,
-    ) {
+    fn on_loaded(&mut self, entries: Vec<Entry>, purpose: LoadPurpose, effects: &mut Vec<Effect>) {
         match purpose {
             LoadPurpose::Consensus => self.drive(Input::Loaded { entries }, effects),
             LoadPurpose::Mending { to, anchor } => self.send_entries(to, anchor, entries, effects),
@@ -764,6 +796,7 @@ impl Machine for Replica {
             Event::Loaded { entries, purpose } => self.on_loaded(entries, purpose, &mut effects),
             Event::Wished { call, wish } => self.on_wished(call, wish, &mut effects),
             Event::ClockRead { at_ns } => self.drive(Input::ClockRead { at_ns }, &mut effects),
+            Event::Admitted { admission } => self.on_admitted(admission, &mut effects),
             Event::Synced { through } => self.on_synced(through, &mut effects),
             Event::ExportOpened { to, export } => self.on_export_opened(to, export, &mut effects),
             Event::Exported { to, chunk } => self.on_exported(to, chunk, &mut effects),

@@ -44,6 +44,13 @@ pub enum IdentityError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// An older program wrote the folder, in a format that is no longer read.
+    OlderFormat {
+        /// The folder's format.
+        found: u64,
+        /// The oldest one that this program reads.
+        known: u64,
+    },
     /// A newer program wrote the folder.
     NewerFormat {
         /// The folder's format.
@@ -74,6 +81,12 @@ impl fmt::Display for IdentityError {
                 f,
                 "the file `identity` is damaged ({reason}): restore it from a copy, or replace \
                  this member by a new one with an empty folder"
+            ),
+            Self::OlderFormat { found, known } => write!(
+                f,
+                "the folder has format {found}, this program reads formats from {known} on: take \
+                 the member in anew, under a new id and with an empty folder, or start it with \
+                 the older program that wrote it"
             ),
             Self::NewerFormat { found, known } => write!(
                 f,

@@ -3,7 +3,7 @@
 //! A short text, so that an operator can read it:
 //!
 //! ```text
-//! quorate storage 1
+//! quorate storage 2
 //! kind wal
 //! cluster 7
 //! member 2
@@ -25,7 +25,8 @@ use base::crc32c;
 
 const FILE: &str = "identity";
 const NEW_FILE: &str = "identity.tmp";
-const FORMAT: u64 = 1;
+/// 1 had a smaller manifest, without what recovery needs to prove a loss.
+const FORMAT: u64 = 2;
 const TITLE: &str = "quorate storage ";
 /// An identity is some 150 bytes; nothing longer is read.
 const MAX_BYTES: u64 = 4096;
@@ -141,6 +142,25 @@ pub(crate) fn mark_ready<D: Disk>(disk: &mut D, identity: &Identity) -> Result<(
     write(disk, identity, State::Ready)
 }
 
+/// Gives a folder to another cluster: whoever opens it for the old one is refused from now on.
+///
+/// # Errors
+/// [`OpenError`] when there is no intact identity, or the disk fails; then the folder is as before.
+pub fn reassign<D: Disk>(disk: &mut D, cluster: u64) -> Result<Owner, OpenError> {
+    let (found, state) = read(disk)?;
+    let owner = Owner { cluster, ..found.owner };
+    write(disk, &Identity { owner, ..found }, state)?;
+    Ok(owner)
+}
+
+/// Whose folder it is.
+///
+/// # Errors
+/// [`OpenError`] when there is no intact identity.
+pub fn owner_of<D: Disk>(disk: &D) -> Result<Owner, OpenError> {
+    Ok(read(disk)?.0.owner)
+}
+
 fn write<D: Disk>(disk: &mut D, identity: &Identity, state: State) -> Result<(), OpenError> {
     match disk.create(NEW_FILE) {
         Err(error) if error.kind == DiskErrorKind::AlreadyExists => disk.set_len(NEW_FILE, 0)?,
@@ -179,7 +199,10 @@ fn parse(bytes: &[u8]) -> Result<(Identity, State), IdentityError> {
     }
     let mut lines = body.lines();
     let format = number(lines.next(), TITLE).ok_or(damaged("its first line is not ours"))?;
-    if format != FORMAT {
+    if format < FORMAT {
+        return Err(IdentityError::OlderFormat { found: format, known: FORMAT });
+    }
+    if format > FORMAT {
         return Err(IdentityError::NewerFormat { found: format, known: FORMAT });
     }
     let kind = match lines.next() {

@@ -23,7 +23,7 @@ mod wal;
 
 pub use disk::{Disk, DiskError, DiskErrorKind, DiskOperation};
 pub use error::{Damage, IdentityError, OpenError, ReadError, WriteError};
-pub use identity::Owner;
+pub use identity::{Owner, owner_of, reassign};
 pub use value_log::{
     Chunk, Cut, ImportError, Position, RepairError, Scanned, Scrub, Scrubbed, ValueLog,
     ValueLogOptions, Visit,

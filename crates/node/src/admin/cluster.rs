@@ -62,7 +62,6 @@ pub(super) struct ChangeBody {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 enum StepBody {
-    AddVoter { id: u64, address: String },
     AddLearner { id: u64, address: String, plan: PlanBody },
     Promote { id: u64 },
     Demote { id: u64 },
@@ -188,9 +187,6 @@ fn refuse(admin: &Admin, headers: &HeaderMap) -> Option<Response> {
 
 fn step_of(step: StepBody) -> ChangeStep {
     match step {
-        StepBody::AddVoter { id, address } => {
-            ChangeStep::AddVoter { id: id.into(), context: address.into() }
-        }
         StepBody::AddLearner { id, address, plan } => {
             let plan = match plan {
                 PlanBody::Stay => Plan::Stay,

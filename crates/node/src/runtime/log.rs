@@ -8,7 +8,7 @@
 use super::Fatal;
 use crate::metrics::Metrics;
 use raft::{LogIndex, Persist};
-use replica::{Event, LoadPurpose, LogStore, LogStoreError};
+use replica::{Admission, Event, LoadPurpose, LogStore, LogStoreError};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 use storage::{Disk, WriteError};
@@ -41,6 +41,8 @@ pub(crate) enum LogOrder {
     },
     /// The loss is made good.
     SettleLoss,
+    /// The member is admitted so far.
+    Admit(Admission),
 }
 
 /// Serves orders until the replica hangs up.
@@ -90,6 +92,11 @@ impl<D: Disk> LogThread<D> {
                     Vec::new()
                 });
                 let _ = self.completions.send(Event::Loaded { entries, purpose });
+            }
+            LogOrder::Admit(admission) => {
+                self.persist(group)?;
+                self.with_space(|store| store.admit(admission))?;
+                let _ = self.completions.send(Event::Admitted { admission });
             }
             LogOrder::SettleLoss => {
                 self.persist(group)?;

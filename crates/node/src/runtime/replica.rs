@@ -1,5 +1,6 @@
 //! The replica thread: one tokio runtime that runs the machine, its clock and the peers' sockets.
 
+use super::Fatal;
 use super::log::LogOrder;
 use super::read::ReadOrder;
 use super::watch::WatchOrder;
@@ -73,6 +74,7 @@ pub(crate) struct ReplicaThread {
     pub(crate) callers: HashMap<u64, Caller>,
     pub(crate) wishers: HashMap<u64, oneshot::Sender<WishResult>>,
     pub(crate) next_call: u64,
+    pub(crate) fatal: Fatal,
     /// Since when the process counts its monotonic time.
     pub(crate) born: Instant,
     /// Whether reads by the leader's lease are on.
@@ -188,6 +190,11 @@ impl ReplicaThread {
             Effect::Load { from, max_bytes, purpose } => {
                 let _ = self.outputs.log.send(LogOrder::Load { from, max_bytes, purpose });
             }
+            Effect::Admit { admission } => {
+                tracing::info!(?admission, "this member is admitted further");
+                let _ = self.outputs.log.send(LogOrder::Admit(admission));
+            }
+            Effect::Stop { reason } => self.fatal.raise(reason),
             Effect::SettleLoss => {
                 let _ = self.outputs.log.send(LogOrder::SettleLoss);
             }

@@ -4,11 +4,12 @@
 //!
 //! ```text
 //! version u8 | starts u64 | term u64 | has_vote u8 | vote u64 | base term u64 | base index u64
-//! | generation u64 | count u8 | count times: index u64, length u32, membership
+//! | generation u64 | admission u8 | count u8 | count times: index u64, length u32, membership
 //! ```
 //!
 //! Version 1 ended after the vote; its log begins at index 1 and its members never changed.
 
+use crate::admission::Admission;
 use crate::peer::{put_bytes, take_bytes};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use raft::{HardState, LogId, LogIndex, MemberId, Membership, Persist, Rebase, Term};
@@ -23,6 +24,7 @@ pub(crate) struct Meta {
     pub(crate) hard_state: HardState,
     pub(crate) base: LogId,
     pub(crate) generation: u64,
+    pub(crate) admission: Admission,
     pub(crate) memberships: Vec<(LogIndex, Membership)>,
 }
 
@@ -34,6 +36,7 @@ impl Meta {
             hard_state: HardState::default(),
             base: LogId::ZERO,
             generation: 0,
+            admission: Admission::New,
             memberships: vec![(LogIndex::ZERO, founding)],
         }
     }
@@ -71,6 +74,7 @@ impl Meta {
         out.put_u64(self.base.term.get());
         out.put_u64(self.base.index.get());
         out.put_u64(self.generation);
+        out.put_u8(self.admission as u8);
         out.put_u8(self.memberships.len() as u8);
         for (index, membership) in &self.memberships {
             out.put_u64(index.get());
@@ -103,11 +107,18 @@ fn read(bytes: &mut Bytes, is_current: bool, founding: Membership) -> Option<Met
     let vote = MemberId::new(bytes.try_get_u64().ok()?);
     meta.hard_state = HardState { term, vote: has_vote.then_some(vote) };
     if !is_current {
+        meta.admission = Admission::Open;
         return Some(meta);
     }
     let base_term = Term::new(bytes.try_get_u64().ok()?);
     meta.base = LogId::new(base_term, LogIndex::new(bytes.try_get_u64().ok()?));
     meta.generation = bytes.try_get_u64().ok()?;
+    meta.admission = match bytes.try_get_u8().ok()? {
+        0 => Admission::New,
+        1 => Admission::Met,
+        2 => Admission::Open,
+        _ => return None,
+    };
     meta.memberships.clear();
     for _ in 0..bytes.try_get_u8().ok()? {
         let index = LogIndex::new(bytes.try_get_u64().ok()?);
@@ -132,6 +143,7 @@ mod tests {
             hard_state: HardState { term: 5.into(), vote: Some(2.into()) },
             base: LogId::new(4.into(), 90.into()),
             generation: 3,
+            admission: Admission::Met,
             memberships: vec![(80.into(), founding()), (95.into(), founding())],
         };
         let bytes = meta.encode();

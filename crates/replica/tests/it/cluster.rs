@@ -28,6 +28,7 @@ pub(crate) struct Cluster {
     pub(crate) disks: BTreeMap<u64, Disks>,
     pub(crate) keeping: LogKeeping,
     wishes: BTreeMap<u64, WishResult>,
+    pub(crate) stopped: BTreeMap<u64, String>,
     random: Prng,
     cut: BTreeSet<u64>,
     duplicate: fn(&PeerMessage) -> bool,
@@ -44,6 +45,7 @@ impl Cluster {
             disks: (1..=size).map(|id| (id, Disks::new(founding.clone()))).collect(),
             keeping: LogKeeping::default(),
             wishes: BTreeMap::new(),
+            stopped: BTreeMap::new(),
             random: Prng::named(size, "cluster"),
             cut: BTreeSet::new(),
             duplicate: |_| false,
@@ -80,6 +82,9 @@ impl Cluster {
         let config = Config {
             timing: Timing::default(),
             seed: id,
+            admission: log.admission(),
+            founding: disks.founding.clone(),
+            hints: self.disks.keys().copied().map(MemberId::new).collect(),
             log_keeping: self.keeping,
             snapshot_bytes_per_second: 64 << 20,
             raft: raft::Config::new(MemberId::new(id), log.starts()),
@@ -99,6 +104,13 @@ impl Cluster {
     /// A machine with empty disks that waits to be taken in.
     pub(crate) fn join(&mut self, id: u64) {
         self.disks.insert(id, Disks::new(Membership::default()));
+        self.try_restart(id).expect("an empty folder");
+    }
+
+    /// The machine has lost its disks and starts again as what it was.
+    pub(crate) fn wipe(&mut self, id: u64) {
+        let founding = self.disks[&id].founding.clone();
+        self.disks.insert(id, Disks::new(founding));
         self.try_restart(id).expect("an empty folder");
     }
 
@@ -229,6 +241,14 @@ impl Cluster {
                 ticket.map(|ticket| Event::Persisted { ticket })
             }
             Effect::State(order) => member.state.carry_out(order).expect("the disk works").event,
+            Effect::Admit { admission } => {
+                member.log.admit(admission).expect("the disk works");
+                Some(Event::Admitted { admission })
+            }
+            Effect::Stop { reason } => {
+                self.stopped.insert(id, reason);
+                None
+            }
             Effect::SettleLoss => {
                 member.log.settle_loss().expect("the disk works");
                 None

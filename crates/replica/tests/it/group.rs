@@ -6,8 +6,12 @@ use raft::{ChangeStep, LogIndex, MemberId, Plan};
 use replica::{LogKeeping, Wish, WishError};
 
 /// Keeps so little of the log that whoever is away needs a snapshot.
-const SHORT: LogKeeping =
-    LogKeeping { keep_entries: 10, keep_bytes: 1 << 20, sync_every_entries: 5, sync_every_bytes: 1 << 20 };
+const SHORT: LogKeeping = LogKeeping {
+    keep_entries: 10,
+    keep_bytes: 1 << 20,
+    sync_every_entries: 5,
+    sync_every_bytes: 1 << 20,
+};
 
 fn with_short_logs() -> (Cluster, u64) {
     let mut cluster = Cluster::new(3);
@@ -63,7 +67,8 @@ fn a_new_member_learns_votes_and_takes_the_place_of_another() {
     let old = cluster.other_than(leader);
     cluster.join(4);
     let asked = cluster.other_than(old);
-    let taken = cluster.wish(asked, add(4, Plan::Replace(MemberId::new(old)))).expect("it is taken");
+    let taken =
+        cluster.wish(asked, add(4, Plan::Replace(MemberId::new(old)))).expect("it is taken");
     assert!(taken.learners().contains_key(&4.into()), "{taken}");
     cluster.ticks(300);
     let status = cluster.members[&4].replica.status();
@@ -158,4 +163,53 @@ fn members_damaged_in_different_places_help_each_other_without_a_leader() {
         let found = cluster.call(leader, get(&format!("k{number}")));
         assert_eq!(value(&found), format!("v{number}"));
     }
+}
+
+#[test]
+fn a_member_that_lost_its_disk_never_votes_again_under_its_id() {
+    let mut cluster = Cluster::new(3);
+    let leader = cluster.run_until_leader();
+    write(&mut cluster, leader, 5);
+    let wiped = cluster.other_than(leader);
+    let third = (1..=3).find(|id| *id != leader && *id != wiped).expect("three members");
+    cluster.stop(third);
+    cluster.wipe(wiped);
+    cluster.ticks(300);
+    let reason = cluster.stopped.get(&wiped).expect("it stops");
+    assert!(reason.contains("it has lost its disk"), "{reason}");
+    assert_eq!(cluster.members[&wiped].replica.status().last.index, LogIndex::ZERO);
+}
+
+#[test]
+fn a_new_member_that_joined_and_lost_its_disk_stops_too() {
+    let mut cluster = Cluster::new(3);
+    let leader = cluster.run_until_leader();
+    write(&mut cluster, leader, 5);
+    cluster.join(4);
+    cluster.ticks(50);
+    assert_eq!(cluster.members[&4].replica.status().last.index, LogIndex::ZERO, "not admitted");
+    cluster.wish(leader, add(4, Plan::Promote)).expect("it is taken");
+    cluster.ticks(200);
+    assert!(cluster.members[&4].replica.status().membership.is_voter(4.into()));
+    cluster.try_restart(4).expect("with its disk it starts");
+    cluster.ticks(50);
+    assert_eq!(cluster.stopped.get(&4), None);
+    cluster.wipe(4);
+    cluster.ticks(100);
+    assert!(cluster.stopped.contains_key(&4));
+}
+
+#[test]
+fn founders_wait_for_each_other_and_a_crash_in_between_does_no_harm() {
+    let mut cluster = Cluster::new(3);
+    cluster.stop(3);
+    cluster.ticks(300);
+    let role = |cluster: &Cluster, id: u64| cluster.members[&id].replica.status().role;
+    assert!((1..=2).all(|id| role(&cluster, id) == raft::RoleName::Follower), "nobody leads yet");
+    cluster.try_restart(3).expect("it starts");
+    cluster.ticks(7);
+    cluster.try_restart(2).expect("it starts again");
+    let leader = cluster.run_until_leader();
+    write(&mut cluster, leader, 3);
+    assert!(cluster.stopped.is_empty());
 }

@@ -1,5 +1,6 @@
 //! `quorate cluster`: the members and their leader, seen and changed through the admin listeners.
 
+mod recover;
 mod render;
 
 use super::Failure;
@@ -46,11 +47,8 @@ enum Action {
         #[arg(value_name = "N=ADDR")]
         member: String,
         /// It only receives the log and never votes
-        #[arg(long, conflicts_with = "voter")]
-        learner: bool,
-        /// It votes at once, caught up or not
         #[arg(long)]
-        voter: bool,
+        learner: bool,
     },
     /// Let a new node take the place of another once it has caught up
     Replace {
@@ -86,6 +84,19 @@ enum Action {
         /// Its number; without one the voter that is best up to date
         to: Option<u64>,
     },
+    /// When a majority is lost for good: go on with one member's folder alone (the node must be
+    /// stopped). Without --execute it only says what it found and what may be lost
+    Recover {
+        /// The data folder of the member that goes on; of several, the one whose log ends last
+        #[arg(long, value_name = "DIR")]
+        data_dir: PathBuf,
+        /// Do it
+        #[arg(long)]
+        execute: bool,
+        /// Where the peers to come will reach it
+        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7101")]
+        bind: SocketAddr,
+    },
     /// Show the messages and transitions of a node as they happen
     Trace {
         /// For how long
@@ -96,6 +107,9 @@ enum Action {
 
 /// `quorate cluster …`.
 pub(crate) fn run(command: ClusterCommand) -> Result<(), Failure> {
+    if let Action::Recover { data_dir, execute, bind } = &command.action {
+        return recover::run(data_dir, *execute, *bind);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -112,8 +126,10 @@ async fn act(command: ClusterCommand) -> Result<(), Failure> {
             println!("done; the members are {members}");
             return Ok(());
         }
+        // Needs no node, see `run`.
+        Action::Recover { .. } => return Ok(()),
         Action::Trace { seconds } => return nodes.trace(seconds).await,
-        Action::Add { member, learner, voter } => return add(&nodes, &member, learner, voter).await,
+        Action::Add { member, learner } => return add(&nodes, &member, learner).await,
         Action::Replace { old, new } => {
             let (id, address) = parse_member(&new)?;
             json!({ "add-learner": { "id": id, "address": address, "plan": { "replace": old } } })
@@ -135,14 +151,10 @@ async fn change(nodes: &Nodes, step: Value) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn add(nodes: &Nodes, member: &str, learner: bool, voter: bool) -> Result<(), Failure> {
+async fn add(nodes: &Nodes, member: &str, learner: bool) -> Result<(), Failure> {
     let (id, address) = parse_member(member)?;
     let plan = if learner { "stay" } else { "promote" };
-    let step = if voter {
-        json!({ "add-voter": { "id": id, "address": address } })
-    } else {
-        json!({ "add-learner": { "id": id, "address": address, "plan": plan } })
-    };
+    let step = json!({ "add-learner": { "id": id, "address": address, "plan": plan } });
     change(nodes, step).await?;
     let view = nodes.view().await?;
     println!("now start it:");
@@ -262,13 +274,14 @@ impl Nodes {
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
-        let failed = |error| {
-            Failure::new(exit::UNAVAILABLE, format!("{node}: {}", reason(&error)))
-        };
+        let failed = |error| Failure::new(exit::UNAVAILABLE, format!("{node}: {}", reason(&error)));
         let mut answer = request.send().await.map_err(failed)?;
         if !answer.status().is_success() {
             let text = answer.text().await.unwrap_or_default();
-            return Err(Failure::new(exit::BAD_CONFIG, format!("{}: use --token-file", text.trim())));
+            return Err(Failure::new(
+                exit::BAD_CONFIG,
+                format!("{}: use --token-file", text.trim()),
+            ));
         }
         while let Some(part) = answer.chunk().await.map_err(failed)? {
             let mut out = std::io::stdout().lock();

@@ -9,9 +9,9 @@ pub(super) fn status(views: &[Value]) -> String {
     let mut text = String::new();
     let best = views.iter().max_by_key(|view| (view["role"] == "leader", view["term"].as_u64()));
     let Some(best) = best else { return text };
-    let leader = best["leader"].as_u64().map_or("no leader is known".to_owned(), |leader| {
-        format!("member {leader} leads")
-    });
+    let leader = best["leader"]
+        .as_u64()
+        .map_or("no leader is known".to_owned(), |leader| format!("member {leader} leads"));
     let _ = writeln!(
         text,
         "cluster {}   term {}   {leader}{}",
