@@ -170,13 +170,23 @@ impl Disk for RealDisk {
     }
 }
 
-/// Makes the folder; each new name is durable in the folder above it.
-fn create_folders(path: &Path) -> Result<(), FolderError> {
-    if path.is_dir() {
-        return Ok(());
-    }
+/// Makes the folder, and those above it that are missing, each name durable in the folder above
+/// it. A folder that is there already may come from a start that was cut off before its name was
+/// durable, so its name is synced too: otherwise a power cut could take it with all it holds.
+///
+/// # Errors
+/// [`FolderError::Io`]. A folder that is there, below one that may not be read, is no error.
+pub fn create_folders(path: &Path) -> Result<(), FolderError> {
     let above = path.parent().filter(|above| !above.as_os_str().is_empty());
     let above = above.unwrap_or(Path::new("."));
+    if path.is_dir() {
+        return match File::open(above) {
+            // Somebody else's folder, who made ours and answers for it.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+            Err(error) => Err(failed("open", above)(error)),
+            Ok(folder) => folder.sync_all().map_err(failed("sync", above)),
+        };
+    }
     create_folders(above)?;
     match std::fs::create_dir(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
