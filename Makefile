@@ -28,6 +28,7 @@ chaos: ## Real processes under real faults: MINUTES=10 SEED=1 FAULTS=kill,partit
 	cargo build --release --bin quorate --bin chaos
 	cargo run --release --bin chaos -- --minutes $(MINUTES) --seed $(SEED) $(if $(FAULTS),--faults $(FAULTS))
 	cargo run --release --bin chaos -- --control no-fsync --seed $(SEED)
+	cargo run --release --bin chaos -- --control stale-reads --seed $(SEED)
 
 doctor: ## What this machine has and lacks
 	@cargo xtask doctor

@@ -47,4 +47,7 @@ pub(crate) struct Arguments {
 pub(crate) enum Control {
     /// Syncs do nothing; a power cut of all nodes must then lose acknowledged writes
     NoFsync,
+    /// Reads that any node answers from what it has, judged as if they were linearizable; pauses
+    /// and partitions must then show some that are stale
+    StaleReads,
 }

@@ -80,7 +80,7 @@ impl Aim {
             Kind::Partition => (60, 10),
             Kind::FullDisk | Kind::SyncError | Kind::StuckDisk | Kind::SlowDisk => (55, 5),
             Kind::ClockJump => (40, 20),
-            // One member's damage must never become the cluster's loss.
+            // Strikes one node and no other, all the time.
             Kind::BitRot => (0, 0),
         };
         match random.below(100) {

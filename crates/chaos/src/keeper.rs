@@ -112,16 +112,13 @@ fn remove_leftovers() {
         entry.file_name().to_str()?.strip_prefix(NAME)?.strip_prefix('-')?.parse::<u32>().ok()
     }));
     for owner in owners.into_iter().filter(|owner| !is_chaos(*owner)) {
-        let has_folder = folder(owner).exists();
-        let mounted = !mounts_under(&folder(owner)).is_empty();
-        let networked = network::owners().contains(&owner);
-        if mounted || networked || !processes_on(&folder(owner)).is_empty() {
+        let folder = folder(owner);
+        let left = !mounts_under(&folder).is_empty() || network::owners().contains(&owner);
+        // What a run that failed in good order left is its output, for a person to look at.
+        if left || !processes_on(&folder).is_empty() {
             println!("removing what the run of process {owner} left behind");
             clean(owner);
-        }
-        // Output of a failed run is kept until the next run begins.
-        if has_folder && mounts_under(&folder(owner)).is_empty() {
-            remove_folder(&folder(owner));
+            remove_folder(&folder);
         }
     }
 }

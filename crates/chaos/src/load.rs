@@ -44,6 +44,8 @@ pub(crate) struct Settings {
     /// Calls per second of all clients together, at most.
     pub(crate) rate: u32,
     pub(crate) seed: u64,
+    /// Whether reads ask the answering node alone: for a control that must go wrong.
+    pub(crate) serializable: bool,
 }
 
 /// What the clients share with the supervisor.
@@ -113,6 +115,7 @@ impl Load {
                 every,
                 random: Prng::named(settings.seed, &format!("client/{number}")),
                 progress: Arc::clone(&progress),
+                serializable: settings.serializable,
                 seen: vec![0; usize::from(KEYS)],
             };
             clients.spawn(worker.run());
@@ -151,6 +154,7 @@ struct Worker {
     every: Duration,
     random: Prng,
     progress: Arc<Progress>,
+    serializable: bool,
     /// The last change this client saw of each key.
     seen: Vec<i64>,
 }
@@ -181,7 +185,7 @@ impl Worker {
         let call = self.call();
         let (node, client) = self.stores[store].clone();
         let called_ns = self.progress.now_ns();
-        let result = client.call(request(&call)).await;
+        let result = client.call(request(&call, self.serializable)).await;
         let returned_ns = self.progress.now_ns();
         let outcome = outcome(result, returned_ns);
         let is_answered = matches!(outcome, Outcome::Answered { .. });
@@ -254,11 +258,11 @@ fn single(key: Key) -> KeyRange {
 }
 
 /// The call in the store's words.
-fn request(call: &Call) -> Request {
+fn request(call: &Call, serializable: bool) -> Request {
     let write = match call {
         Call::Read { first, end } => {
             let range = KeyRange { key: key_bytes(*first), range_end: key_bytes(*end) };
-            return Request::Range(RangeRequest { range, ..RangeRequest::default() });
+            return Request::Range(RangeRequest { range, serializable, ..Default::default() });
         }
         Call::Write(write) => write,
     };

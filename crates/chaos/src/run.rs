@@ -34,9 +34,10 @@ const CONTROL: Duration = Duration::from_secs(3);
 
 /// Does what the arguments ask for in `folder`; whether all was well.
 pub(crate) async fn run(arguments: &Arguments, owner: u32, folder: &Path) -> Result<bool, Failure> {
-    let mut kinds = match arguments.faults.is_empty() {
-        true => Kind::usual(),
-        false => arguments.faults.iter().copied().collect(),
+    let mut kinds = match (arguments.control, arguments.faults.is_empty()) {
+        (Some(Control::StaleReads), _) => [Kind::Pause, Kind::Partition, Kind::Kill].into(),
+        (_, true) => Kind::usual(),
+        (_, false) => arguments.faults.iter().copied().collect(),
     };
     let mut cluster = Cluster::prepare(arguments, owner, folder, &mut kinds)?;
     for (kind, why) in &cluster.missing {
@@ -50,18 +51,22 @@ pub(crate) async fn run(arguments: &Arguments, owner: u32, folder: &Path) -> Res
         }
     }
     let Arguments { clients, rate, seed, .. } = *arguments;
-    let load = Load::start(Settings { clients, rate, seed }, &cluster.endpoints())?;
+    let serializable = arguments.control == Some(Control::StaleReads);
+    let settings = Settings { clients, rate, seed, serializable };
+    let load = Load::start(settings, &cluster.endpoints())?;
     let supervisor = Supervisor {
         cluster,
         progress: load.progress.clone(),
         random: Prng::named(seed, "faults"),
         kinds,
         tally: Tally::default(),
+        rotten: seed as usize % NODES + 1,
         journal: Vec::new(),
     };
     match arguments.control {
         None => chaos(arguments, folder, supervisor, load).await,
         Some(Control::NoFsync) => no_fsync(folder, supervisor, load).await,
+        Some(Control::StaleReads) => stale_reads(supervisor, load).await,
     }
 }
 
@@ -202,4 +207,26 @@ async fn no_fsync(folder: &Path, mut supervisor: Supervisor, load: Load) -> Resu
         _ => println!("control passed: {losses} lost writes were found, as they must be"),
     }
     Ok(losses > 0)
+}
+
+/// Reads that need not be fresh are judged as if they had to be: the checker must object.
+async fn stale_reads(mut supervisor: Supervisor, load: Load) -> Result<bool, Failure> {
+    println!("control: reads ask one node alone, while nodes are paused, cut off and killed");
+    let begun = Instant::now();
+    while begun.elapsed() < 4 * CONTROL {
+        supervisor.act().await?;
+    }
+    supervisor.make_good().await?;
+    let (_, verdict) = judge(&mut supervisor, load).await?;
+    let (stale, losses) = (verdict.count(Finding::StaleRead), verdict.count(Finding::LostWrite));
+    match stale {
+        0 => println!(
+            "control FAILED: no stale read was found, so the faults or the checker are blind"
+        ),
+        _ => println!("control passed: {stale} stale reads were found, as they must be"),
+    }
+    if losses > 0 {
+        println!("{verdict}");
+    }
+    Ok(stale > 0 && losses == 0)
 }

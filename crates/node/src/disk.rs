@@ -277,6 +277,20 @@ mod tests {
     }
 
     #[test]
+    fn folders_are_made_with_those_above_and_may_be_there_already() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b/c");
+        create_folders(&path).unwrap();
+        create_folders(&path).unwrap();
+        create_folders(Path::new(".")).unwrap();
+        create_folders(Path::new("/")).unwrap();
+        assert!(path.is_dir());
+        std::fs::write(path.join("file"), "").unwrap();
+        let error = create_folders(&path.join("file/below")).unwrap_err().to_string();
+        assert!(error.starts_with("cannot make the folder "), "{error}");
+    }
+
+    #[test]
     fn errors_have_the_kinds_that_the_logs_ask_for() {
         let folder = tempfile::tempdir().unwrap();
         let mut disk = RealDisk::open(folder.path()).unwrap();

@@ -42,6 +42,8 @@ pub(crate) struct Supervisor {
     pub(crate) random: Prng,
     pub(crate) kinds: BTreeSet<Kind>,
     pub(crate) tally: Tally,
+    /// The one node whose bits may turn: damage on several is more than a cluster can bear.
+    pub(crate) rotten: usize,
     /// One line per fault, for whoever looks into a failed run.
     pub(crate) journal: Vec<String>,
 }
@@ -99,6 +101,7 @@ impl Supervisor {
         let mut all: Vec<usize> = (1..=NODES).collect();
         self.random.shuffle(&mut all);
         let victims = match (aim, leader) {
+            _ if kind == Kind::BitRot => vec![self.rotten],
             (Aim::All, _) => all,
             (Aim::Leader, Some(leader)) => vec![leader],
             (Aim::Leader | Aim::Some, _) => {

@@ -228,10 +228,8 @@ fn a_read_that_is_stale_by_one() {
 fn a_read_of_an_old_value_under_a_new_revision() {
     check_damage(Kind::WrongAnswer, |evidence| {
         let events = evidence.members[0].events.clone();
-        let (_, found) = answers(evidence)
-            .filter_map(read)
-            .filter(|(_, found)| !found.is_empty())
-            .next_back()?;
+        let (_, found) =
+            answers(evidence).filter_map(read).rfind(|(_, found)| !found.is_empty())?;
         let older = events.iter().filter_map(|event| event.put).find(|put| {
             found.iter().any(|stored| stored.key == put.key && stored.value != put.value)
         })?;

@@ -207,11 +207,15 @@ impl Content {
         pending.saturating_sub(kept)
     }
 
-    /// Turns one bit of what is durable; `false` when there is no byte.
+    /// Turns one bit of what is durable, in a page that is not all zeros (or else most bits would
+    /// turn in space that is only reserved); `false` when there is none.
     pub(crate) fn rot(&mut self, random: &mut Prng) -> bool {
-        let pages: Vec<u64> = self.durable.pages.keys().copied().collect();
+        let is_used = |page: &Page| page.iter().any(|byte| *byte != 0);
+        let pages = self.durable.pages.iter().filter(|(_, page)| is_used(page));
+        let pages: Vec<u64> = pages.map(|(number, _)| *number).collect();
         let Some(page) = random.pick(&pages).copied() else { return false };
-        let (byte, bit) = (random.below(PAGE) as usize, random.below(8));
+        let within = PAGE.min(self.durable.len.saturating_sub(page * PAGE));
+        let (byte, bit) = (random.below(within) as usize, random.below(8));
         for bytes in [&mut self.durable, &mut self.current] {
             if let Some(page) = bytes.pages.get_mut(&page) {
                 Arc::make_mut(page)[byte] ^= 1 << bit;
@@ -302,10 +306,14 @@ mod tests {
 
     #[test]
     fn one_bit_rots() {
-        let mut content = written(&[0; 4096], &[]);
-        assert!(content.rot(&mut random()));
-        let ones: u32 = content.read(0, 4096).iter().map(|byte| byte.count_ones()).sum();
-        assert_eq!(ones, 1);
-        assert!(!Content::default().rot(&mut random()));
+        let mut random = random();
+        for _ in 0..50 {
+            let mut content = written(&[&[0; 8192], [1; 20].as_slice()].concat(), &[]);
+            assert!(content.rot(&mut random));
+            let bytes = content.read(0, 9000);
+            let turned = bytes[8192..].iter().map(|byte| (byte ^ 1).count_ones()).sum::<u32>();
+            assert_eq!((turned, bytes.len()), (1, 8212));
+        }
+        assert!(!written(&[0; 8192], &[]).rot(&mut random));
     }
 }
