@@ -8,6 +8,7 @@ use futures::future::join_all;
 use tokio::time::sleep;
 
 use crate::arguments::Arguments;
+use crate::command::is_present;
 use crate::disk::Disk;
 use crate::failure::Failure;
 use crate::faults::Kind;
@@ -71,8 +72,11 @@ impl Cluster {
             Ok(disks) => disks,
             Err(failure) => {
                 use Kind::{BitRot, FullDisk, PowerCut, SlowDisk, StuckDisk, SyncError};
-                let needing = [PowerCut, FullDisk, SyncError, SlowDisk, StuckDisk, BitRot];
+                let needing = [PowerCut, FullDisk, SlowDisk, StuckDisk, BitRot];
                 give_up(&needing, &failure.to_string());
+                if !is_present("strace") {
+                    give_up(&[SyncError], &format!("{failure}, and there is no strace"));
+                }
                 Vec::new()
             }
         };

@@ -128,6 +128,26 @@ impl Node {
         Pid::from_raw(i32::try_from(self.process.as_ref()?.id()).ok()?)
     }
 
+    /// Lets strace make one of the next syncs fail; the tracer, to be ended by the caller.
+    pub(crate) fn inject_sync_error(&self, after: u32) -> Result<Child, Failure> {
+        let id = self.process.as_ref().map_or(0, Child::id);
+        let inject = format!("inject=fdatasync,fsync:error=EIO:when={}", after + 1);
+        let mut command = Command::new("strace");
+        command.args([
+            "-f",
+            "-qq",
+            "-o",
+            "/dev/null",
+            "-e",
+            "trace=fdatasync,fsync",
+            "-e",
+            &inject,
+        ]);
+        command.args(["-p", &id.to_string()]).stdin(Stdio::null());
+        let spawned = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        spawned.map_err(Failure::because("cannot start strace"))
+    }
+
     /// Sends a signal; whether there was a process to take it.
     pub(crate) fn signal(&self, signal: Signal) -> bool {
         self.pid().is_some_and(|pid| kill_process(pid, signal).is_ok())

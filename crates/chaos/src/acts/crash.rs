@@ -1,6 +1,7 @@
 //! Processes killed, with and without the power going off under their disks.
 
 use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -56,7 +57,11 @@ impl Supervisor {
         }
         for number in &strike.victims {
             let status = self.cluster.node(*number).gone().await?;
-            died &= status.is_some_and(|status| status.signal() == Some(SIGKILL));
+            let by_kill = |status: &ExitStatus| status.signal() == Some(SIGKILL);
+            died &= status.as_ref().is_some_and(by_kill);
+            if let Some(status) = status.filter(|status| !by_kill(status)) {
+                self.find(format!("node {number} ended by itself, {status}"), *number);
+            }
         }
         if strike.kind != Kind::PowerCut {
             return Ok(died);

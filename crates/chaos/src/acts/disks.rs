@@ -67,6 +67,9 @@ impl Supervisor {
     /// One sync fails; the node must end by itself. Half of the time the power goes off then, so
     /// that what the failed sync left unwritten is gone for good.
     pub(super) async fn sync_error(&mut self, strike: &Strike) -> Result<bool, Failure> {
+        if self.cluster.disks.is_empty() {
+            return self.traced_sync_error(strike).await;
+        }
         let before = self.counts(&strike.victims);
         let fails_sync_after = Some(self.random.below(8) as u32);
         self.set(&strike.victims, Faults { fails_sync_after, ..Faults::default() });
@@ -83,6 +86,29 @@ impl Supervisor {
         }
         self.set(&strike.victims, Faults::default());
         for number in &strike.victims {
+            self.revive(*number).await?;
+        }
+        Ok(met)
+    }
+
+    /// The same on the machine's own disk, by strace: a node that ended by itself, with an error,
+    /// has met it.
+    async fn traced_sync_error(&mut self, strike: &Strike) -> Result<bool, Failure> {
+        let mut met = true;
+        for number in &strike.victims {
+            let after = self.random.below(8) as u32;
+            let mut tracer = self.cluster.node(*number).inject_sync_error(after)?;
+            let until = Instant::now() + MET_MAX;
+            let mut status = None;
+            while status.is_none() && Instant::now() < until {
+                sleep(LOOK_EVERY).await;
+                status = self.cluster.node(*number).ended()?;
+            }
+            met &= status.is_some_and(|status| status.code().is_some_and(|code| code != 0));
+            // It has ended with the node, unless that met no sync.
+            let _ended = tracer.kill();
+            tracer.wait().map_err(Failure::because("cannot wait for strace"))?;
+            self.note(format!("node {number} ended after a traced sync failed: {status:?}"));
             self.revive(*number).await?;
         }
         Ok(met)

@@ -39,7 +39,10 @@ impl Supervisor {
             effective &= self.cluster.node(*number).signal(Signal::CONT);
         }
         for number in &strike.victims {
-            effective &= self.cluster.up(*number).await?;
+            if !self.cluster.up(*number).await? {
+                self.find(format!("node {number} ended in or after a pause"), *number);
+                effective = false;
+            }
         }
         Ok(effective)
     }
