@@ -4,8 +4,11 @@
 DEMO_ARGS ?=
 BENCH_ARGS ?=
 SEEDS ?= 10000
+MINUTES ?= 10
+SEED ?= 1
+FAULTS ?=
 
-.PHONY: demo test bench soak doctor fix verify
+.PHONY: demo test bench soak chaos doctor fix verify
 
 demo: ## An election on three nodes, end to end
 	cargo run --release --bin quorate -- demo $(DEMO_ARGS)
@@ -20,6 +23,12 @@ bench: ## Comparisons, into target/bench/figures.jsonl (docs/benchmarks.md)
 
 soak: ## SEEDS fresh simulator seeds and a page about them; the first one is the time
 	cargo run --release --package sim -- report --profile mixed --seeds $(SEEDS) --first-seed $$(date +%s)
+
+chaos: ## Real processes under real faults: MINUTES=10 SEED=1 FAULTS=kill,partition,… (all)
+	cargo build --release --bin quorate --bin chaos
+	cargo run --release --bin chaos -- --minutes $(MINUTES) --seed $(SEED) $(if $(FAULTS),--faults $(FAULTS))
+	cargo run --release --bin chaos -- --control no-fsync --seed $(SEED)
+	cargo run --release --bin chaos -- --control stale-reads --seed $(SEED)
 
 doctor: ## What this machine has and lacks
 	@cargo xtask doctor

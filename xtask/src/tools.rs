@@ -10,7 +10,7 @@ pub(crate) struct Tool {
     pub(crate) skipped_without: &'static str,
 }
 
-/// Only what a test really starts.
+/// Only what a test or `make chaos` really starts.
 pub(crate) const TOOLS: &[Tool] = &[
     Tool {
         program: "etcdctl",
@@ -21,6 +21,16 @@ pub(crate) const TOOLS: &[Tool] = &[
         program: "strace",
         package: "strace",
         skipped_without: "the system-call trace that shows fdatasync before an answer",
+    },
+    Tool {
+        program: "nft",
+        package: "nftables",
+        skipped_without: "partitions between real nodes (make chaos)",
+    },
+    Tool {
+        program: "faketime",
+        package: "faketime",
+        skipped_without: "clock jumps of real nodes (make chaos)",
     },
 ];
 

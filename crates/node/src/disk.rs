@@ -170,13 +170,23 @@ impl Disk for RealDisk {
     }
 }
 
-/// Makes the folder; each new name is durable in the folder above it.
-fn create_folders(path: &Path) -> Result<(), FolderError> {
-    if path.is_dir() {
-        return Ok(());
-    }
+/// Makes the folder, and those above it that are missing, each name durable in the folder above
+/// it. A folder that is there already may come from a start that was cut off before its name was
+/// durable, so its name is synced too: otherwise a power cut could take it with all it holds.
+///
+/// # Errors
+/// [`FolderError::Io`]. A folder that is there, below one that may not be read, is no error.
+pub fn create_folders(path: &Path) -> Result<(), FolderError> {
     let above = path.parent().filter(|above| !above.as_os_str().is_empty());
     let above = above.unwrap_or(Path::new("."));
+    if path.is_dir() {
+        return match File::open(above) {
+            // Somebody else's folder, who made ours and answers for it.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+            Err(error) => Err(failed("open", above)(error)),
+            Ok(folder) => folder.sync_all().map_err(failed("sync", above)),
+        };
+    }
     create_folders(above)?;
     match std::fs::create_dir(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
@@ -264,6 +274,20 @@ mod tests {
         assert!(error.to_string().contains("is in use by another process"), "{error}");
         drop(first);
         RealDisk::open(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn folders_are_made_with_those_above_and_may_be_there_already() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b/c");
+        create_folders(&path).unwrap();
+        create_folders(&path).unwrap();
+        create_folders(Path::new(".")).unwrap();
+        create_folders(Path::new("/")).unwrap();
+        assert!(path.is_dir());
+        std::fs::write(path.join("file"), "").unwrap();
+        let error = create_folders(&path.join("file/below")).unwrap_err().to_string();
+        assert!(error.starts_with("cannot make the folder "), "{error}");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::{exit, secret_file};
 use authority::Authority;
 use bytes::Bytes;
 use gateway::Journal;
-use node::disk::RealDisk;
+use node::disk::{RealDisk, create_folders};
 use storage::{Owner, ValueLog, ValueLogOptions};
 
 /// The journal on this node's disk.
@@ -41,7 +41,10 @@ pub(crate) fn open(
     let folder = settings.data_dir.join("authority");
     let shown = folder.display().to_string();
     let wrong = |reason: String| Failure::new(exit::FAILED, format!("{shown}: {reason}"));
-    std::fs::create_dir_all(&folder).map_err(|error| wrong(error.to_string()))?;
+    // The folder above first: its own name must be durable too.
+    for folder in [&settings.data_dir, &folder] {
+        create_folders(folder).map_err(|error| wrong(error.to_string()))?;
+    }
     let seed = key_seed(&folder.join("key"))?;
     let disk = RealDisk::open(&folder.join("journal")).map_err(|error| wrong(error.to_string()))?;
     let owner = Owner { cluster, member: settings.node_id, salt: random };

@@ -167,7 +167,7 @@ fn admin_token(settings: &NodeSettings) -> Result<AdminToken, Failure> {
             .map_err(Failure::because(exit::BAD_CONFIG, &path.display().to_string()))?,
         None => {
             let wrong = Failure::because(exit::FAILED, "data-dir");
-            std::fs::create_dir_all(&settings.data_dir).map_err(wrong)?;
+            node::disk::create_folders(&settings.data_dir).map_err(wrong)?;
             secret_file::read_or_make(&settings.data_dir.join("admin-token"), || {
                 let mut bytes = [0; 20];
                 getrandom::fill(&mut bytes)
