@@ -35,8 +35,7 @@ pub(crate) enum Kind {
 impl Kind {
     /// What is done unless `--faults` chooses.
     pub(crate) fn usual() -> BTreeSet<Self> {
-        let all = Self::value_variants().iter().copied();
-        all.filter(|kind| *kind != Self::BitRot).collect()
+        Self::value_variants().iter().copied().collect()
     }
 
     /// How often it is chosen, beside the others.

@@ -42,8 +42,6 @@ pub(crate) struct Tally {
     pub(crate) lossy_cuts: u64,
     pub(crate) sectors_lost: u64,
     pub(crate) restarts: u64,
-    /// Nodes that ended, loudly, because their disk was full.
-    pub(crate) ended_full: u64,
     /// What nodes did that they must not do.
     pub(crate) findings: Vec<String>,
 }
@@ -111,7 +109,6 @@ impl Tally {
         let lines = [
             ("faults per hour", format!("{per_hour:.0}")),
             ("starts after a crash", self.restarts.to_string()),
-            ("nodes that ended on a full disk", self.ended_full.to_string()),
             (
                 "power cuts that lost unsynced data",
                 format!("{} ({} sectors and names)", self.lossy_cuts, self.sectors_lost),

@@ -35,7 +35,7 @@ impl Supervisor {
         now.iter().zip(before).all(|(now, before)| count(now) > count(before))
     }
 
-    /// No room for a while. A node may stop because of it, loudly; it must come back.
+    /// No room for a while. A node acknowledges nothing meanwhile, and goes on when there is room.
     pub(super) async fn full_disk(&mut self, strike: &Strike) -> Result<bool, Failure> {
         let before = self.counts(&strike.victims);
         let new_blocks = self.random.chance(1, 3);
@@ -45,23 +45,10 @@ impl Supervisor {
         let met = self.have_met(&strike.victims, &before, |counts| counts.refused);
         self.set(&strike.victims, Faults::default());
         for number in &strike.victims {
-            self.excuse(*number, "no room on its disk")?;
             self.revive(*number).await?;
         }
         self.note(format!("{full:?}"));
         Ok(met)
-    }
-
-    /// Notes how a node ended whose disk gave it a reason.
-    fn excuse(&mut self, number: usize, reason: &str) -> Result<(), Failure> {
-        let node = self.cluster.node(number);
-        if let Some(status) = node.ended()? {
-            let words = node.last_words();
-            let last = words.lines().last().unwrap_or("nothing").to_owned();
-            self.note(format!("node {number} ended, {status}, {reason}: {last}"));
-            self.tally.ended_full += 1;
-        }
-        Ok(())
     }
 
     /// One sync fails; the node must end by itself. Half of the time the power goes off then, so

@@ -5,6 +5,7 @@
 
 mod badinput;
 mod canaries;
+mod cluster;
 mod crashes;
 mod demo;
 mod doors;

@@ -40,8 +40,8 @@ fn the_identity_is_a_readable_text_and_frozen() {
     let text = String::from_utf8(disk.bytes("identity")).unwrap();
     assert_eq!(
         text,
-        "quorate storage 1\nkind wal\ncluster 7\nmember 2\nsalt 99\nsegment_bytes 4096\n\
-         sector_bytes 512\nstate ready\ncrc32c 6fb281f8\n"
+        "quorate storage 2\nkind wal\ncluster 7\nmember 2\nsalt 99\nsegment_bytes 4096\n\
+         sector_bytes 512\nstate ready\ncrc32c fbf04c2c\n"
     );
 }
 
@@ -61,17 +61,25 @@ fn a_missing_identity_beside_other_files_is_refused() {
 }
 
 #[test]
-fn a_newer_format_is_refused() {
-    let mut disk = MemoryDisk::new();
-    open_wal(&disk).unwrap();
-    let body = "quorate storage 2\nsomething new\n";
-    let text = format!("{body}crc32c {:08x}\n", base::crc32c(body.as_bytes()));
-    disk.set_len("identity", 0).unwrap();
-    disk.write_at("identity", 0, text.as_bytes()).unwrap();
-    assert_eq!(
-        wal_error(&disk, OWNER),
-        "the folder has format 2, this program knows formats up to 1: start it with the newer \
-         program that wrote it"
+fn other_formats_are_refused() {
+    let check = |format: u64, expect: &str| {
+        let mut disk = MemoryDisk::new();
+        open_wal(&disk).unwrap();
+        let body = format!("quorate storage {format}\nsomething else\n");
+        let text = format!("{body}crc32c {:08x}\n", base::crc32c(body.as_bytes()));
+        disk.set_len("identity", 0).unwrap();
+        disk.write_at("identity", 0, text.as_bytes()).unwrap();
+        assert_eq!(wal_error(&disk, OWNER), expect);
+    };
+    check(
+        3,
+        "the folder has format 3, this program knows formats up to 2: start it with the newer \
+         program that wrote it",
+    );
+    check(
+        1,
+        "the folder has format 1, this program reads formats from 2 on: take the member in anew, \
+         under a new id and with an empty folder, or start it with the older program that wrote it",
     );
 }
 
