@@ -11,8 +11,8 @@ use crate::mutant::Mutant;
 use crate::read::Reader;
 use crate::role::{Candidate, Follower, Leader, Next, PreCandidate, Role};
 use crate::{
-    Aborted, ChangeRefused, ChangeStep, Effect, Entry, Input, LogId, LogIndex, MemberId, Membership, ReadId,
-    Refused, Restriction, RoleName, Snapshot, Status, Term, TransferFailed,
+    Aborted, ChangeRefused, ChangeStep, Effect, Entry, Input, LogId, LogIndex, MemberId,
+    Membership, ReadId, Refused, Restriction, RoleName, Snapshot, Status, Term, TransferFailed,
 };
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;

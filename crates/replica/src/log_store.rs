@@ -81,11 +81,7 @@ impl<D: Disk> LogStore<D> {
     ///
     /// # Errors
     /// [`LogStoreError`]; nothing may be acknowledged by this member then.
-    pub fn open(
-        disk: D,
-        options: WalOptions,
-        founding: Membership,
-    ) -> Result<Self, LogStoreError> {
+    pub fn open(disk: D, options: WalOptions, founding: Membership) -> Result<Self, LogStoreError> {
         let (mut wal, found) = Wal::open(disk, options)?;
         if !found.meta_is_certain {
             return Err(LogStoreError::Content(
@@ -177,7 +173,16 @@ impl<D: Disk> LogStore<D> {
         memberships.retain(|(index, _)| *index <= last.index);
         let restriction = self.loss.as_ref().map(restriction);
         let hard_state = self.meta.hard_state;
-        Ok(Recovered { hard_state, base, memberships, applied, term_starts, last, tail, restriction })
+        Ok(Recovered {
+            hard_state,
+            base,
+            memberships,
+            applied,
+            term_starts,
+            last,
+            tail,
+            restriction,
+        })
     }
 
     /// The first id of each term behind the base.
@@ -285,9 +290,7 @@ fn entry(index: u64, term: u64, bytes: Bytes) -> Result<Entry, LogStoreError> {
 /// What keeps the member from voting after this loss.
 fn restriction(loss: &Loss) -> Restriction {
     match loss.owed.filter(|_| loss.end_is_exact) {
-        Some((index, term)) => {
-            Restriction::Owes(LogId::new(Term::new(term), LogIndex::new(index)))
-        }
+        Some((index, term)) => Restriction::Owes(LogId::new(Term::new(term), LogIndex::new(index))),
         None => Restriction::OwesUnknown,
     }
 }

@@ -621,12 +621,7 @@ impl Replica {
         self.sync_if_due(effects);
     }
 
-    fn on_loaded(
-        &mut self,
-        entries: Vec<Entry>,
-        purpose: LoadPurpose,
-        effects: &mut Vec<Effect>,
-    ) {
+    fn on_loaded(&mut self, entries: Vec<Entry>, purpose: LoadPurpose, effects: &mut Vec<Effect>) {
         match purpose {
             LoadPurpose::Consensus => self.drive(Input::Loaded { entries }, effects),
             LoadPurpose::Mending { to, anchor } => self.send_entries(to, anchor, entries, effects),

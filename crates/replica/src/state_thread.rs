@@ -98,9 +98,8 @@ impl<D: Disk> StateStore<D> {
                 Some(Event::Exported { to, chunk: chunk.map_err(|error| error.to_string()) })
             }
             StateOrder::BeginStage { segment_bytes } => {
-                let next = self.unless_disk(self.applied(), |it| {
-                    it.stage(segment_bytes).map(|()| 0)
-                })?;
+                let next =
+                    self.unless_disk(self.applied(), |it| it.stage(segment_bytes).map(|()| 0))?;
                 Some(Event::Staged { next })
             }
             StateOrder::Stage { chunk } => {

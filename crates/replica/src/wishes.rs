@@ -133,11 +133,7 @@ impl Replica {
         }
     }
 
-    pub(crate) fn on_transfer_failed(
-        &mut self,
-        reason: TransferFailed,
-        effects: &mut Vec<Effect>,
-    ) {
+    pub(crate) fn on_transfer_failed(&mut self, reason: TransferFailed, effects: &mut Vec<Effect>) {
         let text = match reason {
             TransferFailed::NotLeader { .. } => "this member does not lead any more".to_owned(),
             TransferFailed::InProgress { to } => {

@@ -6,8 +6,12 @@ use raft::{ChangeStep, LogIndex, MemberId, Plan};
 use replica::{LogKeeping, Wish, WishError};
 
 /// Keeps so little of the log that whoever is away needs a snapshot.
-const SHORT: LogKeeping =
-    LogKeeping { keep_entries: 10, keep_bytes: 1 << 20, sync_every_entries: 5, sync_every_bytes: 1 << 20 };
+const SHORT: LogKeeping = LogKeeping {
+    keep_entries: 10,
+    keep_bytes: 1 << 20,
+    sync_every_entries: 5,
+    sync_every_bytes: 1 << 20,
+};
 
 fn with_short_logs() -> (Cluster, u64) {
     let mut cluster = Cluster::new(3);
@@ -63,7 +67,8 @@ fn a_new_member_learns_votes_and_takes_the_place_of_another() {
     let old = cluster.other_than(leader);
     cluster.join(4);
     let asked = cluster.other_than(old);
-    let taken = cluster.wish(asked, add(4, Plan::Replace(MemberId::new(old)))).expect("it is taken");
+    let taken =
+        cluster.wish(asked, add(4, Plan::Replace(MemberId::new(old)))).expect("it is taken");
     assert!(taken.learners().contains_key(&4.into()), "{taken}");
     cluster.ticks(300);
     let status = cluster.members[&4].replica.status();
