@@ -31,6 +31,9 @@ pub(crate) const CHUNK_BYTES: u64 = 256 << 10;
 /// A part is asked for again after so many milliseconds without one.
 const ASK_AGAIN_MS: u64 = 300;
 
+/// A sender that kept silent for so many milliseconds loses its place to another one.
+const SILENCE_MS: u64 = 1_000;
+
 /// A transfer of which nothing was heard for so many milliseconds has ended.
 const PATIENCE_MS: u64 = 10_000;
 
@@ -76,6 +79,13 @@ enum Phase {
     Settling,
     /// Consensus has decided for it; the state follows.
     Installing,
+}
+
+impl Incoming {
+    /// Whether it can be given up: no order for it is under way.
+    fn can_end(&self) -> bool {
+        matches!(self.phase, Phase::Wanting(_))
+    }
 }
 
 impl Snapshots {
@@ -148,8 +158,13 @@ impl Replica {
                 self.snapshots.allowance = self.snapshots.allowance.saturating_sub(bytes as u64);
                 effects.push(Effect::Send { to, message: PeerMessage::Chunk { id, chunk } });
             }
-            // A part of the own state is damaged: another member must send one.
-            Err(_) => self.end_outgoing(to, None, effects),
+            // A part of the own state is damaged: another member must lead and send one.
+            Err(_) => {
+                self.end_outgoing(to, None, effects);
+                if self.is_leader() {
+                    self.drive(Input::TransferRequested { to: None }, effects);
+                }
+            }
         }
     }
 
@@ -219,14 +234,19 @@ impl Replica {
         offer: Offer,
         effects: &mut Vec<Effect>,
     ) {
-        let id = offer.id;
+        let (id, silence) = (offer.id, self.timing.ticks(SILENCE_MS));
         if let Some(incoming) = &mut self.snapshots.incoming {
             if (incoming.from, incoming.offer.id) == (from, id) {
                 incoming.heard_at = self.tick;
-                self.ask_for_chunk(effects);
+                return self.ask_for_chunk(effects);
             }
-            // One at a time: another sender offers again, and its turn comes.
-            return;
+            // One at a time: another sender offers again, and its turn comes. It has come when
+            // the present one has begun anew, or keeps silent.
+            let is_silent = self.tick - incoming.heard_at >= silence;
+            if !incoming.can_end() || !(incoming.from == from || is_silent) {
+                return;
+            }
+            self.end_incoming(None, effects);
         }
         let last = offer.snapshot.last.index;
         if !self.needs_state() && self.raft.commit() >= last {
@@ -343,8 +363,7 @@ impl Replica {
             }
             return;
         };
-        let can_end = matches!(incoming.phase, Phase::Wanting(_));
-        if can_end && self.tick - incoming.heard_at >= self.timing.ticks(PATIENCE_MS) {
+        if incoming.can_end() && self.tick - incoming.heard_at >= self.timing.ticks(PATIENCE_MS) {
             return self.end_incoming(None, effects);
         }
         if self.tick - incoming.moved_at >= again {

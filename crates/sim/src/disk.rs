@@ -164,6 +164,15 @@ impl SimDisk {
         self.0.borrow().inodes.values().all(Inode::is_provable)
     }
 
+    /// What in the folder is not durable, apart from the file `hint`.
+    pub fn unclean(&self, hint: &str) -> Option<String> {
+        let platter = self.0.borrow();
+        let is_clean = |inode: u64| platter.inodes.get(&inode).is_none_or(Inode::is_clean);
+        let mut files = platter.names.files().filter(|(name, _)| *name != hint);
+        let file = files.find(|(_, inode)| !is_clean(*inode)).map(|(name, _)| name.to_owned());
+        file.or_else(|| (!platter.names.is_synced()).then(|| "the folder".to_owned()))
+    }
+
     /// Everything is gone.
     pub fn wipe(&self) {
         let platter = &mut *self.0.borrow_mut();

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use base::Prng;
 use kv::api::Request;
-use raft::{Entry, LogIndex, Persist, Recovered, Ticket};
-use replica::{LogStore, Replica, StateStore};
+use raft::{LogIndex, Persist, Recovered, Ticket};
+use replica::{LoadPurpose, LogStore, Replica, StateOrder, StateStore};
 use storage::{Owner, ValueLogOptions, WalOptions};
 
 use crate::callers::Session;
@@ -28,7 +28,10 @@ const SIDE_DIGEST_EVERY: u64 = 16;
 pub(crate) struct Host {
     pub(crate) member: Member,
     pub(crate) log_disk: SimDisk,
-    pub(crate) state_disk: SimDisk,
+    /// The state is in one of these, which one the log knows.
+    pub(crate) state_disks: [SimDisk; 2],
+    /// Which, as of the last start or installed snapshot.
+    pub(crate) active: usize,
     pub(crate) clock: Clock,
     /// Seed of the chance of its threads.
     seed: u64,
@@ -80,12 +83,16 @@ pub(crate) struct Process {
     pub(crate) state: StateStore<SimDisk>,
     /// Orders that wait for the log thread.
     pub(crate) orders: Vec<Persist>,
+    /// A group that found no space; nothing else is written before it.
+    pub(crate) stuck: Vec<Persist>,
     /// What the log thread has written and not yet synced.
     pub(crate) syncing: Option<Ticket>,
     /// Entries that the log thread is asked to read back.
-    pub(crate) loads: Vec<(LogIndex, u64)>,
-    /// Entries that wait for the apply thread, and whether it is at work on the first.
-    pub(crate) batches: VecDeque<Vec<Entry>>,
+    pub(crate) loads: Vec<(LogIndex, u64, LoadPurpose)>,
+    /// The log thread is to forget its loss.
+    pub(crate) settles: bool,
+    /// What waits for the state thread, and whether it is at work on the first.
+    pub(crate) state_orders: VecDeque<StateOrder>,
     pub(crate) applying: bool,
     pub(crate) drain_planned: bool,
     /// Who waits for an answer.
@@ -113,7 +120,8 @@ impl Host {
         Self {
             member,
             log_disk: disk("log"),
-            state_disk: disk("state"),
+            state_disks: [disk("state"), disk("other state")],
+            active: 0,
             clock: Clock::new(swarm.timing.tick_ms * MILLI, 0),
             seed: Prng::named(seed, &format!("host/{member}")).next_u64(),
             life: 0,
@@ -136,8 +144,9 @@ impl Host {
 
     /// A machine of its own with only what is durable on this one.
     pub(crate) fn durable_copy(&self, swarm: &Swarm) -> Self {
-        let (log_disk, state_disk) = (self.log_disk.durable_copy(), self.state_disk.durable_copy());
-        Self { log_disk, state_disk, ..Self::new(0, self.member, swarm) }
+        let state_disks = self.state_disks.each_ref().map(SimDisk::durable_copy);
+        let log_disk = self.log_disk.durable_copy();
+        Self { log_disk, state_disks, ..Self::new(0, self.member, swarm) }
     }
 
     /// Starts a process on the folders as they are.
@@ -158,13 +167,14 @@ impl Host {
             segment_bytes: swarm.value_segment_bytes,
             ..ValueLogOptions::new(owner)
         };
-        let log =
-            LogStore::open(self.log_disk.clone(), log_options).map_err(|why| why.to_string())?;
-        let state = StateStore::open(self.state_disk.clone(), state_options)
+        let founding = crate::truth::founding(swarm.members);
+        let log = LogStore::open(self.log_disk.clone(), log_options, founding)
+            .map_err(|why| why.to_string())?;
+        let state = StateStore::open(self.state_disks.clone(), state_options, log.generation())
             .map_err(|why| why.to_string())?;
         let recovered =
             log.recovered(LogIndex::new(state.applied())).map_err(|why| why.to_string())?;
-        let voters = (0..swarm.members).map(id_of).collect();
+        let salvaged = log.salvaged().map_err(|why| why.to_string())?;
         let raft = raft::Config {
             append_bytes_max: swarm.append_bytes_max,
             inflight_messages_max: swarm.inflight_messages_max,
@@ -173,10 +183,16 @@ impl Host {
             inflight_bytes_max: INFLIGHT_BYTES_MAX,
             #[cfg(feature = "mutants")]
             mutant,
-            ..raft::Config::new(id_of(self.member), voters, log.starts())
+            ..raft::Config::new(id_of(self.member), log.starts())
         };
-        let config = replica::Config { timing: swarm.timing, seed, raft };
-        let replica = Replica::new(config, recovered.clone(), state.summary())
+        let config = replica::Config {
+            timing: swarm.timing,
+            seed,
+            log_keeping: swarm.log_keeping,
+            snapshot_bytes_per_second: swarm.snapshot_bytes_per_second,
+            raft,
+        };
+        let replica = Replica::new(config, recovered.clone(), salvaged, state.summary())
             .map_err(|why| why.to_string())?;
         Ok((Process::new(replica, log, state), recovered))
     }
@@ -191,6 +207,7 @@ impl Host {
     pub(crate) fn start(&mut self, now: Nanos, committed: LogIndex, process: Process) {
         self.catches_up_to = committed.get();
         self.life += 1;
+        self.active = process.log.generation() as usize % 2;
         self.process = Some(process);
         self.seen = None;
         (self.started_at, self.busy_until) = (now, now);
@@ -203,31 +220,36 @@ impl Host {
     }
 
     fn syncs_failed(&self) -> u64 {
-        self.log_disk.counts().syncs_failed + self.state_disk.counts().syncs_failed
+        self.disks().map(|disk| disk.counts().syncs_failed).sum()
     }
 
     /// Whether the disk did what ends a process: a burnt fuse, or an operation made to fail.
     pub(crate) fn disk_ended_process(&mut self) -> bool {
-        let failures = self.log_disk.counts().failures + self.state_disk.counts().failures;
+        let failures = self.disks().map(|disk| disk.counts().failures).sum();
         let is_new = failures > self.failures_known;
         self.failures_known = failures;
-        is_new || self.log_disk.is_blown() || self.state_disk.is_blown()
+        is_new || self.disks().any(SimDisk::is_blown)
     }
 
     /// Whether bytes that were durable are not what they were.
     pub(crate) fn is_injured(&self) -> bool {
-        self.log_disk.is_injured() || self.state_disk.is_injured()
+        self.disks().any(SimDisk::is_injured)
     }
 
-    /// The disk of the log, or that of the state.
+    /// The disk of the log, or the one that holds the state.
     pub(crate) fn disk(&self, log: bool) -> &SimDisk {
-        if log { &self.log_disk } else { &self.state_disk }
+        if log { &self.log_disk } else { &self.state_disks[self.active] }
+    }
+
+    /// All its disks.
+    pub(crate) fn disks(&self) -> impl Iterator<Item = &SimDisk> {
+        core::iter::once(&self.log_disk).chain(&self.state_disks)
     }
 
     /// The process is gone; with `cut` the power too.
     pub(crate) fn lose_process(&mut self, cut: Option<PowerCut>) {
         self.process = None;
-        for disk in [&self.log_disk, &self.state_disk] {
+        for disk in self.disks() {
             match cut {
                 Some(cut) => disk.power_cut(cut),
                 None => disk.process_died(),
@@ -263,9 +285,11 @@ impl Process {
             log,
             state,
             orders: Vec::new(),
+            stuck: Vec::new(),
             syncing: None,
             loads: Vec::new(),
-            batches: VecDeque::new(),
+            settles: false,
+            state_orders: VecDeque::new(),
             applying: false,
             drain_planned: false,
             calls: BTreeMap::new(),

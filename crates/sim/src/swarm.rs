@@ -4,6 +4,7 @@
 //! and draws every size anew, so that no feature hides another's bugs by always being there.
 
 use base::Prng;
+use replica::LogKeeping;
 
 use crate::faults::FaultClass;
 use crate::time::{MILLI, Nanos, SECOND};
@@ -74,6 +75,10 @@ pub struct Swarm {
     pub cache_bytes: u64,
     /// Bytes of entries handed to the state machine at a time.
     pub apply_bytes_max: u64,
+    /// What of the log is kept.
+    pub log_keeping: LogKeeping,
+    /// Bytes of snapshots a member sends in a second.
+    pub snapshot_bytes_per_second: u64,
     /// Segments of the write-ahead log.
     pub log_segment_bytes: u64,
     /// Segments of the value log.
@@ -158,6 +163,8 @@ impl Swarm {
             inflight_messages_max: log_uniform(random, 1, 256) as usize,
             cache_bytes: *random.pick(&[0, 4 << 10, 64 << 10, 16 << 20]).unwrap_or(&0),
             apply_bytes_max: log_uniform(random, 64, 1 << 20),
+            log_keeping: log_keeping(&mut Prng::named(seed, "log keeping")),
+            snapshot_bytes_per_second: 1 << Prng::named(seed, "snapshots").between(18, 26),
             log_segment_bytes: 512 * log_uniform(random, 32, 240),
             value_segment_bytes: log_uniform(random, 16 << 10, 120 << 10),
             sync: Span::new(sync_min, sync_min + log_uniform(random, 10_000, 8 * MILLI)),
@@ -181,6 +188,16 @@ impl Swarm {
     pub fn within(mut self, members: Option<usize>) -> Self {
         self.members = members.unwrap_or(self.members).min(self.members);
         self
+    }
+}
+
+/// Mostly short logs, so that whoever was away needs a snapshot.
+fn log_keeping(random: &mut Prng) -> LogKeeping {
+    LogKeeping {
+        keep_entries: log_uniform(random, 1, 400),
+        keep_bytes: log_uniform(random, 1 << 10, 1 << 20),
+        sync_every_entries: log_uniform(random, 1, 100),
+        sync_every_bytes: log_uniform(random, 1 << 10, 1 << 18),
     }
 }
 

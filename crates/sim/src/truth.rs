@@ -7,10 +7,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use bytes::Bytes;
 use kv::api::{Error, KeyValue, Request, Response};
 use raft::{
-    Entry, HardState, LogId, LogIndex, MemberId, Message, Payload, Persist, Recovered, RoleName,
-    Status, Term, Ticket,
+    Entry, HardState, LogId, LogIndex, MemberId, Membership, Message, Payload, Persist, Rebase,
+    Recovered, RoleName, Snapshot, Status, Term, Ticket,
 };
 
 use crate::hash::mix_bytes;
@@ -28,6 +29,11 @@ pub fn id_of(member: Member) -> MemberId {
 /// The member raft calls `id`.
 pub fn member_of(id: MemberId) -> Member {
     id.get() as usize - 1
+}
+
+/// The membership that a group of the first `members` machines begins with.
+pub fn founding(members: usize) -> Membership {
+    Membership::founding((0..members).map(|member| (id_of(member), Bytes::new())))
 }
 
 base::typed_u64! {
@@ -121,6 +127,20 @@ pub enum Fact<'a> {
         /// Digest of its content afterwards.
         digest: u64,
     },
+    /// What the member's state holds is durable.
+    StateDurable {
+        /// Whose.
+        member: Member,
+        /// Everything up to here.
+        through: LogIndex,
+    },
+    /// A snapshot is announced.
+    Offered {
+        /// By whom.
+        member: Member,
+        /// What it is of.
+        snapshot: &'a Snapshot,
+    },
     /// A caller asked.
     Called {
         /// Which attempt.
@@ -165,6 +185,8 @@ pub enum FactKind {
     Observed,
     Applying,
     Applied,
+    StateDurable,
+    Offered,
     Called,
     Answered,
     Final,
@@ -190,6 +212,8 @@ impl Fact<'_> {
             Self::Observed { .. } => FactKind::Observed,
             Self::Applying { .. } => FactKind::Applying,
             Self::Applied { .. } => FactKind::Applied,
+            Self::StateDurable { .. } => FactKind::StateDurable,
+            Self::Offered { .. } => FactKind::Offered,
             Self::Called { .. } => FactKind::Called,
             Self::Answered { .. } => FactKind::Answered,
             Self::Final { .. } => FactKind::Final,
@@ -208,24 +232,34 @@ pub struct Link {
     pub payload: Payload,
 }
 
-/// A log with a hash over every prefix.
+/// A log with a hash over every prefix, from index 1 on: what a member has cut away is kept here,
+/// since it was committed, and whoever begins with a snapshot begins with the ledger.
 #[derive(Clone, Debug, Default)]
-pub struct Chain(Vec<Link>);
+pub struct Chain {
+    links: Vec<Link>,
+    /// The member itself holds only what lies behind this.
+    base: LogIndex,
+}
 
 impl Chain {
     /// Index of the last entry.
     pub fn last_index(&self) -> LogIndex {
-        LogIndex::new(self.0.len() as u64)
+        LogIndex::new(self.links.len() as u64)
+    }
+
+    /// The member holds what lies behind this.
+    pub fn base(&self) -> LogIndex {
+        self.base
     }
 
     /// Id of the last entry.
     pub fn last_id(&self) -> LogId {
-        self.0.last().map_or(LogId::ZERO, |link| link.id)
+        self.links.last().map_or(LogId::ZERO, |link| link.id)
     }
 
     /// The entry at `index`.
     pub fn at(&self, index: LogIndex) -> Option<&Link> {
-        self.0.get((index.get() as usize).checked_sub(1)?)
+        self.links.get((index.get() as usize).checked_sub(1)?)
     }
 
     /// Hash of the log up to `index`; 0 before the first entry.
@@ -235,16 +269,34 @@ impl Chain {
 
     /// Cuts everything from `index` on.
     pub fn truncate_from(&mut self, index: LogIndex) {
-        self.0.truncate((index.get() as usize).saturating_sub(1));
+        self.links.truncate((index.get() as usize).saturating_sub(1));
     }
 
     /// Appends `entry` wherever the log ends.
     pub fn push(&mut self, entry: &Entry) {
-        let chain = chain_of(self.0.last().map_or(0, |link| link.chain), entry);
-        self.0.push(Link { id: entry.id, chain, payload: entry.payload.clone() });
+        let chain = chain_of(self.links.last().map_or(0, |link| link.chain), entry);
+        self.links.push(Link { id: entry.id, chain, payload: entry.payload.clone() });
     }
 
-    fn carry_out(&mut self, persist: &Persist) {
+    /// The beginning of the ledger through `base`, as a snapshot brings it.
+    fn snapshot(ledger: &Self, base: LogIndex) -> Self {
+        let through = ledger.links.len().min(base.get() as usize);
+        Self { links: ledger.links[..through].to_vec(), base }
+    }
+
+    fn rebase(&mut self, rebase: Rebase, ledger: &Self) {
+        match rebase {
+            Rebase::Snapshot { base, keeps_log: false } => {
+                *self = Self::snapshot(ledger, base.index);
+            }
+            Rebase::Snapshot { base, .. } | Rebase::Cut { base } => self.base = base.index,
+        }
+    }
+
+    fn carry_out(&mut self, persist: &Persist, ledger: &Self) {
+        if let Some(rebase) = persist.rebase {
+            self.rebase(rebase, ledger);
+        }
         if let Some(from) = persist.truncate_from {
             self.truncate_from(from);
         }
@@ -258,6 +310,9 @@ pub fn chain_of(before: u64, entry: &Entry) -> u64 {
     match &entry.payload {
         Payload::Empty => mix_bytes(seed, b"empty"),
         Payload::Data(data) => mix_bytes(seed.wrapping_add(1), data),
+        Payload::Membership(membership) => {
+            mix_bytes(seed.wrapping_add(2), &raft::wire::encode_membership(membership))
+        }
     }
 }
 
@@ -284,6 +339,11 @@ pub struct MemberTruth {
     pub votes: BTreeMap<Term, MemberId>,
     /// Orders whose sync has not returned.
     pub pending: VecDeque<Persist>,
+    /// What was on its platter before damage took some of it, until it may vote again: whoever
+    /// counted on that counts on its silence now.
+    pub promised: Option<Chain>,
+    /// Its state holds everything up to here durably.
+    pub state_durable: LogIndex,
 }
 
 impl MemberTruth {
@@ -299,7 +359,16 @@ impl MemberTruth {
             hard_state: HardState::default(),
             votes: BTreeMap::new(),
             pending: VecDeque::new(),
+            promised: None,
+            state_durable: LogIndex::ZERO,
         }
+    }
+
+    /// Whether its platter holds the log with this hash at `index`, or held it before damage that
+    /// keeps it from voting.
+    pub fn holds(&self, index: LogIndex, chain: Option<u64>) -> bool {
+        let promised = self.promised.as_ref().and_then(|promised| promised.chain_at(index));
+        self.durable.chain_at(index) == chain || (promised.is_some() && promised == chain)
     }
 
     fn take_hard_state(&mut self, hard_state: HardState) {
@@ -309,10 +378,10 @@ impl MemberTruth {
         }
     }
 
-    fn on_persisted(&mut self, ticket: Ticket) {
+    fn on_persisted(&mut self, ticket: Ticket, ledger: &Chain) {
         while self.pending.front().is_some_and(|order| order.ticket <= ticket) {
             let Some(order) = self.pending.pop_front() else { return };
-            self.durable.carry_out(&order);
+            self.durable.carry_out(&order, ledger);
             if let Some(hard_state) = order.hard_state {
                 self.take_hard_state(hard_state);
             }
@@ -320,10 +389,19 @@ impl MemberTruth {
     }
 
     /// The platter may hold more than was synced: as many orders as survived.
-    fn on_opened(&mut self, recovered: &Recovered) {
-        let survived = self.survived(recovered);
-        self.found_its_log = survived.is_some();
-        self.durable = survived.unwrap_or_else(|| self.durable.clone());
+    fn on_opened(&mut self, recovered: &Recovered, ledger: &Chain) {
+        if recovered.restriction.is_some() {
+            let mut left = Chain::snapshot(ledger, recovered.base.index);
+            recovered.tail.iter().for_each(|entry| left.push(entry));
+            let before = core::mem::replace(&mut self.durable, left);
+            self.promised.get_or_insert(before);
+            self.found_its_log = true;
+        } else {
+            let survived = self.survived(recovered, ledger);
+            self.found_its_log = survived.is_some();
+            self.durable = survived.unwrap_or_else(|| self.durable.clone());
+            self.promised = None;
+        }
         self.take_hard_state(recovered.hard_state);
         self.pending.clear();
         self.ordered = self.durable.clone();
@@ -334,23 +412,33 @@ impl MemberTruth {
     /// The durable log with some first ones of the unfinished orders carried out, if one of
     /// these is what was recovered; `None` when the platter holds something else. Of an order too
     /// large for one segment the cut and some first entries may have survived.
-    pub fn survived(&self, recovered: &Recovered) -> Option<Chain> {
+    pub fn survived(&self, recovered: &Recovered, ledger: &Chain) -> Option<Chain> {
         let mut log = self.durable.clone();
+        let found = |mut log: Chain| {
+            log.base = recovered.base.index;
+            Some(log)
+        };
         if is_recovered(&log, recovered) {
-            return Some(log);
+            return found(log);
         }
         for order in &self.pending {
+            if let Some(rebase) = order.rebase {
+                log.rebase(rebase, ledger);
+                if is_recovered(&log, recovered) {
+                    return found(log);
+                }
+            }
             if let Some(from) = order.truncate_from {
                 log.truncate_from(from);
             }
             for entry in &order.entries {
                 if is_recovered(&log, recovered) {
-                    return Some(log);
+                    return found(log);
                 }
                 log.push(entry);
             }
             if is_recovered(&log, recovered) {
-                return Some(log);
+                return found(log);
             }
         }
         None
@@ -385,6 +473,8 @@ pub struct Truth {
     pub ledger: Chain,
     /// For each entry of the ledger the term in which it was first treated so.
     pub committed_in: Vec<Term>,
+    /// The memberships in the ledger, by the index of their entries; the founding one at 0.
+    pub memberships: BTreeMap<LogIndex, Membership>,
     /// The reference state after the whole ledger.
     pub model: Model,
 }
@@ -398,6 +488,7 @@ impl Truth {
             members: (0..members).map(|_| MemberTruth::new()).collect(),
             ledger: Chain::default(),
             committed_in: Vec::new(),
+            memberships: BTreeMap::from([(LogIndex::ZERO, founding(members))]),
             model: Model::default(),
         }
     }
@@ -407,13 +498,22 @@ impl Truth {
         self.members.len() / 2 + 1
     }
 
+    /// The membership of the ledger at `index`, and the index of its entry.
+    pub fn membership_at(&self, index: LogIndex) -> (LogIndex, &Membership) {
+        let newest = self.memberships.range(..=index).next_back();
+        let (since, membership) = newest.expect("the founding membership is at 0");
+        (*since, membership)
+    }
+
     /// Takes `fact` in. Checkers see the fact afterwards.
     ///
     /// # Errors
     /// A committed entry that cannot be read as a command.
     pub fn see(&mut self, fact: &Fact<'_>) -> Result<(), String> {
         match fact {
-            Fact::Opened { member, recovered } => self.members[*member].on_opened(recovered),
+            Fact::Opened { member, recovered } => {
+                self.members[*member].on_opened(recovered, &self.ledger);
+            }
             Fact::Died { member } => self.members[*member].up = false,
             Fact::Became { member, role, term } => {
                 let member = &mut self.members[*member];
@@ -421,14 +521,22 @@ impl Truth {
             }
             Fact::Ordered { member, persist } => {
                 let member = &mut self.members[*member];
-                member.ordered.carry_out(persist);
+                member.ordered.carry_out(persist, &self.ledger);
                 member.pending.push_back((*persist).clone());
             }
-            Fact::Persisted { member, ticket } => self.members[*member].on_persisted(*ticket),
+            Fact::Persisted { member, ticket } => {
+                self.members[*member].on_persisted(*ticket, &self.ledger);
+            }
+            Fact::StateDurable { member, through } => {
+                self.members[*member].state_durable = *through;
+            }
             Fact::Observed { member, status } => {
                 self.extend_ledger(*member, status.commit, status.term)?;
                 let member = &mut self.members[*member];
                 member.commit = member.commit.max(status.commit);
+                if status.restriction.is_none() {
+                    member.promised = None;
+                }
             }
             _ => {}
         }
@@ -446,8 +554,11 @@ impl Truth {
             let Some(link) = self.members[member].ordered.at(index) else {
                 return Err(format!("member {} commits {index} beyond its log", member + 1));
             };
-            self.ledger.0.push(link.clone());
+            self.ledger.links.push(link.clone());
             self.committed_in.push(term);
+            if let Payload::Membership(membership) = &link.payload {
+                self.memberships.insert(index, membership.clone());
+            }
             self.model.apply(index, &link.payload)?;
         }
         Ok(())
@@ -457,7 +568,6 @@ impl Truth {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bytes::Bytes;
 
     fn entry(term: u64, index: u64) -> Entry {
         let id = LogId::new(Term::new(term), LogIndex::new(index));
@@ -466,7 +576,9 @@ mod tests {
 
     fn order(ticket: u64, truncate_from: Option<u64>, entries: Vec<Entry>) -> Persist {
         let truncate_from = truncate_from.map(LogIndex::new);
-        Persist { ticket: Ticket::new(ticket), hard_state: None, truncate_from, entries }
+        let ticket = Ticket::new(ticket);
+        let (hard_state, memberships, rebase) = (None, None, None);
+        Persist { ticket, hard_state, memberships, rebase, truncate_from, entries }
     }
 
     fn log_of(entries: &[Entry]) -> Recovered {
@@ -499,7 +611,9 @@ mod tests {
         truth
             .see(&Fact::Persisted { member: 0, ticket: Ticket::new(1) })
             .expect("completions are taken");
-        let survives = |entries: &[Entry]| truth.members[0].survived(&log_of(entries)).is_some();
+        let survives = |entries: &[Entry]| {
+            truth.members[0].survived(&log_of(entries), &truth.ledger).is_some()
+        };
         assert!(survives(&[entry(1, 1), entry(1, 2)]));
         assert!(survives(&[entry(1, 1), entry(2, 2), entry(2, 3)]));
         assert!(survives(&[entry(1, 1), entry(2, 2)]));

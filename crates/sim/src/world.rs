@@ -5,7 +5,9 @@ mod client_side;
 mod columns;
 mod end;
 mod fault_side;
+mod log_side;
 mod member_side;
+mod state_side;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -55,7 +57,8 @@ pub(crate) enum Event {
     Drained { member: Member, life: u64 },
     Synced { member: Member, life: u64 },
     Load { member: Member, life: u64 },
-    Applied { member: Member, life: u64 },
+    LogRetry { member: Member, life: u64 },
+    StateDone { member: Member, life: u64 },
     Read { member: Member, life: u64, order: Box<ReadOrder> },
     Arrived { link: Link, connection: Option<u64>, frame: Frame },
     Started { member: Member },
@@ -79,7 +82,8 @@ impl Event {
             | Self::Drained { member, .. }
             | Self::Synced { member, .. }
             | Self::Load { member, .. }
-            | Self::Applied { member, .. }
+            | Self::LogRetry { member, .. }
+            | Self::StateDone { member, .. }
             | Self::Read { member, .. } => Some(*member),
             Self::Arrived { link, .. } => Some(link.to),
             Self::Asked { call, .. } => Some(call.member),
@@ -96,7 +100,8 @@ impl Event {
             | Self::Drained { member, life }
             | Self::Synced { member, life }
             | Self::Load { member, life }
-            | Self::Applied { member, life }
+            | Self::LogRetry { member, life }
+            | Self::StateDone { member, life }
             | Self::Read { member, life, .. } => Some((*member, *life)),
             _ => None,
         }
@@ -296,7 +301,8 @@ impl World {
             Event::Drained { member, .. } => self.on_drained(member),
             Event::Synced { member, .. } => self.on_synced(member),
             Event::Load { member, .. } => self.on_load(member),
-            Event::Applied { member, .. } => self.on_applied(member),
+            Event::LogRetry { member, .. } => self.write_log(member),
+            Event::StateDone { member, .. } => self.on_state_done(member),
             Event::Read { member, order, .. } => {
                 self.on_read(member, &order);
                 Ok(())
@@ -349,7 +355,8 @@ impl World {
             Event::Drained { member, life } => (2, *member as u64, *life),
             Event::Synced { member, life } => (3, *member as u64, *life),
             Event::Load { member, life } => (4, *member as u64, *life),
-            Event::Applied { member, life } => (5, *member as u64, *life),
+            Event::LogRetry { member, life } => (20, *member as u64, *life),
+            Event::StateDone { member, life } => (5, *member as u64, *life),
             Event::Read { member, order, .. } => (6, *member as u64, order.call),
             Event::Arrived { link, frame, .. } => {
                 (7, (link.from * 100 + link.to) as u64, frame.hash())

@@ -88,8 +88,9 @@ impl Follower {
             return; // As if lost: the leader probes again after its next heartbeat.
         }
         let Some((prev, entries)) = beyond_base(core, prev, entries) else {
+            // The write that rebases the log on a snapshot may still be under way.
             let matched = core.log.base().index;
-            return core.send(from, Body::AppendAccepted { matched });
+            return core.send_covering(matched, from, Body::AppendAccepted { matched });
         };
         if !holds(core, prev) {
             let at = prev.index.min(core.log.last().index);

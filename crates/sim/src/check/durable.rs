@@ -32,8 +32,7 @@ impl Checker for CommittedIsDurable {
         if committed > self.checked {
             self.checked = committed;
             let chain = truth.ledger.chain_at(committed);
-            let holds =
-                |member: &&crate::truth::MemberTruth| member.durable.chain_at(committed) == chain;
+            let holds = |member: &&crate::truth::MemberTruth| member.holds(committed, chain);
             let holders = truth.members.iter().filter(holds).count();
             if holders < truth.quorum() {
                 let text = format!(

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use kv::api::{Outcome, Request, Response};
-use raft::{Body, LogIndex, RoleName};
+use raft::{Body, LogIndex, Rebase, RoleName};
 
 use crate::truth::{Fact, Member, Truth};
 
@@ -84,8 +84,32 @@ marks! {
     RefusedDamage;
     /// A running process met damage and stopped.
     StoppedByDamage;
-    /// A process stopped because there was no space.
-    StoppedByFullDisk;
+    /// The log waited until there was space.
+    LogWaitedForSpace;
+    /// The state waited until there was space.
+    StateWaitedForSpace;
+    /// Entries could not be read back.
+    LoadFailed;
+    /// A log opened with a loss.
+    LossFound;
+    /// A damaged log was whole again.
+    LossSettled;
+    /// Entries came from a peer for a damaged log.
+    EntriesSent;
+    /// The log was cut at its beginning.
+    LogShortened;
+    /// A snapshot was announced.
+    SnapshotOffered;
+    /// A part of a snapshot could not be read.
+    ExportFailed;
+    /// A part of a snapshot came.
+    SnapshotPart;
+    /// A snapshot became the state.
+    SnapshotInstalled;
+    /// A snapshot took the place of the whole log.
+    SnapshotReplacedLog;
+    /// A state was found behind the beginning of its log.
+    StateBelowBase;
     /// A member lost everything.
     Wiped;
     /// A clock jumped ahead.
@@ -187,6 +211,13 @@ impl Marks {
     pub(crate) fn see(&mut self, fact: &Fact<'_>, truth: &Truth) {
         match fact {
             Fact::Became { member, role, .. } => self.role(*member, *role),
+            Fact::Ordered { persist, .. } if persist.rebase.is_some() => {
+                self.hit_if(Mark::LogShortened, matches!(persist.rebase, Some(Rebase::Cut { .. })));
+                self.hit_if(
+                    Mark::SnapshotReplacedLog,
+                    matches!(persist.rebase, Some(Rebase::Snapshot { keeps_log: false, .. })),
+                );
+            }
             Fact::Ordered { member, persist } if persist.truncate_from.is_some() => {
                 self.hit(Mark::LogCut);
                 // The order itself is among the pending ones.
@@ -208,9 +239,11 @@ impl Marks {
                 let more = recovered.last.index > durable;
                 self.hit_if(Mark::UnsyncedSurvived, wrote && more);
                 self.hit_if(Mark::UnsyncedLost, wrote && !more);
+                self.hit_if(Mark::LossFound, recovered.restriction.is_some());
                 self.hit_if(Mark::StateBehindLog, recovered.applied < recovered.last.index);
                 self.durable.insert(*member, recovered.last.index);
             }
+            Fact::Offered { .. } => self.hit(Mark::SnapshotOffered),
             Fact::Sent { message, .. } => self.message(&message.body),
             Fact::Received { member, message, .. } => {
                 self.hit_if(Mark::OldMessage, message.term < truth.members[*member].term);

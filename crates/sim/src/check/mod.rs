@@ -12,6 +12,7 @@
 //! | R8 | a restart finds all that was promised, and nothing that nobody wrote |
 //! | R10 | a read shows all that was committed anywhere when it was asked for |
 //! | R11 | a pre-vote changes nothing |
+//! | R12 | a snapshot is what was committed there; the log is cut only below durable state |
 //! | R15 | what a leader believes of a follower is so, and bounded |
 //! | R16 | a leader that hears no majority steps down in time |
 //! | S4, S6, S7 | after a failed sync nothing more; names are durable; what is read was written |
@@ -36,11 +37,13 @@ mod progress;
 mod promises;
 mod reads;
 mod restart;
+mod snapshots;
 
 use crate::swarm::Swarm;
 use crate::truth::{Fact, FactKind, Truth};
 
 pub use marks::{Mark, Marks};
+pub(crate) use snapshots::has_hole;
 
 /// An invariant that did not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,6 +107,7 @@ impl Checkers {
 /// All of them, in the order in which they are asked.
 fn all(swarm: &Swarm) -> Vec<Box<dyn Checker>> {
     vec![
+        Box::new(snapshots::HonestSnapshots),
         Box::new(leaders::OneLeader::default()),
         Box::new(leaders::AppendOnly),
         Box::new(matching::LogMatching::default()),

@@ -36,7 +36,7 @@ impl HonestProgress {
         let matched = progress.matched;
         // Once the peer has gone on to a newer term, its log may be another's.
         let own = truth.members[leader].ordered.chain_at(matched);
-        if it.hard_state.term <= status.term && it.durable.chain_at(matched) != own {
+        if it.hard_state.term <= status.term && !it.holds(matched, own) {
             let text = format!(
                 "member {} believes that member {} holds its log up to {matched}; its disk holds \
                  {} entries",

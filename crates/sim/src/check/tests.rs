@@ -48,7 +48,8 @@ impl History {
         self.tickets[member] += 1;
         let ticket = Ticket::new(self.tickets[member]);
         let (truncate_from, entries) = (cut.map(LogIndex::new), entries.to_vec());
-        let persist = Persist { ticket, hard_state, truncate_from, entries };
+        let (memberships, rebase) = (None, None);
+        let persist = Persist { ticket, hard_state, memberships, rebase, truncate_from, entries };
         self.tell(&Fact::Ordered { member, persist: &persist })
     }
 
@@ -76,6 +77,12 @@ impl History {
             applied: LogIndex::ZERO,
             last: self.truth.members[member].ordered.last_id(),
             persisted: LogIndex::ZERO,
+            base: LogId::ZERO,
+            membership_index: LogIndex::ZERO,
+            membership: crate::truth::founding(3),
+            restriction: None,
+            disk_stalled_ticks: 0,
+            transfer_to: None,
             peers: std::collections::BTreeMap::new(),
         }
     }

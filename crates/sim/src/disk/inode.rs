@@ -62,6 +62,10 @@ impl Inode {
         self.injuries.iter().all(|injury| injury.at_sync + OLD_AFTER_SYNCS <= self.syncs)
     }
 
+    pub(super) fn is_clean(&self) -> bool {
+        self.dirty.is_empty() && self.forgotten.is_empty()
+    }
+
     fn touch(&mut self, sectors: Range<usize>) {
         self.synced_at.resize(self.synced_at.len().max(sectors.end), 0);
         for sector in sectors {
@@ -121,6 +125,9 @@ impl Inode {
             self.synced_at[sector] = self.syncs;
             let range = sector_range(sector, self.cached.len());
             self.durable[range.clone()].copy_from_slice(&self.cached[range]);
+            if !self.forgotten.is_empty() {
+                self.forgotten.retain(|forgotten| *forgotten != sector);
+            }
         }
     }
 

@@ -60,6 +60,14 @@ impl Names {
         self.changes.is_empty() || self.seen.get(name) == self.durable.get(name)
     }
 
+    pub(super) fn is_synced(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    pub(super) fn files(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.seen.iter().map(|(name, inode)| (name.as_str(), *inode))
+    }
+
     pub(super) fn inodes(&self) -> impl Iterator<Item = u64> {
         self.seen.values().copied()
     }

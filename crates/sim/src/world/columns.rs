@@ -48,20 +48,23 @@ impl World {
 pub(super) fn shown(fact: &Fact<'_>) -> String {
     match fact {
         Fact::Opened { member, recovered } => format!(
-            "{}: opened, term {} vote {:?} last {} applied {}",
+            "{}: opened, term {} vote {:?} base {} last {} applied {} {:?}",
             member + 1,
             recovered.hard_state.term,
             recovered.hard_state.vote.map(MemberId::get),
+            recovered.base,
             recovered.last,
-            recovered.applied
+            recovered.applied,
+            recovered.restriction
         ),
         Fact::Died { member } => format!("{}: died", member + 1),
         Fact::Became { member, role, term } => format!("{}: {role:?} in term {term}", member + 1),
         Fact::Ordered { member, persist } => format!(
-            "{}: write {} state {:?} cut {:?} entries {:?}",
+            "{}: write {} state {:?} rebase {:?} cut {:?} entries {:?}",
             member + 1,
             persist.ticket,
             persist.hard_state.map(|state| (state.term.get(), state.vote.map(MemberId::get))),
+            persist.rebase,
             persist.truncate_from.map(LogIndex::get),
             persist.entries.iter().map(|entry| entry.id.to_string()).collect::<Vec<_>>()
         ),
@@ -72,6 +75,12 @@ pub(super) fn shown(fact: &Fact<'_>) -> String {
         Fact::Received { member, from, message } => {
             let (member, from) = (member + 1, from + 1);
             format!("{member}: from {from} in term {}: {}", message.term, body(message))
+        }
+        Fact::StateDurable { member, through } => {
+            format!("{}: state durable through {through}", member + 1)
+        }
+        Fact::Offered { member, snapshot } => {
+            format!("{}: offers a snapshot of {}", member + 1, snapshot.last)
         }
         Fact::Applied { member, through, .. } => format!("{}: applied {through}", member + 1),
         Fact::Called { operation, .. } => format!("operation {operation} called"),

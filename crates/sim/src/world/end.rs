@@ -18,7 +18,7 @@ use kv::api::{KeyRange, RangeRequest, Request, Response};
 use raft::{LogIndex, Recovered, RoleName};
 
 use super::{Event, World};
-use crate::check::{Mark, Violation, violated};
+use crate::check::{Mark, Violation, has_hole, violated};
 use crate::faults::FaultId;
 use crate::host::{Absence, Host};
 use crate::net::{Link, Trouble, Window};
@@ -75,8 +75,7 @@ impl World {
             host.opening = None;
             host.clock.set_drift(0);
             // What has not struck yet will not.
-            host.log_disk.process_died();
-            host.state_disk.process_died();
+            host.disks().for_each(crate::disk::SimDisk::process_died);
             if host.process.is_none() {
                 self.queue.after(0, Event::Started { member: host.member });
             } else if !host.inbox.is_empty() {
@@ -284,6 +283,18 @@ impl World {
                 it.ordered.last_id(),
                 it.commit
             ));
+            if let Some(process) = &host.process {
+                let status = process.replica.status();
+                text.push_str(&format!(", snapshots {:?}", process.replica.snapshots()));
+                text.push_str(&format!(", base {}", status.base));
+                if let Some(restriction) = status.restriction {
+                    text.push_str(&format!(", {restriction:?}"));
+                }
+                for (id, peer) in &status.peers {
+                    let (matched, next, state) = (peer.matched, peer.next, peer.state);
+                    text.push_str(&format!(", {id}: {matched} {next} {state:?}"));
+                }
+            }
             if let Some(absence) = host.absence {
                 text.push_str(&format!(", away: {absence:?}"));
             }
@@ -364,9 +375,18 @@ impl World {
                 return violated("R6", text);
             }
         };
+        if has_hole(recovered.base.index, process.state.applied()) {
+            let text = format!(
+                "the platter of member {} has a state through {} and a log behind {}",
+                member + 1,
+                process.state.applied(),
+                recovered.base
+            );
+            return violated("R12", text);
+        }
         let recovered = Recovered { tail, ..recovered };
         let truth = &self.truth.members[member];
-        if truth.survived(&recovered).is_none() {
+        if truth.survived(&recovered, &self.truth.ledger).is_none() {
             let text = format!(
                 "the platter of member {} holds a log up to {}, its syncs promised {}",
                 member + 1,

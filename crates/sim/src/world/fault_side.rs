@@ -146,7 +146,7 @@ impl World {
         self.hosts[member].absence = Some(Absence::Wiped);
         self.die(member, Some(PowerCut::LoseAll), 0)?;
         self.hosts[member].log_disk.wipe();
-        self.hosts[member].state_disk.wipe();
+        self.hosts[member].state_disks.iter().for_each(crate::disk::SimDisk::wipe);
         Ok(())
     }
 
@@ -264,6 +264,10 @@ impl World {
                 self.effect(fault, self.phases(member));
             }
         }
+        let host = &self.hosts[member];
+        for fault in host.state_disks[1 - host.active].take_struck() {
+            self.effect(fault, self.phases(member));
+        }
     }
 
     /// What `member` is doing.
@@ -332,7 +336,6 @@ impl World {
         self.note_disks(member);
         let host = &mut self.hosts[member];
         self.marks.hit_if(Mark::DiedWriting, host.log_disk.is_blown());
-        self.marks.hit_if(Mark::StoppedByFullDisk, why.contains("no space"));
         if !host.disk_ended_process() && !host.is_injured() {
             return violated("W", format!("member {} stops without a fault: {why}", member + 1));
         }

@@ -2,10 +2,10 @@
 
 use base::Machine;
 use raft::Recovered;
-use replica::{Effect, PeerMessage};
+use replica::{Effect, PeerMessage, StateOrder};
 
 use super::{Answer, Event, World};
-use crate::check::{Mark, Violation, violated};
+use crate::check::{Mark, Violation, has_hole, violated};
 use crate::disk::{Mishap, PowerCut};
 use crate::host::{Absence, Host, Process, ReadOrder};
 use crate::net::{Frame, Link, Passage};
@@ -22,10 +22,7 @@ const READ_MAX_NS: Nanos = MILLI;
 pub(super) const BURST_TICKS_MAX: u64 = 500;
 
 /// One of so many starts reads its whole log back for the checkers.
-const READ_BACK_EVERY: u64 = 8;
-
-/// Bytes the log prepares ahead when it has nothing else to do.
-const IDLE_BYTES: u64 = 4096;
+pub(super) const READ_BACK_EVERY: u64 = 8;
 
 impl World {
     pub(super) fn open(&self, host: &Host) -> Result<(Process, Recovered), String> {
@@ -47,6 +44,14 @@ impl World {
         }
         let opened = self.open(&self.hosts[member]);
         self.note_disks(member);
+        let opened = opened.and_then(|(process, mut recovered)| {
+            // Damage may have taken more than what was written last: everything is looked at.
+            if recovered.restriction.is_some() {
+                let whole = process.log.recovered(raft::LogIndex::ZERO);
+                recovered.tail = whole.map_err(|why| why.to_string())?.tail;
+            }
+            Ok((process, recovered))
+        });
         let (process, recovered) = match opened {
             Ok(opened) => opened,
             Err(why) => return self.on_open_failed(member, &why),
@@ -95,9 +100,30 @@ impl World {
         if reads_back && !host.log_disk.is_burning() && !host.is_injured() {
             recovered.tail = self.whole_log(member, process)?;
         }
+        let is_injured = self.hosts[member].is_injured();
         self.tell(&Fact::Opened { member, recovered: &recovered })?;
-        let (through, digest) = (recovered.applied, process.digest(recovered.applied));
-        let revision = process.state.kv().revision();
+        let applied = process.state.applied();
+        if has_hole(recovered.base.index, applied) {
+            self.marks.hit(Mark::StateBelowBase);
+            if !is_injured {
+                let base = recovered.base;
+                let text = format!("member {}: state {applied}, log behind {base}", member + 1);
+                return violated("R12", text);
+            }
+        }
+        let through = self.truth.members[member].state_durable.min(applied.into());
+        self.tell(&Fact::StateDurable { member, through })?;
+        self.tell_applied(member, process)
+    }
+
+    /// Where the state of `process` is.
+    pub(super) fn tell_applied(
+        &mut self,
+        member: Member,
+        process: &Process,
+    ) -> Result<(), Violation> {
+        let through = raft::LogIndex::new(process.state.applied());
+        let (revision, digest) = (process.state.kv().revision(), process.digest(through));
         self.tell(&Fact::Applied { member, through, revision, digest })
     }
 
@@ -255,7 +281,7 @@ impl World {
             self.plan_drain(member);
         }
         self.start_log(member)?;
-        self.start_apply(member);
+        self.start_state(member);
         Ok(())
     }
 
@@ -306,12 +332,17 @@ impl World {
         match effect {
             Effect::Send { to, message } => return self.send(member, member_of(to), &message),
             Effect::Persist(persist) => process.orders.push(persist),
-            Effect::Apply { entries } => {
-                process.batches.push_back(entries);
-                return self.tell_applying(member);
+            Effect::State(order) => {
+                let applies = matches!(order, StateOrder::Apply { .. });
+                process.state_orders.push_back(order);
+                return if applies { self.tell_applying(member) } else { Ok(()) };
             }
-            Effect::Load { from, max_bytes } => {
-                process.loads.push((from, max_bytes));
+            Effect::SettleLoss => {
+                process.settles = true;
+                self.marks.hit(Mark::LossSettled);
+            }
+            Effect::Load { from, max_bytes, purpose } => {
+                process.loads.push((from, max_bytes, purpose));
                 let takes = self.swarm.sync.draw(&mut random);
                 self.queue.after(takes, Event::Load { member, life });
             }
@@ -325,25 +356,43 @@ impl World {
                     self.answer(member, waiting, Answer { result, served_at: None });
                 }
             }
-            Effect::RoleChanged { .. } => {}
+            Effect::RoleChanged { .. }
+            | Effect::MembershipChanged { .. }
+            | Effect::WishAnswered { .. } => {}
         }
         Ok(())
     }
 
     /// Tells of the batch that was taken last; the batch is not copied for it.
     fn tell_applying(&mut self, member: Member) -> Result<(), Violation> {
-        let take = |world: &mut Self| world.hosts[member].process.as_mut()?.batches.pop_back();
-        let Some(entries) = take(self) else { return Ok(()) };
-        let told = self.tell(&Fact::Applying { member, entries: &entries });
+        let take = |world: &mut Self| world.hosts[member].process.as_mut()?.state_orders.pop_back();
+        let Some(order) = take(self) else { return Ok(()) };
+        let told = match &order {
+            StateOrder::Apply { entries } => self.tell(&Fact::Applying { member, entries }),
+            _ => Ok(()),
+        };
         if let Some(process) = &mut self.hosts[member].process {
-            process.batches.push_back(entries);
+            process.state_orders.push_back(order);
         }
         told
     }
 
     fn send(&mut self, from: Member, to: Member, message: &PeerMessage) -> Result<(), Violation> {
-        if let PeerMessage::Raft(message) = message {
-            self.tell(&Fact::Sent { member: from, to, message })?;
+        match message {
+            PeerMessage::Raft(message) => self.tell(&Fact::Sent { member: from, to, message })?,
+            PeerMessage::SnapshotOffered(offer) => {
+                self.tell(&Fact::Offered { member: from, snapshot: &offer.snapshot })?;
+            }
+            PeerMessage::Chunk { id, chunk } => {
+                self.dump(|_| {
+                    let (at, next) = (chunk.from, chunk.next);
+                    format!("{}: to {}: part {at}..{next} of {id:?}", from + 1, to + 1)
+                });
+                self.marks.hit(Mark::SnapshotPart);
+            }
+            PeerMessage::Entries { .. } => self.marks.hit(Mark::EntriesSent),
+            PeerMessage::Forward { .. } | PeerMessage::Refused { .. } => {}
+            other => self.dump(|_| format!("{}: to {}: {other:?}", from + 1, to + 1)),
         }
         let link = Link { from, to };
         let now = self.queue.now();
@@ -363,156 +412,6 @@ impl World {
             let after = host.chance(self.queue.now(), "drain").below(DRAIN_MAX_NS);
             self.queue.after(after, Event::Drained { member, life });
         }
-    }
-
-    /// The log thread: everything that waits becomes one write and one sync.
-    fn start_log(&mut self, member: Member) -> Result<(), Violation> {
-        let host = &mut self.hosts[member];
-        let life = host.life;
-        let Some(process) = &mut host.process else { return Ok(()) };
-        if process.syncing.is_some() || process.orders.is_empty() {
-            return Ok(());
-        }
-        let orders = core::mem::take(&mut process.orders);
-        match process.log.write(&orders) {
-            Ok(ticket) => {
-                process.syncing = ticket;
-                let (takes, slowed_by) = host.sync_takes(self.queue.now(), self.swarm.sync);
-                self.queue.after(takes, Event::Synced { member, life });
-                for fault in slowed_by {
-                    self.effect(fault, self.phases(member));
-                }
-                self.note_disks(member);
-                Ok(())
-            }
-            Err(why) => self.on_disk_error(member, &why.to_string()),
-        }
-    }
-
-    pub(super) fn on_synced(&mut self, member: Member) -> Result<(), Violation> {
-        let host = &mut self.hosts[member];
-        let life = host.life;
-        let Some(process) = &mut host.process else { return Ok(()) };
-        let Some(ticket) = process.syncing.take() else { return Ok(()) };
-        for _ in &process.loads {
-            self.queue.after(0, Event::Load { member, life });
-        }
-        host.log_disk.take_nameless();
-        if let Err(why) = process.log.sync() {
-            return self.on_disk_error(member, &why.to_string());
-        }
-        self.check_sync(member)?;
-        self.tell(&Fact::Persisted { member, ticket })?;
-        self.step(member, replica::Event::Persisted { ticket })?;
-        self.idle(member)
-    }
-
-    /// Sometimes the log thread finds nothing to do and tidies up.
-    fn idle(&mut self, member: Member) -> Result<(), Violation> {
-        let host = &mut self.hosts[member];
-        let rests = host.chance(self.queue.now(), "idle").chance(1, 4);
-        let Some(process) = &mut host.process else { return Ok(()) };
-        if !rests || process.syncing.is_some() {
-            return Ok(());
-        }
-        match process.log.idle(IDLE_BYTES) {
-            Ok(()) => self.read_back(member),
-            Err(why) => self.on_disk_error(member, &why.to_string()),
-        }
-    }
-
-    /// S4: whoever has seen a sync fail acknowledges nothing more. S6: a file whose name may
-    /// still be lost is no place for what is acknowledged.
-    fn check_sync(&self, member: Member) -> Result<(), Violation> {
-        let host = &self.hosts[member];
-        if host.has_failed_sync() {
-            let text = format!("member {} goes on after a failed sync", member + 1);
-            return violated("S4", text);
-        }
-        if let Some(name) = host.log_disk.take_nameless() {
-            let text = format!("member {} relies on {name}, whose name is not durable", member + 1);
-            return violated("S6", text);
-        }
-        Ok(())
-    }
-
-    /// S7: now and then an entry is read back: it is what was written, or an error.
-    fn read_back(&mut self, member: Member) -> Result<(), Violation> {
-        let host = &mut self.hosts[member];
-        let last = self.truth.members[member].ordered.last_index().get();
-        let mut random = host.chance(self.queue.now(), "read back");
-        let is_due = last > 0 && random.chance(1, READ_BACK_EVERY);
-        let Some(process) = host.process.as_ref().filter(|process| process.orders.is_empty())
-        else {
-            return Ok(());
-        };
-        if !is_due || host.log_disk.is_burning() {
-            return Ok(());
-        }
-        let index = raft::LogIndex::new(random.between(1, last));
-        match process.log.load(index, 1) {
-            Ok(entries) => {
-                let written = self.truth.members[member].ordered.at(index);
-                let same = |entry: &raft::Entry| {
-                    written.is_some_and(|it| it.id == entry.id && it.payload == entry.payload)
-                };
-                if !entries.first().is_some_and(same) {
-                    let text = format!("member {} reads another entry {index}", member + 1);
-                    return violated("S7", text);
-                }
-                self.note_disks(member);
-                Ok(())
-            }
-            Err(why) => self.on_disk_error(member, &why.to_string()),
-        }
-    }
-
-    pub(super) fn on_load(&mut self, member: Member) -> Result<(), Violation> {
-        let Some(process) = &mut self.hosts[member].process else { return Ok(()) };
-        // One thread: reading waits for the sync, which announces this again.
-        if process.syncing.is_some() || process.loads.is_empty() {
-            return Ok(());
-        }
-        let (from, max_bytes) = process.loads.remove(0);
-        match process.log.load(from, max_bytes) {
-            Ok(entries) => {
-                self.marks.hit_if(Mark::LogReadBack, !entries.is_empty());
-                self.step(member, replica::Event::Loaded { entries })
-            }
-            Err(why) => self.on_disk_error(member, &why.to_string()),
-        }
-    }
-
-    /// The apply thread: one batch at a time.
-    fn start_apply(&mut self, member: Member) {
-        let host = &mut self.hosts[member];
-        let life = host.life;
-        let Some(process) = &mut host.process else { return };
-        if !process.applying && !process.batches.is_empty() {
-            process.applying = true;
-            let takes = self.swarm.apply.draw(&mut host.chance(self.queue.now(), "apply"));
-            self.queue.after(takes, Event::Applied { member, life });
-        }
-    }
-
-    pub(super) fn on_applied(&mut self, member: Member) -> Result<(), Violation> {
-        let host = &mut self.hosts[member];
-        let syncs = host.chance(self.queue.now(), "state sync").chance(1, 50);
-        let Some(process) = &mut host.process else { return Ok(()) };
-        process.applying = false;
-        let Some(entries) = process.batches.pop_front() else { return Ok(()) };
-        let applied = match process.state.apply(&entries) {
-            Ok(applied) => applied,
-            Err(why) => return self.on_disk_error(member, &why.to_string()),
-        };
-        if syncs && let Err(why) = process.state.sync() {
-            return self.on_disk_error(member, &why.to_string());
-        }
-        let report = applied.report;
-        let digest = process.digest(report.through);
-        let (through, revision) = (report.through, report.state.revision);
-        self.tell(&Fact::Applied { member, through, revision, digest })?;
-        self.step(member, replica::Event::Applied(report))
     }
 
     pub(super) fn on_read(&mut self, member: Member, order: &ReadOrder) {
