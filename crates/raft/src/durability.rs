@@ -19,30 +19,30 @@ const HELD_MESSAGES_MAX: usize = 8192;
 /// See the module.
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Durability {
-    issued: Ticket,
-    done: Ticket,
+    pub(crate) issued: Ticket,
+    pub(crate) done: Ticket,
     /// With this ticket the present hard state is durable.
-    hard_state_ticket: Ticket,
+    pub(crate) hard_state_ticket: Ticket,
     hard_state_changed: bool,
     truncate_from: Option<LogIndex>,
     rebase: Option<Rebase>,
     /// The first index that no [`Persist`] has carried yet.
     unwritten: LogIndex,
-    unfinished: VecDeque<Unfinished>,
+    pub(crate) unfinished: VecDeque<Unfinished>,
     /// Everything up to here is durable, as the log is now.
     durable: LogIndex,
-    held: BTreeMap<Ticket, Vec<(MemberId, Message)>>,
+    pub(crate) held: BTreeMap<Ticket, Vec<(MemberId, Message)>>,
     held_count: usize,
 }
 
 /// A write that was ordered.
 #[derive(Clone, Copy, Debug, Hash)]
-struct Unfinished {
-    ticket: Ticket,
+pub(crate) struct Unfinished {
+    pub(crate) ticket: Ticket,
     /// The last index of the log that is durable after it.
     last: LogIndex,
     /// The tick at which it was ordered.
-    since: u64,
+    pub(crate) since: u64,
 }
 
 impl Durability {

@@ -7,14 +7,14 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 /// The voters of the membership in force.
-#[derive(Clone, Debug, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Quorum {
     incoming: Voters,
     outgoing: Option<Voters>,
 }
 
 /// One set of voters.
-#[derive(Clone, Debug, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Voters {
     ids: BTreeSet<MemberId>,
     majority: usize,

@@ -24,16 +24,16 @@ use bytes::Bytes;
 /// See the module.
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Leader {
-    pub(super) peers: BTreeMap<MemberId, Progress>,
+    pub(crate) peers: BTreeMap<MemberId, Progress>,
     /// The index of the empty entry with which this leadership began.
     pub(super) first_own: LogIndex,
     /// The newest heartbeat round. Rounds count from 1 in each leadership, and a term has one
     /// leadership, so no number is used twice.
     round: u64,
-    round_at: u64,
+    pub(crate) round_at: u64,
     reads: Reads,
     lease: Lease,
-    pub(super) transfer: Option<Transfer>,
+    pub(crate) transfer: Option<Transfer>,
 }
 
 impl Leader {
