@@ -200,7 +200,7 @@ impl Core {
     /// Adds an entry to the log; a membership is in force at once.
     pub(crate) fn append(&mut self, entry: Entry) {
         if let Payload::Membership(membership) = &entry.payload {
-            self.configurations.push(entry.id.index, membership.clone());
+            self.configurations.push(entry.id.index, (**membership).clone());
         }
         self.log.append(entry);
     }
@@ -408,8 +408,8 @@ impl Core {
 
     /// A write is durable: sends what waited for it.
     pub(crate) fn on_persisted(&mut self, ticket: Ticket) {
-        for (to, message) in self.durability.on_persisted(ticket) {
-            self.effects.push(Effect::Send { to, message });
+        for held in self.durability.on_persisted(ticket) {
+            self.effects.push(Effect::Send { to: held.to, message: held.message });
         }
         if let Some((_, snapshot)) = self.installing.take_if(|(rebased, _)| *rebased <= ticket) {
             self.handed = self.handed.max(snapshot.last.index);

@@ -1,6 +1,7 @@
 //! What the log is made of: ids, entries, and the hard state beside them.
 
 use crate::Membership;
+use alloc::boxed::Box;
 use bytes::Bytes;
 use core::fmt;
 
@@ -75,8 +76,8 @@ pub enum Payload {
     Empty,
     /// A command of the state machine, opaque here.
     Data(Bytes),
-    /// Who takes part from here on.
-    Membership(Membership),
+    /// Who takes part from here on; rare, and kept apart so that all other entries stay small.
+    Membership(Box<Membership>),
 }
 
 /// One entry of the log.

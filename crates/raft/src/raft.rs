@@ -226,7 +226,8 @@ impl Raft {
     fn on_received(&mut self, from: MemberId, message: Message) -> Next {
         // A member that may have forgotten a vote must not even acknowledge: the leader could be
         // one that it helped to replace.
-        let is_deaf = self.core.restriction == Some(Restriction::Founding);
+        let is_deaf = self.core.restriction == Some(Restriction::Founding)
+            && !self.core.has(Mutant::FoundingMemberHeard);
         if from == self.core.id()
             || is_deaf
             || message.check().is_err()
@@ -254,7 +255,7 @@ impl Raft {
     /// this log does not tell of yet; it may lead or ask for a vote, but who has left may not.
     fn is_of_no_account(&self, from: MemberId, message: &Message) -> bool {
         let membership = self.core.membership();
-        if membership.contains(from) {
+        if membership.contains(from) || self.core.has(Mutant::RemovedMemberHeard) {
             return false;
         }
         let is_heard = match message.body {

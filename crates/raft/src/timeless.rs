@@ -60,8 +60,9 @@ impl Durability {
         for write in &mut self.unfinished {
             (write.ticket, write.since) = (shift(write.ticket), 0);
         }
-        let held = core::mem::take(&mut self.held).into_iter();
-        self.held = held.map(|(ticket, messages)| (shift(ticket), messages)).collect();
+        for held in &mut self.held {
+            held.ticket = shift(held.ticket);
+        }
         self.issued = shift(self.issued);
         self.hard_state_ticket = shift(self.hard_state_ticket);
         self.done = shift(self.done);

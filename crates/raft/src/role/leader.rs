@@ -17,6 +17,7 @@ use crate::status::PeerProgress;
 use crate::{
     Aborted, ChangeStep, Effect, Entry, LogId, LogIndex, MemberId, Payload, Refused, TransferFailed,
 };
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -119,7 +120,10 @@ impl Leader {
 
     pub(crate) fn on_change_requested(&mut self, core: &mut Core, steps: &[ChangeStep]) {
         let effect = match membership::requested(self, core, steps) {
-            Ok(next) => Effect::ChangeAppended { index: append(core, Payload::Membership(next)) },
+            Ok(next) => {
+                let index = append(core, Payload::Membership(Box::new(next)));
+                Effect::ChangeAppended { index }
+            }
             Err(reason) => Effect::ChangeRefused { reason },
         };
         core.effects.push(effect);
@@ -217,7 +221,7 @@ impl Leader {
         self.advance_commit(core);
         if membership::is_joint_committed(core) {
             let left = core.membership().left();
-            append(core, Payload::Membership(left));
+            append(core, Payload::Membership(Box::new(left)));
             self.replicate_all(core);
         }
         let may_read = core.commit >= self.first_own || core.has(Mutant::ReadBeforeOwnCommit);

@@ -266,7 +266,7 @@ impl World {
         let Some(status) = self.status(id) else { return Ok(()) };
         let all: Vec<MemberId> = status.membership.ids().collect();
         let any = self.prng.pick(&all).copied().unwrap_or(id);
-        if self.prng.chance(1, 4) {
+        if self.prng.chance(1, 3) {
             let to = self.prng.chance(3, 4).then_some(any);
             return self.step(id, Input::TransferRequested { to });
         }

@@ -29,12 +29,58 @@ use raft::{
     Body, ChangeStep, Config, Input, LeaderLease, LogIndex, MemberId, Membership, Message, Mutant,
     Plan, ReadId, RoleName, Term,
 };
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use testkit::{Command, Runner};
 
 #[test]
 fn golden_scripts() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata");
     testkit::run_golden(folder, Script::default);
+}
+
+/// Each script of `regressions` shows one bug that other systems had (named by the class of the
+/// reliability notes); with its defence taken away it must end otherwise.
+const REGRESSIONS: [(&str, Mutant); 19] = [
+    ("class_01_read_without_round", Mutant::ReadWithoutRound),
+    ("class_02_read_round_reused", Mutant::ReadRoundReused),
+    ("class_03_read_before_own_commit", Mutant::ReadBeforeOwnCommit),
+    ("class_04_lease_margin", Mutant::LeaseWithoutMargin),
+    ("class_05_old_term_by_counting", Mutant::CommitOldTermByCounting),
+    ("class_07_vote_not_durable", Mutant::VoteNotPersisted),
+    ("class_07_vote_forgotten", Mutant::VoteForgotten),
+    ("class_24_change_before_own_commit", Mutant::SecondChangeAllowed),
+    ("class_25_joint_needs_both", Mutant::SingleQuorumWhileJoint),
+    ("class_25_in_force_from_append", Mutant::MembershipAtApply),
+    ("class_26_learner_counted", Mutant::LearnerCounted),
+    ("class_27_removed_member_returns", Mutant::RemovedMemberHeard),
+    ("class_28_wiped_member_votes", Mutant::FoundingMemberHeard),
+    ("class_30_truncates_late_append", Mutant::TruncateOnEveryAppend),
+    ("class_30_late_acknowledgement", Mutant::StaleAppendReply),
+    ("class_30_conflict_under_snapshot", Mutant::SnapshotKeepsConflict),
+    ("class_30_prev_term_compared", Mutant::SkipPrevTermCheck),
+    ("class_31_leader_without_quorum_leaves", Mutant::NoStepDown),
+    ("class_31_pre_vote_while_led", Mutant::PreVoteDespiteLeader),
+];
+
+#[test]
+fn regressions_come_back_without_their_defence() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/regressions");
+    let count = std::fs::read_dir(folder).expect("the folder of the regressions").count();
+    assert_eq!(count, REGRESSIONS.len(), "a regression has no seeded bug, or the other way round");
+    let mut survivors = Vec::new();
+    for (name, mutant) in REGRESSIONS {
+        let path = format!("{folder}/{name}.txt");
+        let play = |mutant| {
+            let script = Script { mutant, ..Script::default() };
+            // A member that stops on a broken invariant ends otherwise, too.
+            catch_unwind(AssertUnwindSafe(|| testkit::check_golden(&path, script)))
+        };
+        assert!(matches!(play(None), Ok(Ok(()))), "{name} does not pass");
+        if matches!(play(Some(mutant)), Ok(Ok(()))) {
+            survivors.push((name, mutant));
+        }
+    }
+    assert!(survivors.is_empty(), "without their defence pass: {survivors:?}");
 }
 
 #[derive(Default)]

@@ -319,12 +319,7 @@ impl Member {
         self.raft.forget_time();
     }
 
-    fn step(
-        &mut self,
-        input: Input,
-        inputs: &mut VecDeque<Input>,
-        outcome: &mut Outcome,
-    ) -> Check {
+    fn step(&mut self, input: Input, inputs: &mut VecDeque<Input>, outcome: &mut Outcome) -> Check {
         let is_question = matches!(
             &input,
             Input::Received { message: Message { body: Body::PreVoteRequest { .. }, .. }, .. }

@@ -218,15 +218,15 @@ impl<'a> Search<'a> {
         words.push(search.truths.number(Truth::new(Sets::of(&founding))));
         words.extend(budgets_of(world));
         search.first = words;
-        if world.is_led {
-            search.lead();
-        }
-        let first = search.first.clone();
-        search.add(&first, (0, 0));
         search
     }
 
     fn run(&mut self, progress: &mut dyn FnMut(Progress)) -> Result<(), Broken> {
+        if self.options.world.is_led {
+            self.lead()?;
+        }
+        let first = self.first.clone();
+        self.add(&first, (0, 0));
         loop {
             self.level_starts += self.level.ends.len();
             self.level = std::mem::take(&mut self.next);
@@ -250,12 +250,13 @@ impl<'a> Search<'a> {
     }
 
     /// Lets member 1 lead, everything being delivered until nothing is under way.
-    fn lead(&mut self) {
+    fn lead(&mut self) -> Result<(), Broken> {
         let count = self.ids.len();
-        let mut words = std::mem::take(&mut self.first);
+        let mut words = self.first.clone();
         let mut acts = vec![(0, Act::Campaign)];
         while let Some((at, act)) = acts.pop() {
-            self.change(&mut words, at, act).expect("an undisturbed start keeps every promise");
+            let broken = |what| Broken { state: 0, at, act, what };
+            self.change(&mut words, at, act).map_err(broken)?;
             if let Some(finish) = (0..count).find(|at| self.view(words[*at]).unfinished > 0) {
                 acts.push((finish, Act::Finish));
             } else if words.len() > count + 3 {
@@ -264,6 +265,7 @@ impl<'a> Search<'a> {
             }
         }
         self.first = words;
+        Ok(())
     }
 
     fn is_spent(&self) -> bool {
@@ -419,7 +421,7 @@ impl<'a> Search<'a> {
         let (id, now, was) = (self.ids[at], views[at].1, self.view(before));
         let truth = self.truths.get(words[count]);
         let crashes = act == Act::Crash && self.options.world.reads > 0;
-        if asks || crashes || !effects.reads.is_empty() || truth.is_news(now) {
+        if asks || crashes || !effects.reads.is_empty() || truth.is_news(was, now) {
             let mut truth = truth.clone();
             if let Act::Read(read) = act {
                 truth.on_read_asked(id, read);
@@ -427,7 +429,7 @@ impl<'a> Search<'a> {
             if crashes {
                 truth.on_crashed(id);
             }
-            if truth.is_news(now) {
+            if truth.is_news(was, now) {
                 truth.learn(id, was, now, &views)?;
             }
             for (read, index) in &effects.reads {
@@ -568,6 +570,8 @@ fn configuration(id: MemberId, options: &Options) -> Config {
     {
         config.mutant = options.mutant;
     }
-    let _ = options;
+    if options.world.is_one_by_one {
+        config.append_bytes_max = 1;
+    }
     config
 }

@@ -54,6 +54,10 @@ impl fmt::Display for Member {
             status.membership,
             entries(self.entries()),
         )?;
-        if status.persisted < status.last.index { write!(f, " durable={}", status.persisted) } else { Ok(()) }
+        if status.persisted < status.last.index {
+            write!(f, " durable={}", status.persisted)
+        } else {
+            Ok(())
+        }
     }
 }

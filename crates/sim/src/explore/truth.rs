@@ -19,7 +19,13 @@ pub(super) struct Truth {
 
 impl Truth {
     pub(super) fn new(founding: Sets) -> Self {
-        Self { founding, committed: Vec::new(), committed_in: Vec::new(), leaders: Vec::new(), reads: Vec::new() }
+        Self {
+            founding,
+            committed: Vec::new(),
+            committed_in: Vec::new(),
+            leaders: Vec::new(),
+            reads: Vec::new(),
+        }
     }
 
     /// Member `id` is about to be asked for read number `read`.
@@ -46,11 +52,13 @@ impl Truth {
         Ok(())
     }
 
-    /// Whether member `now` brings news: a leadership, or something committed.
-    pub(super) fn is_news(&self, now: &View) -> bool {
-        now.role == RoleName::Leader
-            && (now.commit > self.committed.len()
-                || self.leaders.iter().all(|(term, _)| *term != now.term))
+    /// Whether a member that was `before` and is `now` brings news: a leadership, or something
+    /// committed, perhaps by a leader that left its place with it.
+    pub(super) fn is_news(&self, before: &View, now: &View) -> bool {
+        let commits = now.commit > self.committed.len();
+        let led = before.role == RoleName::Leader && before.term == now.term;
+        let is_new = || self.leaders.iter().all(|(term, _)| *term != now.term);
+        (now.role == RoleName::Leader && (commits || is_new())) || (led && commits)
     }
 
     /// Takes in what member `id` brings, which was `before` and is now as in `members`.
@@ -227,9 +235,7 @@ fn is_held(sets: Sets, index: usize, entry: &Seen, members: &[(MemberId, &View)]
 
 /// R3: where two logs hold an entry of the same index and term, they are equal up to it.
 fn check_match(id: MemberId, now: &View, other: MemberId, view: &View) -> Check {
-    for (mine, theirs) in
-        [(&now.log, &view.log), (&now.log, &view.disk), (&now.disk, &view.log)]
-    {
+    for (mine, theirs) in [(&now.log, &view.log), (&now.log, &view.disk), (&now.disk, &view.log)] {
         check_logs(mine, theirs).map_err(|index| {
             format!("R3: members {id} and {other} hold the same id at {index} after different logs")
         })?;

@@ -36,6 +36,8 @@ pub struct World {
     pub is_disk_slow: bool,
     /// Pre-votes are asked for and answered by messages.
     pub asks_first: bool,
+    /// An append carries one entry.
+    pub is_one_by_one: bool,
     /// Even messages that nobody will ever heed are kept, and tried again and again.
     pub keeps_void: bool,
     /// Member 1 leads term 1 at the start, and its first entry is committed everywhere.
@@ -45,21 +47,31 @@ pub struct World {
 }
 
 /// The names of all worlds, for the command line.
-pub const WORLDS: [&str; 9] = [
-    "plain", "disk", "pre-vote", "reads", "replace", "promote", "remove-leader", "shrink",
+pub const WORLDS: [&str; 11] = [
+    "start",
+    "plain",
+    "old-terms",
+    "disk",
+    "pre-vote",
+    "reads",
+    "replace",
+    "promote",
+    "remove-leader",
+    "shrink",
     "snapshot",
 ];
 
-fn base(name: &'static str) -> World {
+/// Three members, of which 1 leads; nothing else happens than campaigns.
+fn led(name: &'static str) -> World {
     World {
         name,
         voters: 3,
         joiners: 0,
         terms: 2,
         campaigns: 15,
-        proposals: 2,
-        crashes: 1,
-        duplicates: 1,
+        proposals: 0,
+        crashes: 0,
+        duplicates: 0,
         heartbeats: 0,
         reads: 0,
         changes: Vec::new(),
@@ -67,9 +79,10 @@ fn base(name: &'static str) -> World {
         transfers: 0,
         is_disk_slow: false,
         asks_first: false,
+        is_one_by_one: false,
         keeps_void: false,
-        is_led: false,
-        first: vec![1],
+        is_led: true,
+        first: vec![2],
     }
 }
 
@@ -88,44 +101,46 @@ fn learner(id: u64, plan: Plan) -> ChangeStep {
 /// The world of that name.
 pub fn world(name: &str) -> Option<World> {
     Some(match name {
-        // Elections, appends, losses, one doubled message, one crash.
-        "plain" => World { terms: 3, ..base("plain") },
-        "disk" => World { is_disk_slow: true, proposals: 1, ..base("disk") },
-        "pre-vote" => World { asks_first: true, campaigns: 3, proposals: 1, ..base("pre-vote") },
-        "reads" => World { reads: 2, proposals: 1, heartbeats: 1, ..base("reads") },
+        // From nothing: two terms, a command.
+        "start" => World { is_led: false, proposals: 1, first: vec![1], ..led("start") },
+        // A leader, its successor, a command each, a crash, a doubled message.
+        "plain" => World { proposals: 2, crashes: 1, duplicates: 1, ..led("plain") },
+        // Three leaders with short logs (Raft paper, figure 8).
+        "old-terms" => {
+            World { terms: 3, proposals: 1, crashes: 1, is_one_by_one: true, ..led("old-terms") }
+        }
+        "disk" => World { is_disk_slow: true, proposals: 1, crashes: 1, ..led("disk") },
+        "pre-vote" => World { asks_first: true, campaigns: 3, proposals: 1, ..led("pre-vote") },
+        "reads" => World { reads: 1, proposals: 1, heartbeats: 1, ..led("reads") },
         "replace" => World {
             joiners: 1,
-            proposals: 1,
+            crashes: 1,
             changes: vec![vec![add(4), remove(3)]],
-            first: vec![1, 3],
-            ..base("replace")
+            first: vec![2, 3],
+            ..led("replace")
         },
         "promote" => World {
             voters: 2,
             joiners: 1,
-            proposals: 1,
-            heartbeats: 1,
+            heartbeats: 2,
             changes: vec![vec![learner(3, Plan::Promote)]],
-            ..base("promote")
+            ..led("promote")
         },
         "remove-leader" => World {
             proposals: 1,
+            crashes: 1,
             changes: vec![vec![remove(1)]],
-            first: vec![1, 2],
-            ..base("remove-leader")
+            ..led("remove-leader")
         },
-        // Two changes, each of which a former leader may have begun alone.
+        // Two changes, each of which a leader may have begun alone.
         "shrink" => World {
-            crashes: 0,
-            duplicates: 0,
-            proposals: 0,
             terms: 3,
             joiners: 2,
             changes: vec![vec![add(4), add(5)], vec![remove(3)]],
-            first: vec![1, 3],
-            ..base("shrink")
+            first: vec![2, 3],
+            ..led("shrink")
         },
-        "snapshot" => World { cuts: 1, heartbeats: 1, terms: 3, ..base("snapshot") },
+        "snapshot" => World { cuts: 1, heartbeats: 1, proposals: 1, crashes: 1, ..led("snapshot") },
         _ => return None,
     })
 }
