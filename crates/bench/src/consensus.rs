@@ -258,7 +258,8 @@ mod peer {
 
         fn on_applied(&mut self, member: usize, entries: &[Entry]) {
             if member == 0 {
-                self.applied += entries.iter().filter(|entry| !entry.data.is_empty()).count() as u64;
+                self.applied +=
+                    entries.iter().filter(|entry| !entry.data.is_empty()).count() as u64;
             }
             let Some(last) = entries.last().map(|entry| entry.index) else { return };
             let store = self.members[member].mut_store();

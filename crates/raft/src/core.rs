@@ -198,6 +198,7 @@ impl Core {
     }
 
     /// Adds an entry to the log; a membership is in force at once.
+    #[inline]
     pub(crate) fn append(&mut self, entry: Entry) {
         if let Payload::Membership(membership) = &entry.payload {
             self.configurations.push(entry.id.index, (**membership).clone());
@@ -248,6 +249,7 @@ impl Core {
     }
 
     /// Sends `body` as soon as the present term and vote are durable: at once, as a rule.
+    #[inline]
     pub(crate) fn send(&mut self, to: MemberId, body: Body) {
         self.send_after(self.durability.hard_state_ticket(), to, body);
     }
@@ -258,11 +260,13 @@ impl Core {
     }
 
     /// Sends `body` now: only for what promises nothing.
+    #[inline]
     pub(crate) fn send_now(&mut self, to: MemberId, body: Body) {
         let message = Message { term: self.term(), body };
         self.effects.push(Effect::Send { to, message });
     }
 
+    #[inline]
     fn send_after(&mut self, ticket: Ticket, to: MemberId, body: Body) {
         if self.durability.is_done(ticket) {
             self.send_now(to, body);

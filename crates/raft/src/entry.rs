@@ -22,6 +22,7 @@ impl LogIndex {
     ///
     /// # Panics
     /// At 0, which has nothing below: a broken invariant of the caller.
+    #[inline]
     #[must_use]
     pub const fn before(self) -> Self {
         match self.get().checked_sub(1) {
@@ -34,6 +35,7 @@ impl LogIndex {
     ///
     /// # Panics
     /// On overflow.
+    #[inline]
     #[must_use]
     pub const fn plus(self, count: u64) -> Self {
         match self.get().checked_add(count) {
@@ -58,6 +60,7 @@ impl LogId {
     pub const ZERO: Self = Self { term: Term::new(0), index: LogIndex::ZERO };
 
     /// The id of `index` in `term`.
+    #[inline]
     pub const fn new(term: Term, index: LogIndex) -> Self {
         Self { term, index }
     }
@@ -94,6 +97,7 @@ impl Entry {
     pub const OVERHEAD_BYTES: u64 = 32;
 
     /// What the entry counts towards every limit in bytes.
+    #[inline]
     pub fn size_bytes(&self) -> u64 {
         let payload = match &self.payload {
             Payload::Empty => 0,

@@ -93,7 +93,7 @@ impl Shadow {
 
     fn memberships(&self) -> impl DoubleEndedIterator<Item = (LogIndex, &Membership)> {
         self.entries.iter().filter_map(|entry| match &entry.payload {
-            Payload::Membership(membership) => Some((entry.id.index, membership)),
+            Payload::Membership(membership) => Some((entry.id.index, membership.as_ref())),
             Payload::Empty | Payload::Data(_) => None,
         })
     }
