@@ -47,7 +47,7 @@ pub struct World {
 }
 
 /// The names of all worlds, for the command line.
-pub const WORLDS: [&str; 11] = [
+pub const WORLDS: [&str; 12] = [
     "start",
     "plain",
     "old-terms",
@@ -59,6 +59,7 @@ pub const WORLDS: [&str; 11] = [
     "remove-leader",
     "shrink",
     "snapshot",
+    "transfer",
 ];
 
 /// Three members, of which 1 leads; nothing else happens than campaigns.
@@ -141,6 +142,7 @@ pub fn world(name: &str) -> Option<World> {
             ..led("shrink")
         },
         "snapshot" => World { cuts: 1, heartbeats: 1, proposals: 1, crashes: 1, ..led("snapshot") },
+        "transfer" => World { transfers: 1, proposals: 1, crashes: 1, ..led("transfer") },
         _ => return None,
     })
 }
