@@ -28,7 +28,7 @@ pub(crate) enum Kind {
     StuckDisk,
     /// The wall clock jumps
     ClockJump,
-    /// A bit of durable data turns; only when asked for
+    /// A bit of durable data turns
     BitRot,
 }
 

@@ -29,7 +29,8 @@ pub struct Config {
     /// every member before any member uses `leader_lease`.
     pub waits_at_start: bool,
     /// Reads without a round of heartbeats while the leader's lease lasts (thesis 6.4.1). The
-    /// shell must then give [`crate::Input::ClockRead`] before each tick and read.
+    /// shell must then give [`crate::Input::ClockRead`] before each tick, and right before each
+    /// read or received message that is to profit; another read waits for a round.
     pub leader_lease: Option<LeaderLease>,
     /// A leader whose disk has not finished a write for this many ticks hands over.
     pub disk_patience_ticks: u64,
@@ -56,7 +57,9 @@ pub struct Config {
 /// What the lease of a leader rests on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LeaderLease {
-    /// True length of a tick, nanoseconds.
+    /// True length of a tick, nanoseconds. A tick never comes earlier than this after the one
+    /// before it: a shell that was held up leaves out what it missed. Ticks that catch up would
+    /// end a follower's patience before its time.
     pub tick_ns: u64,
     /// How much faster or slower than true time any member's clock may run, in parts per million.
     /// A clock that is worse can make a read stale; nothing else depends on it.
@@ -154,7 +157,8 @@ impl Config {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Restriction {
     /// Its folder is new. It could be one that lost everything it had promised, so the shell first
-    /// has to find out that it is not ([`crate::Input::Admitted`]).
+    /// has to find out that it is not ([`crate::Input::Admitted`]). Until then it hears nobody:
+    /// even an acknowledgement could help a leader that it once helped to replace.
     Founding,
     /// Damage took a part of its log, which once was durable up to here. It votes again once its
     /// log is at least as up to date: whoever it helps to elect then holds all that its lost

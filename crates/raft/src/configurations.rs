@@ -47,15 +47,17 @@ impl Configurations {
         self.is_dirty = true;
     }
 
-    /// The log was cut at `from`.
+    /// The log was cut at `from`; whether one was cut away with it.
     ///
     /// # Panics
     /// When a committed one would be cut away.
-    pub(crate) fn truncate(&mut self, from: LogIndex) {
+    pub(crate) fn truncate(&mut self, from: LogIndex) -> bool {
         let before = self.list.len();
         self.list.retain(|(index, _)| *index < from);
         assert!(!self.list.is_empty(), "the membership before entry {from} is not known");
-        self.is_dirty |= self.list.len() != before;
+        let is_shorter = self.list.len() != before;
+        self.is_dirty |= is_shorter;
+        is_shorter
     }
 
     /// A snapshot at `index` brings this one, in force since `since`; later ones stay if the log

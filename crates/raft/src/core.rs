@@ -24,10 +24,16 @@ pub(crate) struct Core {
     pub(crate) clock_ns: Option<u64>,
     /// The clock went back once: nothing is built on it any more.
     pub(crate) is_clock_doubted: bool,
+    /// The shell spoke of its clock right before the present input.
+    pub(crate) is_clock_fresh: bool,
+    /// The tick at which a leader last spoke, in whatever term. Who leads may change with the
+    /// term; what was promised to the leader by listening to it does not.
+    heard_at: Option<u64>,
     hard_state: HardState,
     configurations: Configurations,
-    /// Index of the membership that `quorum` was made of.
-    quorum_since: LogIndex,
+    /// Index of the membership that `quorum` was made of; `None` once that may be gone, since
+    /// another one can take its very place in the log.
+    quorum_since: Option<LogIndex>,
     pub(crate) restriction: Option<Restriction>,
     /// The term at the start, for [`Restriction::OwesUnknown`].
     started_in: Term,
@@ -65,11 +71,13 @@ impl Core {
         let last = recovered.last;
         Self {
             quorum: Quorum::new(membership, &config),
-            quorum_since: *quorum_since,
+            quorum_since: Some(*quorum_since),
             config,
             now: 0,
             clock_ns: None,
             is_clock_doubted: false,
+            is_clock_fresh: false,
+            heard_at: None,
             hard_state,
             configurations,
             restriction: recovered.restriction,
@@ -133,9 +141,40 @@ impl Core {
         self.restriction.is_none() && (is_transfer || !waits)
     }
 
-    /// Whether this member may campaign: it votes, and its disk works. A voter that is on its way
-    /// out, by an entry that is not committed yet, may still be needed: perhaps no one else holds
-    /// that entry (thesis 4.2.2).
+    /// See [`Raft::forget_time`](crate::Raft::forget_time).
+    #[cfg(any(test, feature = "search"))]
+    pub(crate) fn forget_time(&mut self) {
+        (self.now, self.heard_at) = (0, None);
+        if let Load::Resting { until } = &mut self.load {
+            *until = 0;
+        }
+        if let Some((ticket, _)) = &mut self.installing {
+            *ticket = self.durability.shifted(*ticket);
+        }
+        self.durability.forget_time();
+    }
+
+    /// A leader has just spoken.
+    pub(crate) fn on_leader_heard(&mut self) {
+        self.heard_at = Some(self.now);
+    }
+
+    /// Whether a leader spoke so lately that it may still count on not being replaced. That holds
+    /// in newer terms too: an answer to an old question can bring one, and the leader's lease
+    /// would end for nothing.
+    pub(crate) fn has_heard_leader(&self) -> bool {
+        self.heard_at.is_some_and(|heard| self.now - heard < self.config.election_ticks_min)
+    }
+
+    /// Whether the state machine holds what the log begins behind, or will once it has applied
+    /// what was handed to it.
+    fn has_state(&self) -> bool {
+        self.handed >= self.log.base().index && self.installing.is_none()
+    }
+
+    /// Whether this member may campaign: it votes, its disk works, and it has the state that a
+    /// leader answers from. A voter that is on its way out, by an entry that is not committed yet,
+    /// may still be needed: perhaps no one else holds that entry (thesis 4.2.2).
     pub(crate) fn may_campaign(&self) -> bool {
         let is_needed = self.configurations.is_voter_since(self.commit, self.id());
         // Without a state it could commit and never apply.
@@ -143,6 +182,7 @@ impl Core {
         (self.quorum.contains(self.id()) || is_needed)
             && has_state
             && self.restriction.is_none()
+            && self.has_state()
             && self.durability.stalled_ticks(self.now) < self.config.disk_patience_ticks
     }
 
@@ -157,12 +197,14 @@ impl Core {
     pub(crate) fn on_clock_read(&mut self, at_ns: u64) {
         self.is_clock_doubted |= self.clock_ns.is_some_and(|before| at_ns < before);
         self.clock_ns = Some(at_ns);
+        self.is_clock_fresh = true;
     }
 
     /// Adds an entry to the log; a membership is in force at once.
+    #[inline]
     pub(crate) fn append(&mut self, entry: Entry) {
         if let Payload::Membership(membership) = &entry.payload {
-            self.configurations.push(entry.id.index, membership.clone());
+            self.configurations.push(entry.id.index, (**membership).clone());
         }
         self.log.append(entry);
     }
@@ -170,14 +212,24 @@ impl Core {
     /// Makes the quorum follow the membership in force; whether it had to change.
     pub(crate) fn refresh_quorum(&mut self) -> bool {
         let (since, membership) = self.in_force();
-        if *since == self.quorum_since {
+        if Some(*since) == self.quorum_since {
             return false;
         }
         let (index, membership) = (*since, membership.clone());
         self.quorum = Quorum::new(&membership, &self.config);
-        self.quorum_since = index;
+        self.quorum_since = Some(index);
         self.effects.push(Effect::MembershipChanged { index, membership });
         true
+    }
+
+    /// Checks that who decides is who the membership in force names.
+    ///
+    /// # Panics
+    /// When it is another.
+    #[cfg(any(test, feature = "mutants"))]
+    pub(crate) fn check_quorum(&self) {
+        let expected = Quorum::new(self.membership(), &self.config);
+        assert!(self.quorum == expected, "the quorum is not of the membership in force");
     }
 
     /// Enters a newer term, in which nothing is voted yet. Answers of older terms are void.
@@ -200,6 +252,7 @@ impl Core {
     }
 
     /// Sends `body` as soon as the present term and vote are durable: at once, as a rule.
+    #[inline]
     pub(crate) fn send(&mut self, to: MemberId, body: Body) {
         self.send_after(self.durability.hard_state_ticket(), to, body);
     }
@@ -210,11 +263,13 @@ impl Core {
     }
 
     /// Sends `body` now: only for what promises nothing.
+    #[inline]
     pub(crate) fn send_now(&mut self, to: MemberId, body: Body) {
         let message = Message { term: self.term(), body };
         self.effects.push(Effect::Send { to, message });
     }
 
+    #[inline]
     fn send_after(&mut self, ticket: Ticket, to: MemberId, body: Body) {
         if self.durability.is_done(ticket) {
             self.send_now(to, body);
@@ -240,7 +295,9 @@ impl Core {
             self.commit
         );
         self.log.truncate(from);
-        self.configurations.truncate(from);
+        if self.configurations.truncate(from) {
+            self.quorum_since = None;
+        }
         self.durability.on_truncated(from);
     }
 
@@ -261,10 +318,9 @@ impl Core {
     /// A snapshot came in: the log is rebased on it, unless it tells nothing new.
     pub(crate) fn on_snapshot_received(&mut self, snapshot: Snapshot) {
         let last = snapshot.last;
-        let has_state = self.handed >= self.log.base().index;
         if self.installing.is_some()
             || last.index < self.log.base().index
-            || (has_state && last.index <= self.commit)
+            || (self.has_state() && last.index <= self.commit)
         {
             return self.effects.push(Effect::SnapshotRefused { snapshot });
         }
@@ -281,19 +337,19 @@ impl Core {
         }
         let (since, membership) = (snapshot.membership_index, snapshot.membership.clone());
         self.configurations.rebase(last.index, since, membership, keeps_log);
+        self.quorum_since = None;
         self.commit = self.commit.max(last.index);
         self.installing = Some((self.durability.next_ticket(), snapshot));
     }
 
-    /// Entries that a damaged log lacks came from a peer that holds what is owed.
+    /// Entries that a damaged log lacks came from a peer that holds what is owed. What lies behind
+    /// that is the leader's business.
     pub(crate) fn on_refilled(&mut self, entries: Vec<Entry>) {
-        if !matches!(self.restriction, Some(Restriction::Owes(_))) {
-            return;
-        }
+        let Some(Restriction::Owes(owed)) = self.restriction else { return };
         for entry in entries {
             let last = self.log.last();
             let follows = entry.id.index == last.index.next() && entry.id.term >= last.term;
-            if follows && entry.id.term <= self.term() {
+            if follows && entry.id <= owed && entry.id.index <= owed.index {
                 self.append(entry);
             }
         }
@@ -359,8 +415,8 @@ impl Core {
 
     /// A write is durable: sends what waited for it.
     pub(crate) fn on_persisted(&mut self, ticket: Ticket) {
-        for (to, message) in self.durability.on_persisted(ticket) {
-            self.effects.push(Effect::Send { to, message });
+        for held in self.durability.on_persisted(ticket) {
+            self.effects.push(Effect::Send { to: held.to, message: held.message });
         }
         if let Some((_, snapshot)) = self.installing.take_if(|(rebased, _)| *rebased <= ticket) {
             self.handed = self.handed.max(snapshot.last.index);
@@ -401,8 +457,7 @@ impl Core {
         let through = self.commit.min(self.durability.durable());
         let waiting = self.log.bytes_between(self.applied, self.handed);
         let budget = self.config.apply_bytes_max.saturating_sub(waiting);
-        let has_state = self.handed >= self.log.base().index && self.installing.is_none();
-        if self.handed >= through || budget == 0 || !has_state {
+        if self.handed >= through || budget == 0 || !self.has_state() {
             return;
         }
         // A single larger entry goes only when nothing else is being applied.

@@ -10,7 +10,7 @@
 //! older term helps nobody.
 
 use crate::{HardState, LogIndex, MemberId, Membership, Message, Persist, Rebase, Ticket};
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 /// At most this many messages wait for the disk; a further one is dropped, as a network may.
@@ -19,30 +19,38 @@ const HELD_MESSAGES_MAX: usize = 8192;
 /// See the module.
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Durability {
-    issued: Ticket,
-    done: Ticket,
+    pub(crate) issued: Ticket,
+    pub(crate) done: Ticket,
     /// With this ticket the present hard state is durable.
-    hard_state_ticket: Ticket,
+    pub(crate) hard_state_ticket: Ticket,
     hard_state_changed: bool,
     truncate_from: Option<LogIndex>,
     rebase: Option<Rebase>,
     /// The first index that no [`Persist`] has carried yet.
     unwritten: LogIndex,
-    unfinished: VecDeque<Unfinished>,
+    pub(crate) unfinished: VecDeque<Unfinished>,
     /// Everything up to here is durable, as the log is now.
     durable: LogIndex,
-    held: BTreeMap<Ticket, Vec<(MemberId, Message)>>,
-    held_count: usize,
+    /// Messages that wait, by ticket.
+    pub(crate) held: VecDeque<Held>,
+}
+
+/// A message that waits for a write.
+#[derive(Clone, Debug, Hash)]
+pub(crate) struct Held {
+    pub(crate) ticket: Ticket,
+    pub(crate) to: MemberId,
+    pub(crate) message: Message,
 }
 
 /// A write that was ordered.
 #[derive(Clone, Copy, Debug, Hash)]
-struct Unfinished {
-    ticket: Ticket,
+pub(crate) struct Unfinished {
+    pub(crate) ticket: Ticket,
     /// The last index of the log that is durable after it.
     last: LogIndex,
     /// The tick at which it was ordered.
-    since: u64,
+    pub(crate) since: u64,
 }
 
 impl Durability {
@@ -58,8 +66,7 @@ impl Durability {
             unwritten: last.next(),
             unfinished: VecDeque::new(),
             durable: last,
-            held: BTreeMap::new(),
-            held_count: 0,
+            held: VecDeque::new(),
         }
     }
 
@@ -139,16 +146,16 @@ impl Durability {
 
     /// Keeps `message` back until `ticket` is done.
     pub(crate) fn hold(&mut self, ticket: Ticket, to: MemberId, message: Message) {
-        if self.held_count < HELD_MESSAGES_MAX {
-            self.held_count += 1;
-            self.held.entry(ticket).or_default().push((to, message));
+        if self.held.len() < HELD_MESSAGES_MAX {
+            // Mostly the last: only what waits for term and vote alone may be due earlier.
+            let later = self.held.iter().rev().take_while(|held| held.ticket > ticket).count();
+            self.held.insert(self.held.len() - later, Held { ticket, to, message });
         }
     }
 
     /// Drops everything that waits.
     pub(crate) fn drop_held(&mut self) {
         self.held.clear();
-        self.held_count = 0;
     }
 
     /// The first index to be carried by the next write, if anything is to be written.
@@ -192,20 +199,14 @@ impl Durability {
     ///
     /// # Panics
     /// If that ticket was never issued: a broken shell.
-    pub(crate) fn on_persisted(&mut self, ticket: Ticket) -> Vec<(MemberId, Message)> {
+    pub(crate) fn on_persisted(&mut self, ticket: Ticket) -> impl Iterator<Item = Held> {
         assert!(ticket <= self.issued, "write {ticket} is reported durable but was never ordered");
-        if ticket <= self.done {
-            return Vec::new();
-        }
-        self.done = ticket;
+        self.done = self.done.max(ticket);
         while let Some(write) = self.unfinished.front().filter(|write| write.ticket <= ticket) {
             self.durable = self.durable.max(write.last);
             self.unfinished.pop_front();
         }
-        let waiting = self.held.split_off(&ticket.next());
-        let released: Vec<_> =
-            core::mem::replace(&mut self.held, waiting).into_values().flatten().collect();
-        self.held_count -= released.len();
-        released
+        let due = self.held.partition_point(|held| held.ticket <= ticket);
+        self.held.drain(..due)
     }
 }

@@ -1,6 +1,7 @@
 //! What the log is made of: ids, entries, and the hard state beside them.
 
 use crate::Membership;
+use alloc::boxed::Box;
 use bytes::Bytes;
 use core::fmt;
 
@@ -21,6 +22,7 @@ impl LogIndex {
     ///
     /// # Panics
     /// At 0, which has nothing below: a broken invariant of the caller.
+    #[inline]
     #[must_use]
     pub const fn before(self) -> Self {
         match self.get().checked_sub(1) {
@@ -33,6 +35,7 @@ impl LogIndex {
     ///
     /// # Panics
     /// On overflow.
+    #[inline]
     #[must_use]
     pub const fn plus(self, count: u64) -> Self {
         match self.get().checked_add(count) {
@@ -57,6 +60,7 @@ impl LogId {
     pub const ZERO: Self = Self { term: Term::new(0), index: LogIndex::ZERO };
 
     /// The id of `index` in `term`.
+    #[inline]
     pub const fn new(term: Term, index: LogIndex) -> Self {
         Self { term, index }
     }
@@ -75,8 +79,8 @@ pub enum Payload {
     Empty,
     /// A command of the state machine, opaque here.
     Data(Bytes),
-    /// Who takes part from here on.
-    Membership(Membership),
+    /// Who takes part from here on; rare, and kept apart so that all other entries stay small.
+    Membership(Box<Membership>),
 }
 
 /// One entry of the log.
@@ -93,6 +97,7 @@ impl Entry {
     pub const OVERHEAD_BYTES: u64 = 32;
 
     /// What the entry counts towards every limit in bytes.
+    #[inline]
     pub fn size_bytes(&self) -> u64 {
         let payload = match &self.payload {
             Payload::Empty => 0,

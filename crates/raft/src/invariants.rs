@@ -41,6 +41,8 @@ impl Watermarks {
         assert!(core.log.base().index <= commit, "the log begins behind the commit index {commit}");
         let needed = handed.min(durable).max(core.log.base().index).next();
         assert!(core.log.first_cached() <= needed, "entries that are still needed left the memory");
+        #[cfg(any(test, feature = "mutants"))]
+        core.check_quorum();
         check_role(core, role);
     }
 }

@@ -73,6 +73,8 @@ mod role;
 mod status;
 #[cfg(test)]
 mod tests;
+#[cfg(any(test, feature = "search"))]
+mod timeless;
 pub mod wire;
 
 pub use config::{Config, ConfigError, LeaderLease, Recovered, Restriction};

@@ -44,26 +44,31 @@ impl Log {
     }
 
     /// The last entry before the log begins.
+    #[inline]
     pub(crate) fn base(&self) -> LogId {
         self.base
     }
 
     /// The id of the last entry.
+    #[inline]
     pub(crate) fn last(&self) -> LogId {
         self.last
     }
 
     /// The first index whose entry is in memory; one above the last if none is.
+    #[inline]
     pub(crate) fn first_cached(&self) -> LogIndex {
         self.tail.front().map_or(self.last.index.next(), |cached| cached.entry.id.index)
     }
 
     /// The sizes of all entries in memory.
+    #[inline]
     pub(crate) fn cached_bytes(&self) -> u64 {
         self.end_bytes() - self.base_bytes
     }
 
     /// The id at `index`, or `None` beyond the end and below the base.
+    #[inline]
     pub(crate) fn id_at(&self, index: LogIndex) -> Option<LogId> {
         if index > self.last.index || index < self.base.index {
             return None;
@@ -115,6 +120,7 @@ impl Log {
     ///
     /// # Panics
     /// If it does not follow the last one.
+    #[inline]
     pub(crate) fn append(&mut self, entry: Entry) {
         let id = entry.id;
         assert!(
@@ -159,6 +165,7 @@ impl Log {
     }
 
     /// The sizes of the entries above `after` through `through`; those not in memory count 0.
+    #[inline]
     pub(crate) fn bytes_between(&self, after: LogIndex, through: LogIndex) -> u64 {
         self.end_bytes_at(through).saturating_sub(self.end_bytes_at(after))
     }
@@ -176,15 +183,18 @@ impl Log {
         }
     }
 
+    #[inline]
     fn push(&mut self, entry: Entry) {
         let end_bytes = self.end_bytes() + entry.size_bytes();
         self.tail.push_back(Cached { entry, end_bytes });
     }
 
+    #[inline]
     fn end_bytes(&self) -> u64 {
         self.tail.back().map_or(self.base_bytes, |cached| cached.end_bytes)
     }
 
+    #[inline]
     fn end_bytes_at(&self, index: LogIndex) -> u64 {
         if index < self.first_cached() {
             return self.base_bytes;
@@ -192,11 +202,13 @@ impl Log {
         self.tail.get(self.offset(index)).map_or(self.end_bytes(), |cached| cached.end_bytes)
     }
 
+    #[inline]
     fn offset(&self, index: LogIndex) -> usize {
         (index.get() - self.first_cached().get()) as usize
     }
 
     /// The first id of the term that `index` is in.
+    #[inline]
     fn run_of(&self, index: LogIndex) -> Option<LogId> {
         match self.term_starts.last() {
             Some(newest) if newest.index <= index => Some(*newest),

@@ -48,11 +48,15 @@ pub enum Mutant {
     NoStepDown,
     /// Pre-votes are granted while a leader is alive.
     PreVoteDespiteLeader,
+    /// A member that was removed is heard like any other.
+    RemovedMemberHeard,
+    /// A member that may have lost its promises takes part before it is admitted.
+    FoundingMemberHeard,
 }
 
 #[cfg(any(test, feature = "mutants"))]
 impl Mutant {
-    /// All of them, with the name by which a command line chooses one.
+    /// All that random runs bring out, with the name by which a command line chooses one.
     pub const ALL: [(&'static str, Self); 22] = [
         ("vote-not-persisted", Self::VoteNotPersisted),
         ("vote-forgotten", Self::VoteForgotten),
@@ -76,5 +80,11 @@ impl Mutant {
         ("snapshot-keeps-conflict", Self::SnapshotKeepsConflict),
         ("no-step-down", Self::NoStepDown),
         ("pre-vote-despite-leader", Self::PreVoteDespiteLeader),
+    ];
+
+    /// Those that only scripts look for: random runs do not bring about what shows them.
+    pub const SCRIPTED: [(&'static str, Self); 2] = [
+        ("removed-member-heard", Self::RemovedMemberHeard),
+        ("founding-member-heard", Self::FoundingMemberHeard),
     ];
 }

@@ -104,11 +104,15 @@ impl Progress {
         }
     }
 
-    /// Damage took a part of its log: it holds no more than `durable` of what it acknowledged.
+    /// Damage took a part of its log: of what it acknowledged, only what lies through `durable` is
+    /// sure to be there. Mostly it holds more, so the place is looked for from above: a member that
+    /// lost a little needs no snapshot.
     pub(crate) fn on_lost(&mut self, durable: LogIndex) {
         if durable < self.matched {
             self.matched = durable;
-            self.flow = Flow::Probe { next: durable.next(), sent_in: None };
+            if !matches!(self.flow, Flow::Snapshot { .. }) {
+                self.flow = Flow::Probe { next: self.next(), sent_in: None };
+            }
         }
     }
 

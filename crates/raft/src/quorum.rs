@@ -2,19 +2,18 @@
 
 use crate::config::Config;
 use crate::mutant::Mutant;
-use crate::{MemberId, Membership};
+use crate::{MEMBERS_MAX, MemberId, Membership};
 use alloc::collections::{BTreeMap, BTreeSet};
-use alloc::vec::Vec;
 
 /// The voters of the membership in force.
-#[derive(Clone, Debug, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Quorum {
     incoming: Voters,
     outgoing: Option<Voters>,
 }
 
 /// One set of voters.
-#[derive(Clone, Debug, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Voters {
     ids: BTreeSet<MemberId>,
     majority: usize,
@@ -101,7 +100,12 @@ impl Voters {
     }
 
     fn agreed<T: Ord + Copy + Default>(&self, value_of: impl Fn(MemberId) -> T) -> T {
-        let mut values: Vec<T> = self.ids.iter().map(|voter| value_of(*voter)).collect();
+        // A membership has at most so many; learners count only by a seeded bug.
+        let mut values = [T::default(); MEMBERS_MAX];
+        let values = &mut values[..self.ids.len()];
+        for (value, voter) in values.iter_mut().zip(&self.ids) {
+            *value = value_of(*voter);
+        }
         values.sort_unstable_by(|a, b| b.cmp(a));
         values.get(self.majority - 1).copied().unwrap_or_default()
     }

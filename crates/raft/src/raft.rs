@@ -22,8 +22,8 @@ use bytes::Bytes;
 /// One member of the group. See the crate's description.
 #[derive(Clone, Debug, Hash)]
 pub struct Raft {
-    core: Core,
-    role: Role,
+    pub(crate) core: Core,
+    pub(crate) role: Role,
 }
 
 impl Machine for Raft {
@@ -38,6 +38,7 @@ impl Machine for Raft {
     fn step(&mut self, event: Input) -> Vec<Effect> {
         let before = Watermarks::of(&self.core);
         let outside = self.outside();
+        let is_clock = matches!(event, Input::ClockRead { .. });
         let next = self.dispatch(event);
         self.settle(next);
         let after = self.outside();
@@ -46,6 +47,7 @@ impl Machine for Raft {
             self.core.effects.push(Effect::RoleChanged { role, term, leader });
         }
         self.core.flush();
+        self.core.is_clock_fresh &= is_clock;
         before.check(&self.core, &self.role);
         core::mem::take(&mut self.core.effects)
     }
@@ -165,7 +167,7 @@ impl Raft {
             Input::ClockRead { at_ns } => self.core.on_clock_read(at_ns),
             Input::ChangeRequested { steps } => self.on_change_requested(&steps),
             Input::TransferRequested { to } => self.on_transfer_requested(to),
-            Input::SnapshotReceived { snapshot } => self.core.on_snapshot_received(snapshot),
+            Input::SnapshotReceived { snapshot } => self.on_snapshot_received(snapshot),
             Input::SnapshotSent { to, installed } => {
                 if let Role::Leader(leader) = &mut self.role {
                     leader.on_snapshot_sent(&mut self.core, to, installed);
@@ -220,6 +222,15 @@ impl Raft {
         self.core.effects.push(Effect::TransferFailed { reason });
     }
 
+    /// A snapshot is as good as a message of the term of its last entry: who sent it may have
+    /// entered that term since this member asked for it.
+    fn on_snapshot_received(&mut self, snapshot: Snapshot) {
+        if snapshot.last.term > self.core.term() {
+            self.enter_term(snapshot.last.term, None);
+        }
+        self.core.on_snapshot_received(snapshot);
+    }
+
     fn on_admitted(&mut self) {
         self.core.restriction.take_if(|restriction| *restriction == Restriction::Founding);
     }
@@ -248,7 +259,12 @@ impl Raft {
     }
 
     fn on_received(&mut self, from: MemberId, message: Message) -> Next {
+        // A member that may have forgotten a vote must not even acknowledge: the leader could be
+        // one that it helped to replace.
+        let is_deaf = self.core.restriction == Some(Restriction::Founding)
+            && !self.core.has(Mutant::FoundingMemberHeard);
         if from == self.core.id()
+            || is_deaf
             || message.check().is_err()
             || self.is_of_no_account(from, &message)
         {
@@ -274,15 +290,19 @@ impl Raft {
     /// this log does not tell of yet; it may lead or ask for a vote, but who has left may not.
     fn is_of_no_account(&self, from: MemberId, message: &Message) -> bool {
         let membership = self.core.membership();
-        if membership.contains(from) {
+        if membership.contains(from) || self.core.has(Mutant::RemovedMemberHeard) {
             return false;
         }
         let is_heard = match message.body {
             Body::Append { .. } | Body::Heartbeat { .. } => true,
             Body::PreVoteRequest { .. } | Body::VoteRequest { .. } => !membership.is_gone(from),
+            // From who is leaving: what it holds still counts for the old voters' sake, and a
+            // leader that has removed itself names its successor and answers reads.
             Body::AppendAccepted { .. }
             | Body::AppendRejected { .. }
-            | Body::HeartbeatReply { .. } => message.term == self.core.term(),
+            | Body::HeartbeatReply { .. }
+            | Body::ReadReply { .. }
+            | Body::TimeoutNow => message.term == self.core.term(),
             _ => false,
         };
         !is_heard
@@ -290,17 +310,26 @@ impl Raft {
 
     /// Enters the newer term of a message; `false` if the message must be ignored instead.
     fn adopt_term(&mut self, from: MemberId, term: Term, body: &Body) -> bool {
-        if let Body::VoteRequest { is_transfer, .. } = *body {
-            let is_in_lease = !is_transfer && self.role.is_in_lease(&self.core);
-            if is_in_lease || !self.core.may_vote(is_transfer) {
-                return false;
-            }
+        if let Body::VoteRequest { is_transfer, .. } = *body
+            && !self.may_vote(is_transfer)
+        {
+            return false;
         }
         let leads = matches!(body, Body::Append { .. } | Body::Heartbeat { .. });
+        self.enter_term(term, leads.then_some(from));
+        true
+    }
+
+    fn enter_term(&mut self, term: Term, leader: Option<MemberId>) {
         self.leave_role();
         self.core.enter_term(term);
-        self.role = Role::Follower(Follower::new(&self.core, leads.then_some(from)));
-        true
+        self.role = Role::Follower(Follower::new(&self.core, leader));
+    }
+
+    /// Whether this member may vote for another now. Only the leader itself can free it from the
+    /// promise to wait.
+    fn may_vote(&self, is_transfer: bool) -> bool {
+        self.core.may_vote(is_transfer) && (is_transfer || !self.role.is_in_lease(&self.core))
     }
 
     /// The sender is behind. Whoever wants something learns of the newer term; a former leader
@@ -414,12 +443,12 @@ impl Raft {
     }
 
     /// Raft paper 5.2 and 5.4.1: one vote a term, for a log that is at least as up to date, and
-    /// not while the leader of the term is known.
+    /// not while a leader is known or was heard lately.
     fn on_vote_request(&mut self, from: MemberId, last: LogId, is_transfer: bool) {
+        let may_vote = self.may_vote(is_transfer);
         let core = &mut self.core;
         let is_free = core.vote().is_none_or(|earlier| earlier == from);
         let is_led = self.role.leader(core).is_some_and(|leader| leader != from);
-        let may_vote = core.may_vote(is_transfer);
         let granted = is_free && !is_led && may_vote && core.is_up_to_date(last);
         if granted {
             core.give_vote(from);
@@ -446,7 +475,7 @@ impl Raft {
         }
         match &mut self.role {
             Role::Follower(follower) => {
-                follower.on_leader_heard(&self.core, leader);
+                follower.on_leader_heard(&mut self.core, leader);
                 (&mut self.core, follower)
             }
             _ => unreachable!("every other role became a follower"),

@@ -8,6 +8,7 @@ use crate::{
     ChangeError, Entry, LogId, LogIndex, MemberId, Membership, MembershipParts, Payload, Plan,
     ReadId, Term,
 };
+use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use bytes::{BufMut, Bytes, BytesMut};
@@ -115,7 +116,9 @@ pub fn decode_payload(bytes: Bytes) -> Result<Payload, DecodeError> {
     match bytes.first() {
         Some(&KIND_EMPTY) if bytes.len() == 1 => Ok(Payload::Empty),
         Some(&KIND_DATA) => Ok(Payload::Data(bytes.slice(1..))),
-        Some(&KIND_MEMBERSHIP) => decode_membership(bytes.slice(1..)).map(Payload::Membership),
+        Some(&KIND_MEMBERSHIP) => {
+            decode_membership(bytes.slice(1..)).map(Box::new).map(Payload::Membership)
+        }
         _ => Err(DecodeError::NoPayload),
     }
 }
@@ -478,7 +481,7 @@ fn append(wire: WireAppend) -> Result<Body, DecodeError> {
         let payload = match entry.payload.ok_or(DecodeError::NoPayload)? {
             WirePayload::Empty(WireNothing {}) => Payload::Empty,
             WirePayload::Data(data) => Payload::Data(data),
-            WirePayload::Membership(wire) => Payload::Membership(membership(wire)?),
+            WirePayload::Membership(wire) => Payload::Membership(Box::new(membership(wire)?)),
         };
         entries.push(Entry { id: LogId::new(Term::new(entry.term), index), payload });
     }

@@ -31,6 +31,14 @@ pub fn run_golden<R: Runner>(dir: impl AsRef<Path>, new: impl Fn() -> R) {
     }
 }
 
+/// Plays one script and compares, whatever the environment says.
+///
+/// # Errors
+/// The difference.
+pub fn check_golden(path: impl AsRef<Path>, runner: impl Runner) -> Result<(), String> {
+    play_file(path.as_ref(), runner, false)
+}
+
 fn play_folder<R: Runner>(dir: &Path, new: &impl Fn() -> R, bless: bool) -> Result<(), String> {
     let mut paths = Vec::new();
     collect(dir, &mut paths)?;

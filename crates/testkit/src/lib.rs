@@ -23,7 +23,7 @@ mod golden;
 mod script;
 
 pub use command::Command;
-pub use golden::{Runner, run_golden};
+pub use golden::{Runner, check_golden, run_golden};
 
 /// Lower-case hexadecimal of `bytes`.
 pub fn hex(bytes: &[u8]) -> String {

@@ -14,7 +14,7 @@ use alloc::collections::BTreeMap;
 /// See the module.
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Candidate {
-    timer: Timer,
+    pub(crate) timer: Timer,
     votes: BTreeMap<MemberId, bool>,
 }
 

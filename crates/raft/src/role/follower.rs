@@ -17,8 +17,6 @@ use alloc::vec::Vec;
 pub(crate) struct Follower {
     leader: Option<MemberId>,
     timer: Timer,
-    /// The tick at which the leader last spoke.
-    heard_at: u64,
     /// The log is known to equal the leader's up to here; not all of it need be durable.
     received: LogIndex,
     /// Reads sent to the leader, with the tick at which they are given up.
@@ -30,18 +28,19 @@ impl Follower {
         Self {
             leader,
             timer: Timer::start(core),
-            heard_at: core.now,
             received: LogIndex::ZERO,
             forwarded: BTreeMap::new(),
         }
     }
 
-    pub(crate) fn leader(&self) -> Option<MemberId> {
-        self.leader
+    #[cfg(any(test, feature = "search"))]
+    pub(crate) fn forget_time(&mut self) {
+        self.timer.forget();
+        self.forwarded.values_mut().for_each(|deadline| *deadline = u64::MAX);
     }
 
-    pub(crate) fn is_in_lease(&self, core: &Core) -> bool {
-        self.leader.is_some() && core.now - self.heard_at < core.config.election_ticks_min
+    pub(crate) fn leader(&self) -> Option<MemberId> {
+        self.leader
     }
 
     pub(crate) fn on_ticked(&mut self, core: &mut Core, jitter: u64) -> Next {
@@ -64,7 +63,7 @@ impl Follower {
     }
 
     /// A message of the leader of this term came in.
-    pub(crate) fn on_leader_heard(&mut self, core: &Core, from: MemberId) {
+    pub(crate) fn on_leader_heard(&mut self, core: &mut Core, from: MemberId) {
         assert!(
             self.leader.is_none_or(|leader| leader == from),
             "members {from} and {:?} both lead term {}",
@@ -72,8 +71,8 @@ impl Follower {
             core.term()
         );
         self.leader = Some(from);
-        self.heard_at = core.now;
         self.timer.restart(core);
+        core.on_leader_heard();
     }
 
     pub(crate) fn on_append(

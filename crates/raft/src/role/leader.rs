@@ -17,6 +17,7 @@ use crate::status::PeerProgress;
 use crate::{
     Aborted, ChangeStep, Effect, Entry, LogId, LogIndex, MemberId, Payload, Refused, TransferFailed,
 };
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -24,16 +25,16 @@ use bytes::Bytes;
 /// See the module.
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Leader {
-    pub(super) peers: BTreeMap<MemberId, Progress>,
+    pub(crate) peers: BTreeMap<MemberId, Progress>,
     /// The index of the empty entry with which this leadership began.
     pub(super) first_own: LogIndex,
     /// The newest heartbeat round. Rounds count from 1 in each leadership, and a term has one
     /// leadership, so no number is used twice.
     round: u64,
-    round_at: u64,
+    pub(crate) round_at: u64,
     reads: Reads,
     lease: Lease,
-    pub(super) transfer: Option<Transfer>,
+    pub(crate) transfer: Option<Transfer>,
 }
 
 impl Leader {
@@ -119,7 +120,10 @@ impl Leader {
 
     pub(crate) fn on_change_requested(&mut self, core: &mut Core, steps: &[ChangeStep]) {
         let effect = match membership::requested(self, core, steps) {
-            Ok(next) => Effect::ChangeAppended { index: append(core, Payload::Membership(next)) },
+            Ok(next) => {
+                let index = append(core, Payload::Membership(Box::new(next)));
+                Effect::ChangeAppended { index }
+            }
             Err(reason) => Effect::ChangeRefused { reason },
         };
         core.effects.push(effect);
@@ -217,7 +221,7 @@ impl Leader {
         self.advance_commit(core);
         if membership::is_joint_committed(core) {
             let left = core.membership().left();
-            append(core, Payload::Membership(left));
+            append(core, Payload::Membership(Box::new(left)));
             self.replicate_all(core);
         }
         let may_read = core.commit >= self.first_own || core.has(Mutant::ReadBeforeOwnCommit);

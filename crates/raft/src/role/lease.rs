@@ -5,7 +5,8 @@
 //! lease therefore ends that long after the *start* of the round on this leader's clock, less the
 //! ticks' grain and twice the drift bound. Its start is taken from a reading made before the round
 //! left, its use from one made after the read came in, so a process that stood still in between
-//! finds the lease over.
+//! finds the lease over. A read that comes without a reading of its own, as a follower's may, goes
+//! by a round of heartbeats.
 //!
 //! It is void for the rest of the leadership once this leader told a member to campaign at once
 //! (that message may arrive at any time), and once the clock went back.
@@ -53,7 +54,7 @@ impl Lease {
 
     /// Whether nobody else can lead now.
     pub(super) fn holds(&self, core: &Core) -> bool {
-        let is_sound = !self.is_void && !core.is_clock_doubted;
+        let is_sound = !self.is_void && !core.is_clock_doubted && core.is_clock_fresh;
         match (core.clock_ns, self.until_ns) {
             (Some(now_ns), Some(until_ns)) => is_sound && now_ns < until_ns,
             _ => false,

@@ -9,6 +9,7 @@ use crate::message::Body;
 use crate::mutant::Mutant;
 use crate::progress::Progress;
 use crate::{ChangeError, ChangeRefused, ChangeStep, MemberId, Membership, Payload};
+use alloc::boxed::Box;
 
 /// A member that left hears of it for so many longest election timeouts.
 const FAREWELL_TIMEOUTS: u64 = 5;
@@ -83,7 +84,7 @@ impl Leader {
         let mut learners = core.membership().learners().keys().copied().filter(has_caught_up);
         let next = learners.find_map(|id| core.membership().promoted(id));
         if let Some(next) = next {
-            append(core, Payload::Membership(next));
+            append(core, Payload::Membership(Box::new(next)));
             self.replicate_all(core);
         }
     }

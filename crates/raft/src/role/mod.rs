@@ -64,8 +64,9 @@ impl Role {
     /// it (thesis 4.2.3). A leader itself counts: without contact to a majority it steps down.
     pub(crate) fn is_in_lease(&self, core: &Core) -> bool {
         match self {
-            Self::Follower(follower) => follower.is_in_lease(core),
-            Self::PreCandidate(_) | Self::Candidate(_) => false,
+            Self::Follower(_) | Self::PreCandidate(_) | Self::Candidate(_) => {
+                core.has_heard_leader()
+            }
             Self::Leader(_) => true,
         }
     }
@@ -74,8 +75,8 @@ impl Role {
 /// A timeout that is drawn at the first tick after it was set, since only ticks bring chance.
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Timer {
-    since: u64,
-    timeout: Option<u64>,
+    pub(crate) since: u64,
+    pub(crate) timeout: Option<u64>,
 }
 
 impl Timer {

@@ -17,7 +17,7 @@ const PATIENCE_TIMES: u64 = 2;
 pub(crate) struct Transfer {
     to: MemberId,
     /// It is given up at this tick.
-    deadline: u64,
+    pub(crate) deadline: u64,
     /// The successor was told to campaign.
     is_told: bool,
 }

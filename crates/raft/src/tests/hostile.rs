@@ -106,7 +106,7 @@ fn draw_payload(prng: &mut Prng) -> Payload {
         return Payload::Empty;
     }
     let voters = (1..=prng.between(1, 5)).map(|id| (id.into(), Bytes::new()));
-    Payload::Membership(Membership::founding(voters))
+    Payload::Membership(Membership::founding(voters).into())
 }
 
 /// Numbers near those of the member, so that the message is not refused at the door.

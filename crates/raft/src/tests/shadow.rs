@@ -29,7 +29,7 @@ impl Shadow {
         self.entries.get(from..to.min(self.entries.len())).unwrap_or_default()
     }
 
-    fn truncate(&mut self, from: LogIndex) {
+    pub(super) fn truncate(&mut self, from: LogIndex) {
         let kept = from.get() - 1 - self.base.index.get();
         self.entries.truncate(kept as usize);
     }

@@ -113,7 +113,7 @@ impl Truth {
         &mut self,
         id: MemberId,
         (log, commit): (&Shadow, LogIndex),
-        disks: &BTreeMap<MemberId, &Shadow>,
+        disks: &BTreeMap<MemberId, [&Shadow; 2]>,
     ) -> Check {
         let by_log = log.newest_membership();
         let in_force = by_log.unwrap_or_else(|| self.membership_at(log.base.index)).clone();
@@ -147,7 +147,7 @@ impl Truth {
     }
 
     /// What is committed stays durable on a majority of who votes by what is committed.
-    pub(super) fn check_durable(&self, disks: &BTreeMap<MemberId, &Shadow>) -> Check {
+    pub(super) fn check_durable(&self, disks: &BTreeMap<MemberId, [&Shadow; 2]>) -> Check {
         let Some(last) = self.committed.last() else { return Ok(()) };
         let voters = self.membership_at(self.commit()).voters();
         let held = is_held(voters, disks, last.id);
@@ -230,13 +230,19 @@ impl Truth {
     }
 }
 
-/// Whether a majority of `voters` (if there are any) holds `entry`, be it below a base.
-fn is_held(voters: &BTreeSet<MemberId>, disks: &BTreeMap<MemberId, &Shadow>, entry: LogId) -> bool {
+/// Whether a majority of `voters` (if there are any) holds `entry`, be it below a base, or owes it:
+/// who owes helps nobody to be elected who lacks it.
+fn is_held(
+    voters: &BTreeSet<MemberId>,
+    disks: &BTreeMap<MemberId, [&Shadow; 2]>,
+    entry: LogId,
+) -> bool {
     let holds = |voter: &&MemberId| {
-        disks.get(voter).is_some_and(|disk| {
+        let in_one = |disk: &&Shadow| {
             disk.base.index >= entry.index
                 || disk.get(entry.index).is_some_and(|held| held.id == entry)
-        })
+        };
+        disks.get(voter).is_some_and(|disks| disks.iter().any(in_one))
     };
     voters.is_empty() || voters.iter().filter(holds).count() * 2 > voters.len()
 }

@@ -4,8 +4,8 @@ use super::shadow::{Delivery, Shadow, membership_in};
 use super::truth::{Check, Truth, ensure};
 use crate::{
     Body, ChangeRefused, ChangeStep, Config, Effect, Entry, HardState, Input, LogIndex, MemberId,
-    Membership, Message, Mutant, Persist, Plan, Raft, ReadId, Recovered, Refused, RoleName, Status,
-    Ticket,
+    Membership, Message, Mutant, Persist, Plan, Raft, ReadId, Recovered, Refused, Restriction,
+    RoleName, Status, Ticket,
 };
 use base::{Machine, Prng};
 use bytes::Bytes;
@@ -41,6 +41,9 @@ struct Member {
     handed: LogIndex,
     to_load: VecDeque<(LogIndex, u64)>,
     next_read: u64,
+    /// Why it does not vote, as the disk says, and what the disk held before the damage.
+    restriction: Option<Restriction>,
+    lost: Option<Shadow>,
 }
 
 /// Orders for the state machine.
@@ -70,6 +73,8 @@ pub(super) struct World {
     ambushed: Option<MemberId>,
     /// Of 6: how often a cut event heals everything.
     healing: u64,
+    /// Of 4: how often a restart finds entries lost; only where the voters stay.
+    damages: u64,
     /// Of 4: how often the membership or the leader is to change when it may.
     changes: u64,
 }
@@ -80,6 +85,7 @@ impl World {
         let count = *prng.pick(&[1, 2, 3, 3, 3, 3, 4, 5]).expect("choices");
         let founding = Membership::founding((1..=count).map(|id| (id.into(), Bytes::new())));
         let sizes = Config { mutant, ..draw_sizes(&mut prng) };
+        let changes = if prng.chance(1, 3) { 0 } else { prng.between(1, 4) };
         let member = |id| (id, Member::new(Config { id, ..sizes.clone() }, founding.clone()));
         Self {
             members: founding.ids().map(member).collect(),
@@ -96,7 +102,8 @@ impl World {
             ambush: if prng.chance(1, 2) { 0 } else { prng.between(2, 60) },
             ambushed: None,
             healing: prng.between(1, 5),
-            changes: if prng.chance(1, 3) { 0 } else { prng.between(1, 4) },
+            changes,
+            damages: if changes == 0 { prng.below(4) } else { 0 },
             sizes,
             prng,
         }
@@ -249,6 +256,9 @@ impl World {
             }
             None => {}
         }
+        if self.members[&id].restriction.is_some() && self.prng.chance(1, 4) {
+            return self.refill(id);
+        }
         if self.prng.chance(1, 8) {
             return self.cut_log(id);
         }
@@ -266,7 +276,7 @@ impl World {
         let Some(status) = self.status(id) else { return Ok(()) };
         let all: Vec<MemberId> = status.membership.ids().collect();
         let any = self.prng.pick(&all).copied().unwrap_or(id);
-        if self.prng.chance(1, 4) {
+        if self.prng.chance(1, 3) {
             let to = self.prng.chance(3, 4).then_some(any);
             return self.step(id, Input::TransferRequested { to });
         }
@@ -396,10 +406,51 @@ impl World {
     fn restart(&mut self, id: MemberId) -> Check {
         let member = self.members.get_mut(&id).expect("a member");
         if member.raft.is_none() {
+            if self.damages > 0 && self.prng.chance(self.damages, 4) {
+                self.damage(id);
+            }
+            let member = self.members.get_mut(&id).expect("a member");
             member.restart()?;
             self.truth.on_restarted(id, member.hard_state)?;
         }
         Ok(())
+    }
+
+    /// The disk of a member that is down lost its last entries. One member at a time: what is lost
+    /// twice stays lost.
+    fn damage(&mut self, id: MemberId) {
+        let voters = self.in_force().len();
+        let is_any_damaged = self.members.values().any(|member| member.restriction.is_some());
+        let (cut, is_known) = (self.prng.below(6), self.prng.chance(2, 3));
+        let member = self.members.get_mut(&id).expect("a member");
+        let settled = member.synced.max(member.disk.base.index);
+        let kept = LogIndex::new(member.disk.last().index.get().saturating_sub(cut)).max(settled);
+        if voters < 3 || is_any_damaged || kept >= member.disk.last().index {
+            return;
+        }
+        member.lost = Some(member.disk.clone());
+        let owed = Restriction::Owes(member.disk.last());
+        member.restriction = Some(if is_known { owed } else { Restriction::OwesUnknown });
+        member.disk.truncate(kept.next());
+        self.mark("damaged");
+    }
+
+    /// A peer that holds what a damaged member owes gives it back.
+    fn refill(&mut self, id: MemberId) -> Check {
+        let member = &self.members[&id];
+        let Some(Restriction::Owes(owed)) = member.restriction else { return Ok(()) };
+        let has = |peer: &&Member| peer.disk.get(owed.index).is_some_and(|e| e.id == owed);
+        let Some(peer) = self.members.values().find(has) else { return Ok(()) };
+        let entries = peer.disk.between(member.log.last().index, peer.disk.last().index).to_vec();
+        self.mark("refilled");
+        self.step(id, Input::Refilled { entries })
+    }
+
+    /// What each disk holds, and held before it was damaged, while that is owed.
+    fn disks<'a>(&'a self) -> BTreeMap<MemberId, [&'a Shadow; 2]> {
+        let held =
+            |member: &'a Member| [&member.disk, member.lost.as_ref().unwrap_or(&member.disk)];
+        self.members.iter().map(|(id, member)| (*id, held(member))).collect()
     }
 
     /// Faults end: there must be one leader, and what it takes must reach everybody.
@@ -648,8 +699,12 @@ impl World {
 
     /// What a leader calls committed lies on a majority.
     fn truth_of_commit(&mut self, id: MemberId, status: &Status) -> Check {
-        let disks = self.members.iter().map(|(id, member)| (*id, &member.disk)).collect();
-        self.truth.on_leader_commit(id, (&self.members[&id].log, status.commit), &disks)
+        // The truth is taken out so that the disks can be looked at while it learns.
+        let mut truth = core::mem::replace(&mut self.truth, Truth::new(Membership::default()));
+        let log = &self.members[&id].log;
+        let outcome = truth.on_leader_commit(id, (log, status.commit), &self.disks());
+        self.truth = truth;
+        outcome
     }
 
     fn check_member(&mut self, id: MemberId, status: &Status) -> Check {
@@ -659,7 +714,10 @@ impl World {
             self.truth_of_commit(id, status)?;
             let log = &self.members[&id].log;
             // Who is in a newer term may have cut what a leader that is past knows of it.
-            let follows = |peer: &MemberId| self.members[peer].hard_state.term <= status.term;
+            let follows = |peer: &MemberId| {
+                let peer = &self.members[peer];
+                peer.restriction.is_none() && peer.hard_state.term <= status.term
+            };
             for (peer, progress) in status.peers.iter().filter(|(peer, _)| follows(peer)) {
                 let held = holds_through(&self.members[peer].disk, log, progress.matched);
                 ensure!(held, "{id} takes {peer} to be at {}", progress.matched);
@@ -667,8 +725,14 @@ impl World {
         } else {
             self.truth.on_committed(log.between(log.base.index, status.commit))?;
         }
-        let disks = self.members.iter().map(|(id, member)| (*id, &member.disk)).collect();
-        self.truth.check_durable(&disks)
+        let member = self.members.get_mut(&id).expect("a member");
+        if member.restriction.is_some() {
+            member.restriction = status.restriction;
+            if status.restriction.is_none() {
+                member.lost = None;
+            }
+        }
+        self.truth.check_durable(&self.disks())
     }
 
     fn mix(&mut self, words: &str) {
@@ -678,7 +742,9 @@ impl World {
 }
 
 /// What must happen often in the runs, or they prove little.
-pub(super) const INTERESTING: [&str; 20] = [
+pub(super) const INTERESTING: [&str; 22] = [
+    "damaged",
+    "refilled",
     "change appended",
     "change in progress",
     "joint",
@@ -775,6 +841,8 @@ impl Member {
             handed: LogIndex::ZERO,
             to_load: VecDeque::new(),
             next_read: 0,
+            restriction: None,
+            lost: None,
         }
     }
 
@@ -835,7 +903,7 @@ impl Member {
             term_starts: self.disk.term_starts(),
             last: self.disk.last(),
             tail: self.disk.between(self.applied, self.disk.last().index).to_vec(),
-            restriction: None,
+            restriction: self.restriction,
         };
         self.log = self.disk.clone();
         self.handed = self.applied;

@@ -128,22 +128,27 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    pub(crate) fn new(count: u64, adjust: impl Fn(&mut Config)) -> Self {
+    /// Members with empty disks; `is_founding`: they have to be admitted.
+    pub(crate) fn new(count: u64, sizes: Config, is_founding: bool) -> Self {
         let founding = Membership::founding((1..=count).map(|id| (id.into(), Bytes::new())));
-        let mut sizes = Config::new(1.into(), 1);
-        adjust(&mut sizes);
         let mut cluster = Self { sizes: Some(sizes), ..Self::default() };
+        let restriction = is_founding.then_some(Restriction::Founding);
         for id in founding.ids() {
-            cluster.start_member(id, founding.clone());
+            cluster.start_member(id, founding.clone(), restriction);
         }
         cluster
     }
 
     /// A member with an empty disk.
-    pub(crate) fn start_member(&mut self, id: MemberId, membership: Membership) {
+    pub(crate) fn start_member(
+        &mut self,
+        id: MemberId,
+        membership: Membership,
+        restriction: Option<Restriction>,
+    ) {
         let sizes = self.sizes.clone().unwrap_or(Config::new(id, 1));
         let config = Config { id, ..sizes };
-        let recovered = Recovered::empty(membership.clone());
+        let recovered = Recovered { restriction, ..Recovered::empty(membership.clone()) };
         let raft = Raft::new(config.clone(), recovered).expect("a sound start");
         let member = Member {
             raft: Some(raft),
@@ -210,6 +215,19 @@ impl Cluster {
         match raft.snapshot_at(applied) {
             Some(snapshot) => self.deliveries.push_back(Delivery { from, to, snapshot }),
             None => self.step(from, Input::SnapshotSent { to, installed: None })?,
+        }
+        Ok(())
+    }
+
+    /// The oldest snapshot on its way is made anew: its sender was slow.
+    pub(crate) fn renew_snapshot(&mut self) -> Result<(), String> {
+        let from = self.deliveries.front().ok_or("no snapshot is on its way")?.from;
+        let member = self.member(from)?;
+        let applied = member.applied;
+        let newer = member.raft.as_ref().and_then(|raft| raft.snapshot_at(applied));
+        let newer = newer.ok_or("the sender can make no snapshot")?;
+        if let Some(delivery) = self.deliveries.front_mut() {
+            delivery.snapshot = newer;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Golden scripts: each is a conversation of a small group, its output the trace.
 //!
 //! ```text
-//! members 3 [election=10..20] [append-bytes=…] [inflight=…] [inflight-bytes=…]
+//! members 3 [founding] [election=10..20] [append-bytes=…] [inflight=…] [inflight-bytes=…]
 //!           [uncommitted-bytes=…] [cache-bytes=…] [apply-bytes=…]
 //! tick 1 [n=10] [jitter=0]     tick all n=10     campaign 1
 //! propose 1 a b                propose 1 n=3 bytes=100
@@ -13,7 +13,10 @@
 //! crash 1                      restart 1 [applied=0]
 //! change 1 add-voter=4 add-learner=5 promote-later=6 replace=2:7 promote=5 demote=1 remove=3
 //! join 4                       a member with an empty disk that waits for the log
-//! transfer 1 [to=2]            snapshot [lost]                 cut-log 1 through=5
+//! transfer 1 [to=2]            cut-log 1 through=5
+//! snapshot [lost]              the oldest one on its way arrives or is lost
+//! snapshot fresh               it arrives as its sender would make it now
+//! admit 1                      (a founding member is known not to have lost anything)
 //! damage 2 behind=3 [unknown]  (the member must be down)       refill 2 from=3
 //! clock all ms=70              (needs members … lease=10: a tick of so many milliseconds)
 //! inject 2->1 newer-term term=9                   status [1]      log 1       quiet COMMAND …
@@ -23,9 +26,10 @@ use crate::cluster::Cluster;
 use crate::show;
 use bytes::Bytes;
 use raft::{
-    Body, ChangeStep, Config, Input, LeaderLease, LogIndex, MemberId, Membership, Message, Plan,
-    ReadId, RoleName, Term,
+    Body, ChangeStep, Config, Input, LeaderLease, LogIndex, MemberId, Membership, Message, Mutant,
+    Plan, ReadId, RoleName, Term,
 };
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use testkit::{Command, Runner};
 
 #[test]
@@ -34,9 +38,55 @@ fn golden_scripts() {
     testkit::run_golden(folder, Script::default);
 }
 
+/// Each script of `regressions` shows one bug that other systems had (named by the class of the
+/// reliability notes); with its defence taken away it must end otherwise.
+const REGRESSIONS: [(&str, Mutant); 19] = [
+    ("class_01_read_without_round", Mutant::ReadWithoutRound),
+    ("class_02_read_round_reused", Mutant::ReadRoundReused),
+    ("class_03_read_before_own_commit", Mutant::ReadBeforeOwnCommit),
+    ("class_04_lease_margin", Mutant::LeaseWithoutMargin),
+    ("class_05_old_term_by_counting", Mutant::CommitOldTermByCounting),
+    ("class_07_vote_not_durable", Mutant::VoteNotPersisted),
+    ("class_07_vote_forgotten", Mutant::VoteForgotten),
+    ("class_24_change_before_own_commit", Mutant::SecondChangeAllowed),
+    ("class_25_joint_needs_both", Mutant::SingleQuorumWhileJoint),
+    ("class_25_in_force_from_append", Mutant::MembershipAtApply),
+    ("class_26_learner_counted", Mutant::LearnerCounted),
+    ("class_27_removed_member_returns", Mutant::RemovedMemberHeard),
+    ("class_28_wiped_member_votes", Mutant::FoundingMemberHeard),
+    ("class_30_truncates_late_append", Mutant::TruncateOnEveryAppend),
+    ("class_30_late_acknowledgement", Mutant::StaleAppendReply),
+    ("class_30_conflict_under_snapshot", Mutant::SnapshotKeepsConflict),
+    ("class_30_prev_term_compared", Mutant::SkipPrevTermCheck),
+    ("class_31_leader_without_quorum_leaves", Mutant::NoStepDown),
+    ("class_31_pre_vote_while_led", Mutant::PreVoteDespiteLeader),
+];
+
+#[test]
+fn regressions_come_back_without_their_defence() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/regressions");
+    let count = std::fs::read_dir(folder).expect("the folder of the regressions").count();
+    assert_eq!(count, REGRESSIONS.len(), "a regression has no seeded bug, or the other way round");
+    let mut survivors = Vec::new();
+    for (name, mutant) in REGRESSIONS {
+        let path = format!("{folder}/{name}.txt");
+        let play = |mutant| {
+            let script = Script { mutant, ..Script::default() };
+            // A member that stops on a broken invariant ends otherwise, too.
+            catch_unwind(AssertUnwindSafe(|| testkit::check_golden(&path, script)))
+        };
+        assert!(matches!(play(None), Ok(Ok(()))), "{name} does not pass");
+        if matches!(play(Some(mutant)), Ok(Ok(()))) {
+            survivors.push((name, mutant));
+        }
+    }
+    assert!(survivors.is_empty(), "without their defence pass: {survivors:?}");
+}
+
 #[derive(Default)]
 struct Script {
     cluster: Cluster,
+    mutant: Option<Mutant>,
 }
 
 type Done = Result<(), String>;
@@ -84,6 +134,7 @@ impl Script {
                 self.cluster.step(member(command)?, Input::TransferRequested { to })
             }
             "join" | "snapshot" | "cut-log" | "damage" | "refill" => self.rebase(command),
+            "admit" => self.cluster.step(member(command)?, Input::Admitted),
             "clock" => self.clock(command),
             "hold-disk" | "free-disk" | "persist" | "hold-apply" | "free-apply" => {
                 self.disk(command)
@@ -121,9 +172,9 @@ impl Script {
         if let Some(messages) = command.named("inflight")? {
             sizes.inflight_messages_max = messages;
         }
-        self.cluster = Cluster::new(count, |config| {
-            *config = sizes.clone();
-        });
+        sizes.mutant = self.mutant;
+        let is_founding = command.args.get(1).is_some_and(|word| word == "founding");
+        self.cluster = Cluster::new(count, sizes, is_founding);
         Ok(())
     }
 
@@ -285,11 +336,14 @@ impl Script {
     fn rebase(&mut self, command: &Command) -> Done {
         match command.name.as_str() {
             "snapshot" => {
-                let arrives = command.args.first().is_none_or(|word| word != "lost");
-                self.cluster.deliver_snapshot(arrives)
+                let manner = command.args.first().map_or("", String::as_str);
+                if manner == "fresh" {
+                    self.cluster.renew_snapshot()?;
+                }
+                self.cluster.deliver_snapshot(manner != "lost")
             }
             "join" => {
-                self.cluster.start_member(member(command)?, Membership::default());
+                self.cluster.start_member(member(command)?, Membership::default(), None);
                 Ok(())
             }
             "cut-log" => {

@@ -178,13 +178,13 @@ fn memberships_have_frozen_bytes() {
                   1a020804 1a0408051001 1a06080610011802\
                   2205080112 0161 2205080212 0161 2205080312 0161 22020804 22020805 22020806\
                   2806";
-    let payload = Payload::Membership(joint.clone());
+    let payload = Payload::Membership(Box::new(joint.clone()));
     let bytes = encode_payload(&payload);
     assert_eq!(testkit::hex(&bytes[1..]), expect.replace(' ', ""));
     assert_eq!((bytes[0], decode_payload(bytes.clone())), (2, Ok(payload)));
     for cut in 2..bytes.len() {
         let cut = decode_payload(bytes.slice(..cut));
-        assert_ne!(cut, Ok(Payload::Membership(joint.clone())));
+        assert_ne!(cut, Ok(Payload::Membership(Box::new(joint.clone()))));
     }
     let nobody = decode_payload(Bytes::from_static(&[2, 0x28, 6]));
     assert_eq!(nobody, Err(DecodeError::Membership(ChangeError::NoVoters)));
