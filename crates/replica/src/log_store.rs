@@ -280,7 +280,7 @@ impl<D: Disk> LogStore<D> {
             memberships: Some(vec![(id.index, alone.clone())]),
             rebase: None,
             truncate_from: None,
-            entries: vec![Entry { id, payload: Payload::Membership(alone) }],
+            entries: vec![Entry { id, payload: Payload::Membership(Box::new(alone)) }],
         };
         self.write(&[order])?;
         self.sync()?;
