@@ -324,9 +324,9 @@ impl<D: Disk> LogStore<D> {
     /// Work for a moment in which nothing waits: seals the log, prepares the next segment.
     ///
     /// # Errors
-    /// As [`Self::prepare_if_due`].
+    /// As [`Self::prepare_if_due`]; a seal that finds no room is written another time.
     pub fn idle(&mut self, budget_bytes: u64) -> Result<(), LogStoreError> {
-        self.wal.seal_if_idle()?;
+        tolerate_full(self.wal.seal_if_idle())?;
         tolerate_full(self.wal.prepare_ahead(budget_bytes))
     }
 }
