@@ -5,7 +5,8 @@
 //! none may vote and there is no leader, although every entry is on some disk. So the member also
 //! asks the others: "if your log holds *this* entry, send me what lies before it". Two logs that
 //! hold the same entry are equal up to it, so what comes needs no other proof. The entry named is
-//! the first intact one behind the damage, or the last one that is owed.
+//! the first intact one behind the damage, or the last one that is owed. Who has cut that part of
+//! its log away sends a snapshot instead.
 
 use crate::peer::PeerMessage;
 use crate::replica::{Effect, LoadPurpose, Replica};
@@ -48,6 +49,10 @@ impl Replica {
         anchor: LogId,
         effects: &mut Vec<Effect>,
     ) {
+        // What it lacks was cut away here: a snapshot holds all of it, leader or not.
+        if after.index < self.raft.base().index && !self.needs_state() {
+            return self.open_snapshot(to, effects);
+        }
         let is_equal = self.raft.holds(after) && self.raft.holds(anchor);
         if is_equal && after.index < anchor.index {
             let purpose = LoadPurpose::Mending { to, anchor };

@@ -19,8 +19,8 @@ use mvcc::{Backing, BackingError};
 use raft::{Entry, LogIndex, Payload};
 use std::ops::ControlFlow;
 use storage::{
-    Chunk, Cut, Disk, DiskError, ImportError, ReadError, Scanned, ValueLog, ValueLogOptions,
-    WriteError,
+    Chunk, Cut, Disk, DiskError, DiskErrorKind, ImportError, ReadError, Scanned, ValueLog,
+    ValueLogOptions, WriteError,
 };
 
 /// Bytes of records shown in one step of a scan.
@@ -317,12 +317,15 @@ impl<D: Disk> StateStore<D> {
             return Err(StageError::Disk(error.to_string()));
         }
         let options = ValueLogOptions { segment_bytes, ..self.options };
-        match ValueLog::open(disk, options, &mut |_, _| Ok(())) {
+        match ValueLog::open_or_give_back(disk, options, &mut |_, _| Ok(())) {
             Ok(log) => {
                 self.staged = Staged::Filling(log);
                 Ok(())
             }
-            Err(error) => Err(StageError::Disk(error.to_string())),
+            Err((error, disk)) => {
+                self.staged = Staged::Spare(disk);
+                Err(unless_full(&error))
+            }
         }
     }
 
@@ -402,6 +405,14 @@ impl<D: Disk> StateStore<D> {
             Staged::Ready(kv) => Ok(kv.into_backing().0.into_disk()),
             Staged::Gone => Err(StageError::Disk("an earlier attempt failed".to_owned())),
         }
+    }
+}
+
+/// No space is no failure of the disk.
+fn unless_full(error: &storage::OpenError) -> StageError {
+    match error {
+        storage::OpenError::Disk(DiskError { kind: DiskErrorKind::Full, .. }) => StageError::Full,
+        other => StageError::Disk(other.to_string()),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use base::Prng;
 use kv::api::Request;
 use raft::{LogIndex, Persist, Recovered, Ticket};
-use replica::{LoadPurpose, LogStore, Replica, StateOrder, StateStore};
+use replica::{Admission, LoadPurpose, LogStore, Replica, StateOrder, StateStore};
 use storage::{Owner, ValueLogOptions, WalOptions};
 
 use crate::callers::Session;
@@ -91,6 +91,8 @@ pub(crate) struct Process {
     pub(crate) loads: Vec<(LogIndex, u64, LoadPurpose)>,
     /// The log thread is to forget its loss.
     pub(crate) settles: bool,
+    /// The log thread is to note how far the member has been admitted.
+    pub(crate) admits: Option<Admission>,
     /// What waits for the state thread, and whether it is at work on the first.
     pub(crate) state_orders: VecDeque<StateOrder>,
     pub(crate) applying: bool,
@@ -168,7 +170,7 @@ impl Host {
             ..ValueLogOptions::new(owner)
         };
         let founding = crate::truth::founding(swarm.members);
-        let log = LogStore::open(self.log_disk.clone(), log_options, founding)
+        let log = LogStore::open(self.log_disk.clone(), log_options, founding.clone())
             .map_err(|why| why.to_string())?;
         let state = StateStore::open(self.state_disks.clone(), state_options, log.generation())
             .map_err(|why| why.to_string())?;
@@ -188,6 +190,9 @@ impl Host {
         let config = replica::Config {
             timing: swarm.timing,
             seed,
+            admission: log.admission(),
+            founding,
+            hints: Vec::new(),
             log_keeping: swarm.log_keeping,
             snapshot_bytes_per_second: swarm.snapshot_bytes_per_second,
             raft,
@@ -289,6 +294,7 @@ impl Process {
             syncing: None,
             loads: Vec::new(),
             settles: false,
+            admits: None,
             state_orders: VecDeque::new(),
             applying: false,
             drain_planned: false,

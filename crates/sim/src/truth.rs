@@ -557,7 +557,7 @@ impl Truth {
             self.ledger.links.push(link.clone());
             self.committed_in.push(term);
             if let Payload::Membership(membership) = &link.payload {
-                self.memberships.insert(index, membership.clone());
+                self.memberships.insert(index, membership.as_ref().clone());
             }
             self.model.apply(index, &link.payload)?;
         }

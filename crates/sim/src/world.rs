@@ -301,7 +301,10 @@ impl World {
             Event::Drained { member, .. } => self.on_drained(member),
             Event::Synced { member, .. } => self.on_synced(member),
             Event::Load { member, .. } => self.on_load(member),
-            Event::LogRetry { member, .. } => self.write_log(member),
+            Event::LogRetry { member, .. } => {
+                self.write_log(member)?;
+                self.start_log(member)
+            }
             Event::StateDone { member, .. } => self.on_state_done(member),
             Event::Read { member, order, .. } => {
                 self.on_read(member, &order);

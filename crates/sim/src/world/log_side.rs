@@ -30,7 +30,24 @@ impl World {
         {
             return self.on_disk_error(member, &why.to_string());
         }
-        Ok(())
+        self.admit(member)
+    }
+
+    /// Notes how far a member has been admitted, once nothing is being written.
+    fn admit(&mut self, member: Member) -> Result<(), Violation> {
+        let host = &mut self.hosts[member];
+        let life = host.life;
+        let Some(process) = &mut host.process else { return Ok(()) };
+        let Some(admission) = process.admits.take() else { return Ok(()) };
+        match process.log.admit(admission) {
+            Ok(()) => self.step(member, replica::Event::Admitted { admission }),
+            Err(LogStoreError::Write(WriteError::Full(_))) => {
+                process.admits = Some(admission);
+                self.queue.after(FULL_PAUSE_NS, Event::LogRetry { member, life });
+                Ok(())
+            }
+            Err(why) => self.on_disk_error(member, &why.to_string()),
+        }
     }
 
     /// Tries to write the group that is to be written next.

@@ -337,6 +337,10 @@ impl World {
                 process.state_orders.push_back(order);
                 return if applies { self.tell_applying(member) } else { Ok(()) };
             }
+            Effect::Admit { admission } => process.admits = Some(admission),
+            Effect::Stop { reason } => {
+                return violated("A", format!("member {} stops: {reason}", member + 1));
+            }
             Effect::SettleLoss => {
                 process.settles = true;
                 self.marks.hit(Mark::LossSettled);

@@ -27,25 +27,26 @@ impl<D: Disk> ValueLog<D> {
     /// [`OpenError::Identity`] for another owner's folder; [`OpenError::Disk`] when the disk
     /// fails as a whole; [`OpenError::Refused`] with the words of `visit`.
     pub fn open(
-        mut disk: D,
+        disk: D,
         options: ValueLogOptions,
         visit: &mut Visit<'_>,
     ) -> Result<Self, OpenError> {
-        let geometry = Geometry { segment_bytes: options.segment_bytes, sector_bytes: 1 };
-        check_geometry(geometry)?;
-        let wanted = Identity { kind: identity::Kind::Values, owner: options.owner, geometry };
-        let identity = match identity::open(&mut disk, wanted)? {
-            Folder::Ready(identity) => identity,
-            Folder::New(identity) => {
-                disk.create(&segment_file(0))?;
-                SyncedMark::create(&mut disk, identity.seed())?;
-                disk.sync_dir()?;
-                identity::mark_ready(&mut disk, &identity)?;
-                identity
-            }
+        Self::open_or_give_back(disk, options, visit).map_err(|(error, _)| error)
+    }
+
+    /// As [`ValueLog::open`]; with the error the folder comes back, to be tried again.
+    ///
+    /// # Errors
+    /// As [`ValueLog::open`].
+    pub fn open_or_give_back(
+        mut disk: D,
+        options: ValueLogOptions,
+        visit: &mut Visit<'_>,
+    ) -> Result<Self, (OpenError, D)> {
+        let (identity, synced) = match begin(&mut disk, options) {
+            Ok(begun) => begun,
+            Err(error) => return Err((error, disk)),
         };
-        check_geometry(identity.geometry)?;
-        let synced = SyncedMark::load(&mut disk, identity.seed())?;
         let segment_bytes = identity.geometry.segment_bytes;
         let mut log = Self {
             disk,
@@ -55,15 +56,17 @@ impl<D: Disk> ValueLog<D> {
             size_bytes: 0,
             previous: 0,
             first_dirty: (synced.through() / segment_bytes) as usize,
-            synced,
             durable_through: synced.through(),
+            synced,
             poisoned: false,
             scratch: Vec::new(),
             cut: None,
         };
-        log.recover(visit)?;
-        log.write_again()?;
-        Ok(log)
+        let recovered = log.recover(visit).and_then(|()| Ok(log.write_again()?));
+        match recovered {
+            Ok(()) => Ok(log),
+            Err(error) => Err((error, log.disk)),
+        }
     }
 
     fn recover(&mut self, visit: &mut Visit<'_>) -> Result<(), OpenError> {
@@ -205,6 +208,29 @@ impl<D: Disk> ValueLog<D> {
         }
         Ok(())
     }
+}
+
+/// The identity and the mark of a folder, made in an empty one.
+fn begin<D: Disk>(
+    disk: &mut D,
+    options: ValueLogOptions,
+) -> Result<(Identity, SyncedMark), OpenError> {
+    let geometry = Geometry { segment_bytes: options.segment_bytes, sector_bytes: 1 };
+    check_geometry(geometry)?;
+    let wanted = Identity { kind: identity::Kind::Values, owner: options.owner, geometry };
+    let identity = match identity::open(disk, wanted)? {
+        Folder::Ready(identity) => identity,
+        Folder::New(identity) => {
+            disk.create(&segment_file(0))?;
+            SyncedMark::create(disk, identity.seed())?;
+            disk.sync_dir()?;
+            identity::mark_ready(disk, &identity)?;
+            identity
+        }
+    };
+    check_geometry(identity.geometry)?;
+    let synced = SyncedMark::load(disk, identity.seed())?;
+    Ok((identity, synced))
 }
 
 fn check_geometry(geometry: Geometry) -> Result<(), OpenError> {
