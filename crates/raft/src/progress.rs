@@ -28,6 +28,8 @@ pub(crate) struct Progress {
     pub(crate) told_commit: LogIndex,
     /// It is no member any more and is forgotten at this tick, or once it knows.
     pub(crate) departs_at: Option<u64>,
+    /// The first heartbeat round that tells it that its removal is committed.
+    pub(crate) farewell_round: Option<u64>,
 }
 
 #[derive(Clone, Debug, Hash)]
@@ -66,6 +68,7 @@ impl Progress {
             heard_at: now,
             told_commit: LogIndex::ZERO,
             departs_at: None,
+            farewell_round: None,
         }
     }
 

@@ -30,7 +30,7 @@ pub(crate) struct Leader {
     pub(super) first_own: LogIndex,
     /// The newest heartbeat round. Rounds count from 1 in each leadership, and a term has one
     /// leadership, so no number is used twice.
-    round: u64,
+    pub(super) round: u64,
     pub(crate) round_at: u64,
     reads: Reads,
     lease: Lease,

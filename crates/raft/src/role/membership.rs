@@ -56,12 +56,16 @@ impl Leader {
         }
     }
 
-    /// Forgets who left and knows it, or cannot be reached.
+    /// Forgets who left and knows it, having answered a round that said so, or cannot be reached.
     fn forget_departed(&mut self, core: &Core) {
         let left_at = core.membership_index();
+        let next_round = self.round + 1;
         self.peers.retain(|_, progress| {
-            let knows = progress.matched.min(progress.told_commit) >= left_at;
-            progress.departs_at.is_none_or(|at| core.now < at && !knows)
+            let Some(departs_at) = progress.departs_at else { return true };
+            let is_told = progress.matched.min(core.commit) >= left_at;
+            let farewell = is_told.then(|| *progress.farewell_round.get_or_insert(next_round));
+            let knows = farewell.is_some_and(|round| progress.acked_round >= round);
+            core.now < departs_at && !knows
         });
     }
 
