@@ -195,6 +195,11 @@ impl<D: Disk> LogStore<D> {
         let mut memberships = self.meta.memberships.clone();
         // One whose entry was in the part of a batch that did not become durable.
         memberships.retain(|(index, _)| *index <= last.index);
+        if memberships.is_empty() {
+            // Damage took its entry, and every later one; it was in force all the same.
+            let oldest = self.meta.memberships.first().cloned();
+            memberships.extend(oldest.map(|(_, membership)| (last.index, membership)));
+        }
         let restriction = self.loss.as_ref().map(restriction);
         let hard_state = self.meta.hard_state;
         Ok(Recovered {

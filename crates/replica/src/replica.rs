@@ -177,7 +177,8 @@ pub enum Event {
         /// What.
         wish: Wish,
     },
-    /// The shell's monotonic clock, before a tick or a read; only lease reads need it.
+    /// The shell's monotonic clock, read right before the event that follows; only lease reads
+    /// need it, before each [`Event::Ticked`], [`Event::Received`] and [`Event::Drained`].
     ClockRead {
         /// Nanoseconds.
         at_ns: u64,
@@ -323,6 +324,8 @@ pub struct Replica {
     reads: PendingReads,
     /// Reads that no quorum round was started for.
     fresh_reads: Vec<WaitingRead>,
+    /// A reading of the clock that consensus has not heard of.
+    clock_ns: Option<u64>,
     pub(crate) entrance: Entrance,
     pub(crate) hints: Vec<MemberId>,
     pub(crate) wishes: Wishes,
@@ -376,6 +379,7 @@ impl Replica {
             timing,
             log_keeping: config.log_keeping,
             snapshot_bytes_per_second: config.snapshot_bytes_per_second,
+            clock_ns: None,
             entrance,
             hints: config.hints,
             wishes: Wishes::default(),
@@ -431,6 +435,7 @@ impl Replica {
         self.tick += 1;
         self.tick_entrance(effects);
         if self.is_open() {
+            self.tell_clock(effects);
             self.drive(Input::Ticked { jitter }, effects);
         }
         self.tick_outgoing(effects);
@@ -553,6 +558,7 @@ impl Replica {
             self.next_read += 1;
             let read = ReadId::new(self.next_read);
             self.reads.asked(read, core::mem::take(&mut self.fresh_reads));
+            self.tell_clock(effects);
             self.drive(Input::ReadRequested { read }, effects);
         }
     }
@@ -596,7 +602,10 @@ impl Replica {
             return; // As if it were not there yet.
         }
         match message {
-            PeerMessage::Raft(message) => self.drive(Input::Received { from, message }, effects),
+            PeerMessage::Raft(message) => {
+                self.tell_clock(effects);
+                self.drive(Input::Received { from, message }, effects);
+            }
             PeerMessage::Forward { payloads } => {
                 self.drive(Input::Proposed { payloads }, effects);
             }
@@ -637,6 +646,13 @@ impl Replica {
             | PeerMessage::Refused { .. }
             | PeerMessage::Wished { .. }
             | PeerMessage::WishAnswered { .. } => {}
+        }
+    }
+
+    /// Consensus hears the clock right before what is judged by it.
+    fn tell_clock(&mut self, effects: &mut Vec<Effect>) {
+        if let Some(at_ns) = self.clock_ns.take() {
+            self.drive(Input::ClockRead { at_ns }, effects);
         }
     }
 
@@ -795,7 +811,7 @@ impl Machine for Replica {
             Event::Applied(report) => self.on_applied(report, &mut effects),
             Event::Loaded { entries, purpose } => self.on_loaded(entries, purpose, &mut effects),
             Event::Wished { call, wish } => self.on_wished(call, wish, &mut effects),
-            Event::ClockRead { at_ns } => self.drive(Input::ClockRead { at_ns }, &mut effects),
+            Event::ClockRead { at_ns } => self.clock_ns = Some(at_ns),
             Event::Admitted { admission } => self.on_admitted(admission, &mut effects),
             Event::Synced { through } => self.on_synced(through, &mut effects),
             Event::ExportOpened { to, export } => self.on_export_opened(to, export, &mut effects),

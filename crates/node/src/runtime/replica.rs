@@ -21,10 +21,6 @@ use tokio::time::Instant;
 /// Events of one kind taken in one turn, so that no kind starves another.
 const TURN_MAX: usize = 512;
 
-/// Ticks made up for at once after the thread was kept from running; a longer pause counts as
-/// this long, so that a member which was stopped first hears its peers before it campaigns.
-const TICKS_AT_ONCE_MAX: u32 = 3;
-
 /// What others may know of this member's part in consensus.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leadership {
@@ -105,9 +101,6 @@ impl ReplicaThread {
             events.append(&mut received);
             take_waiting(&mut inputs, &mut events, &mut operations);
             self.tick_if_due(&mut next_tick);
-            if self.reads_clock && !operations.is_empty() {
-                self.read_clock();
-            }
             for event in events.drain(..) {
                 self.step(event);
             }
@@ -118,21 +111,17 @@ impl ReplicaThread {
         }
     }
 
+    /// Ticks that were missed are not made up for: a member that was stopped first hears its peers
+    /// before it campaigns, and what a promise to a leader counts in ticks is never shorter.
     fn tick_if_due(&mut self, next_tick: &mut Instant) {
         let now = Instant::now();
-        for _ in 0..TICKS_AT_ONCE_MAX {
-            if *next_tick > now {
-                return;
-            }
-            *next_tick += self.tick;
-            if self.reads_clock {
-                self.read_clock();
-            }
-            let jitter = self.random.next_u64();
-            self.step(Event::Ticked { jitter });
-            self.observe();
+        if *next_tick > now {
+            return;
         }
-        *next_tick = (*next_tick).max(now + self.tick);
+        *next_tick = (*next_tick + self.tick).max(now + self.tick / 2);
+        let jitter = self.random.next_u64();
+        self.step(Event::Ticked { jitter });
+        self.observe();
     }
 
     fn operate(&mut self, operation: Operation) {
@@ -158,12 +147,13 @@ impl ReplicaThread {
         self.step(Event::Wished { call: self.next_call, wish: call.wish });
     }
 
-    fn read_clock(&mut self) {
-        let at_ns = u64::try_from(self.born.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        self.step(Event::ClockRead { at_ns });
-    }
-
     fn step(&mut self, event: Event) {
+        let is_judged_by_clock =
+            matches!(event, Event::Ticked { .. } | Event::Received { .. } | Event::Drained);
+        if self.reads_clock && is_judged_by_clock {
+            let at_ns = u64::try_from(self.born.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            self.replica.step(Event::ClockRead { at_ns });
+        }
         let traces = self.outputs.trace.receiver_count() > 0;
         if traces && let Some(line) = trace_event(&event) {
             let _ = self.outputs.trace.send(line);

@@ -84,8 +84,8 @@ fn value_at(client: SocketAddr, key: &str) -> Option<bytes::Bytes> {
 fn a_node_is_taken_in_and_takes_the_place_of_another() {
     let _turn = turn();
     let mut cluster = Cluster::start();
-    let store = EtcdClient::connect(cluster.nodes.client_addresses()).expect("addresses");
     block_on(async {
+        let store = EtcdClient::connect(cluster.nodes.client_addresses()).expect("addresses");
         for number in 0..50 {
             store.call(put(format!("k{number}"), "v")).await.expect("a put");
         }
@@ -119,8 +119,10 @@ fn a_node_is_taken_in_and_takes_the_place_of_another() {
 fn one_folder_goes_on_when_the_majority_is_gone_and_the_others_are_fenced_off() {
     let _turn = turn();
     let mut cluster = Cluster::start();
-    let store = EtcdClient::connect(cluster.nodes.client_addresses()).expect("addresses");
-    block_on(async { store.call(put("kept", "v")).await.expect("a put") });
+    block_on(async {
+        let store = EtcdClient::connect(cluster.nodes.client_addresses()).expect("addresses");
+        store.call(put("kept", "v")).await.expect("a put")
+    });
     let (first, old_id) = (cluster.nodes.data_dir(0), cluster.id());
     wait_for("node 1 to hold it", || value_at(cluster.nodes.addresses[0].client, "kept"));
     cluster.nodes.kill_all();
