@@ -35,6 +35,7 @@
 mod cutting;
 mod log_store;
 mod mending;
+mod mutant;
 mod peer;
 mod pending;
 mod replica;
@@ -46,6 +47,8 @@ mod wishes;
 
 pub use cutting::LogKeeping;
 pub use log_store::{LogStore, LogStoreError};
+#[cfg(feature = "mutants")]
+pub use mutant::Mutant;
 pub use peer::{Offer, PeerMessage, SnapshotId, WireError};
 pub use replica::{
     AppliedReport, Config, ConfigError, Effect, Event, LoadPurpose, READS_PENDING_MAX, Replica,

@@ -1,6 +1,7 @@
 //! The deciding part of a member: calls in, orders to log, state and peers out.
 
 use crate::cutting::{Kept, LogKeeping};
+use crate::mutant::Mutant;
 use crate::peer::PeerMessage;
 use crate::pending::{PendingReads, PendingWrites, WaitingRead};
 use crate::snapshots::Snapshots;
@@ -84,6 +85,9 @@ pub struct Config {
     pub log_keeping: LogKeeping,
     /// Bytes of snapshots that this member sends in a second, at most.
     pub snapshot_bytes_per_second: u64,
+    /// A seeded bug.
+    #[cfg(feature = "mutants")]
+    pub mutant: Option<crate::mutant::Mutant>,
     /// Identity and bounds of consensus. Its incarnation counts the starts of this member
     /// ([`crate::LogStore::open`] counts them).
     pub raft: raft::Config,
@@ -293,6 +297,8 @@ pub struct Replica {
     pub(crate) timing: Timing,
     pub(crate) log_keeping: LogKeeping,
     pub(crate) snapshot_bytes_per_second: u64,
+    #[cfg(feature = "mutants")]
+    mutant: Option<Mutant>,
     random: Prng,
     pub(crate) tick: u64,
     next_write: u64,
@@ -351,6 +357,8 @@ impl Replica {
             timing,
             log_keeping: config.log_keeping,
             snapshot_bytes_per_second: config.snapshot_bytes_per_second,
+            #[cfg(feature = "mutants")]
+            mutant: config.mutant,
             wishes: Wishes::default(),
             current_wish: None,
             snapshots: Snapshots::default(),
@@ -373,6 +381,17 @@ impl Replica {
             state,
             raft,
         })
+    }
+
+    /// Whether the seeded bug `mutant` is on; never without the feature `mutants`.
+    pub(crate) fn has(&self, mutant: Mutant) -> bool {
+        #[cfg(feature = "mutants")]
+        return self.mutant == Some(mutant);
+        #[cfg(not(feature = "mutants"))]
+        {
+            let _ = mutant;
+            false
+        }
     }
 
     /// Consensus as it stands.
