@@ -141,6 +141,11 @@ pub enum ChangeError {
         /// Which.
         id: MemberId,
     },
+    /// That learner has not acknowledged anything to this leader: it may never have started.
+    NotHeard {
+        /// Which.
+        id: MemberId,
+    },
     /// Only a learner can be promoted.
     NotALearner {
         /// Which.
@@ -175,6 +180,10 @@ impl fmt::Display for ChangeError {
                 "the id {id} was used before and ids are never used twice; choose {free} or above"
             ),
             Self::NotAMember { id } => write!(f, "there is no member {id}"),
+            Self::NotHeard { id } => write!(
+                f,
+                "member {id} has not acknowledged anything yet; it is promoted once it has"
+            ),
             Self::NotALearner { id } => write!(f, "member {id} is no learner"),
             Self::NotAVoter { id } => write!(f, "member {id} is no voter"),
             Self::NoVoters => write!(f, "nobody would be left to vote"),

@@ -1,5 +1,6 @@
 //! When the log may be cut: what the state holds durably, and slow members no longer need.
 
+use crate::mutant::Mutant;
 use crate::replica::{Effect, Replica};
 use crate::state_thread::StateOrder;
 use raft::{Entry, Input, LogIndex};
@@ -76,7 +77,8 @@ impl Replica {
     /// Cuts what is beyond the bounds. A receiver of a snapshot will need what follows it.
     pub(crate) fn cut_if_due(&mut self, effects: &mut Vec<Effect>) {
         let needed = self.snapshots.lowest_outgoing().unwrap_or(LogIndex::new(u64::MAX));
-        let limit = self.synced.min(needed).min(self.applied);
+        let synced = if self.has(Mutant::CutBeforeSync) { self.applied } else { self.synced };
+        let limit = synced.min(needed).min(self.applied);
         let mut through = None;
         let kept = &mut self.kept;
         while let Some((last, entries, bytes)) = kept.batches.front().copied() {

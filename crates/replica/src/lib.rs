@@ -36,6 +36,7 @@ mod admission;
 mod cutting;
 mod log_store;
 mod mending;
+mod mutant;
 mod peer;
 mod pending;
 mod replica;
@@ -48,6 +49,8 @@ mod wishes;
 pub use admission::{Admission, Greeting, Standing};
 pub use cutting::LogKeeping;
 pub use log_store::{LogStore, LogStoreError};
+#[cfg(feature = "mutants")]
+pub use mutant::Mutant;
 pub use peer::{Offer, PeerMessage, SnapshotId, WireError};
 pub use replica::{
     AppliedReport, Config, ConfigError, Effect, Event, LoadPurpose, READS_PENDING_MAX, Replica,

@@ -2,6 +2,7 @@
 
 use crate::admission::{Admission, Entrance};
 use crate::cutting::{Kept, LogKeeping};
+use crate::mutant::Mutant;
 use crate::peer::PeerMessage;
 use crate::pending::{PendingReads, PendingWrites, WaitingRead};
 use crate::snapshots::Snapshots;
@@ -91,6 +92,9 @@ pub struct Config {
     pub log_keeping: LogKeeping,
     /// Bytes of snapshots that this member sends in a second, at most.
     pub snapshot_bytes_per_second: u64,
+    /// A seeded bug.
+    #[cfg(feature = "mutants")]
+    pub mutant: Option<crate::mutant::Mutant>,
     /// Identity and bounds of consensus. Its incarnation counts the starts of this member
     /// ([`crate::LogStore::open`] counts them).
     pub raft: raft::Config,
@@ -316,6 +320,8 @@ pub struct Replica {
     pub(crate) timing: Timing,
     pub(crate) log_keeping: LogKeeping,
     pub(crate) snapshot_bytes_per_second: u64,
+    #[cfg(feature = "mutants")]
+    mutant: Option<Mutant>,
     random: Prng,
     pub(crate) tick: u64,
     next_write: u64,
@@ -382,6 +388,8 @@ impl Replica {
             clock_ns: None,
             entrance,
             hints: config.hints,
+            #[cfg(feature = "mutants")]
+            mutant: config.mutant,
             wishes: Wishes::default(),
             current_wish: None,
             snapshots: Snapshots::default(),
@@ -404,6 +412,17 @@ impl Replica {
             state,
             raft,
         })
+    }
+
+    /// Whether the seeded bug `mutant` is on; never without the feature `mutants`.
+    pub(crate) fn has(&self, mutant: Mutant) -> bool {
+        #[cfg(feature = "mutants")]
+        return self.mutant == Some(mutant);
+        #[cfg(not(feature = "mutants"))]
+        {
+            let _ = mutant;
+            false
+        }
     }
 
     /// Consensus as it stands.
@@ -802,6 +821,7 @@ impl Machine for Replica {
 
     fn step(&mut self, event: Event) -> Vec<Effect> {
         let mut effects = Vec::new();
+        let is_clock = matches!(event, Event::ClockRead { .. });
         match event {
             Event::Ticked { jitter } => self.on_ticked(jitter, &mut effects),
             Event::Received { from, message } => self.on_received(from, message, &mut effects),
@@ -819,6 +839,8 @@ impl Machine for Replica {
             Event::Staged { next } => self.on_staged(next, &mut effects),
             Event::StageFinished { outcome } => self.on_stage_finished(outcome, &mut effects),
         }
+        // A reading is good for the event right behind it only.
+        self.clock_ns = self.clock_ns.filter(|_| is_clock);
         effects
     }
 }

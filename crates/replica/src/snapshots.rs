@@ -17,6 +17,7 @@
 //!        ◄─────────────── SnapshotEnded ──
 //! ```
 
+use crate::mutant::Mutant;
 use crate::peer::{Offer, PeerMessage, SnapshotId};
 use crate::replica::{Effect, Replica};
 use crate::state_store::{Export, StageError};
@@ -123,7 +124,8 @@ impl Replica {
         export: Export,
         effects: &mut Vec<Effect>,
     ) {
-        let Some(snapshot) = self.raft.snapshot_at(export.applied) else {
+        let next = u64::from(self.has(Mutant::SnapshotOfNextIndex));
+        let Some(snapshot) = self.raft.snapshot_at(export.applied.plus(next)) else {
             return self.end_outgoing(to, None, effects);
         };
         let Some(outgoing) = self.snapshots.outgoing.get_mut(&to) else { return };

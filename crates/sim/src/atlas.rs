@@ -34,6 +34,11 @@ impl Atlas {
         self.hurt.contains(&member)
     }
 
+    /// `member` is no member any more: others may be hurt.
+    pub fn forgive(&mut self, member: Member) {
+        self.hurt.remove(&member);
+    }
+
     /// Whether `member` was hurt.
     pub fn is_hurt(&self, member: Member) -> bool {
         self.hurt.contains(&member)

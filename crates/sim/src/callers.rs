@@ -98,6 +98,16 @@ impl Callers {
         (0..self.sessions.len()).for_each(|session| self.move_on(session));
     }
 
+    /// Knows `targets` from now on; whoever asks another one still does so until that fails.
+    pub fn learn_targets(&mut self, targets: Vec<Member>) {
+        self.targets = targets;
+        for session in 0..self.sessions.len() {
+            if !self.targets.contains(&self.sessions[session].home) {
+                self.move_on(session);
+            }
+        }
+    }
+
     /// A duration below `bound`, of the session's own chance.
     pub fn below(&mut self, session: Session, bound: Nanos) -> Nanos {
         self.sessions[session].random.below(bound)

@@ -47,6 +47,8 @@ pub(crate) struct Host {
     pub(crate) absence: Option<Absence>,
     /// The next start dies after so many operations of the log's disk.
     pub(crate) opening: Option<(FaultId, u64)>,
+    /// When the process last read its clock.
+    pub(crate) clock_read_at: Option<Nanos>,
     /// The process does nothing until then.
     pub(crate) busy_until: Nanos,
     /// What came meanwhile, and when.
@@ -73,6 +75,8 @@ pub(crate) enum Absence {
     Wiped,
     /// It comes back when the world allows it.
     Held,
+    /// It was never started.
+    Spare,
 }
 
 /// A running member: its machine and what its two other threads have to do.
@@ -131,8 +135,9 @@ impl Host {
             started_at: 0,
             catches_up_to: 0,
             seen: None,
-            absence: None,
+            absence: (member >= swarm.members).then_some(Absence::Spare),
             opening: None,
+            clock_read_at: None,
             busy_until: 0,
             inbox: VecDeque::new(),
             slow: BTreeMap::new(),
@@ -159,17 +164,26 @@ impl Host {
         &self,
         seed: u64,
         swarm: &Swarm,
-        #[cfg(feature = "mutants")] mutant: Option<raft::Mutant>,
+        #[cfg(feature = "mutants")] mutant: Option<crate::Seeded>,
     ) -> Result<(Process, Recovered), String> {
         let salt = Prng::named(seed, &format!("salt/{}", self.member)).next_u64();
         let owner = Owner { cluster: 1, member: self.member as u64 + 1, salt };
-        let log_options =
-            WalOptions { segment_bytes: swarm.log_segment_bytes, ..WalOptions::new(owner) };
+        let log_options = WalOptions {
+            segment_bytes: swarm.log_segment_bytes,
+            #[cfg(feature = "mutants")]
+            mutant: mutant.and_then(crate::Seeded::storage),
+            ..WalOptions::new(owner)
+        };
         let state_options = ValueLogOptions {
             segment_bytes: swarm.value_segment_bytes,
+            #[cfg(feature = "mutants")]
+            mutant: mutant.and_then(crate::Seeded::storage),
             ..ValueLogOptions::new(owner)
         };
-        let founding = crate::truth::founding(swarm.members);
+        let founding = match self.member < swarm.members {
+            true => crate::truth::founding(swarm.members),
+            false => raft::Membership::default(),
+        };
         let log = LogStore::open(self.log_disk.clone(), log_options, founding.clone())
             .map_err(|why| why.to_string())?;
         let state = StateStore::open(self.state_disks.clone(), state_options, log.generation())
@@ -183,8 +197,14 @@ impl Host {
             cache_bytes: swarm.cache_bytes,
             apply_bytes_max: swarm.apply_bytes_max,
             inflight_bytes_max: INFLIGHT_BYTES_MAX,
+            waits_at_start: swarm.waits_at_start,
+            promotion_lag_entries: swarm.promotion_lag_entries,
+            leader_lease: swarm.lease_drift_ppm.map(|drift_ppm_max| raft::LeaderLease {
+                tick_ns: swarm.timing.tick_ms * MILLI,
+                drift_ppm_max,
+            }),
             #[cfg(feature = "mutants")]
-            mutant,
+            mutant: mutant.and_then(crate::Seeded::raft),
             ..raft::Config::new(id_of(self.member), log.starts())
         };
         let config = replica::Config {
@@ -192,9 +212,11 @@ impl Host {
             seed,
             admission: log.admission(),
             founding,
-            hints: Vec::new(),
+            hints: (0..swarm.members).map(id_of).collect(),
             log_keeping: swarm.log_keeping,
             snapshot_bytes_per_second: swarm.snapshot_bytes_per_second,
+            #[cfg(feature = "mutants")]
+            mutant: mutant.and_then(crate::Seeded::replica),
             raft,
         };
         let replica = Replica::new(config, recovered.clone(), salvaged, state.summary())
@@ -215,6 +237,7 @@ impl Host {
         self.active = process.log.generation() as usize % 2;
         self.process = Some(process);
         self.seen = None;
+        self.clock_read_at = None;
         (self.started_at, self.busy_until) = (now, now);
         self.syncs_failed_before = self.syncs_failed();
     }

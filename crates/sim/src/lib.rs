@@ -27,8 +27,7 @@
 //! nothing. A fault counts only if somebody noticed it, and [`matrix`] says what its victim was
 //! doing.
 //!
-//! Left out for now: membership changes, snapshots and transfers; watches and leases; the return
-//! of a member whose disk was damaged or wiped.
+//! Left out for now: watches and leases; the return of a wiped machine under its old id.
 #![forbid(unsafe_code)]
 
 pub mod atlas;
@@ -44,6 +43,8 @@ pub mod model;
 pub mod net;
 mod run;
 pub mod script;
+#[cfg(feature = "mutants")]
+mod seeded;
 pub mod shrink;
 pub mod swarm;
 pub mod time;
@@ -52,4 +53,6 @@ pub mod voting;
 mod world;
 
 pub use run::{Outcome, run};
+#[cfg(feature = "mutants")]
+pub use seeded::Seeded;
 pub use world::{Figures, Options};

@@ -63,6 +63,16 @@ pub struct Swarm {
     pub regime: Regime,
     /// Members of the group.
     pub members: usize,
+    /// Machines that may become members.
+    pub spares: usize,
+    /// Mean time between two wishes for other members or leaders; 0: none.
+    pub wish_every_ns: Nanos,
+    /// Reads by the leader's lease: the drift of clocks that is declared, in parts per million.
+    pub lease_drift_ppm: Option<u64>,
+    /// Whether members that just started wait before they vote.
+    pub waits_at_start: bool,
+    /// Entries that a learner may lack when it is promoted.
+    pub promotion_lag_entries: u64,
     /// Simulated time with faults and load.
     pub duration_ns: Nanos,
     /// Durations of each member.
@@ -151,12 +161,19 @@ impl Swarm {
         let tick_ms = if is_idle { *random.pick(&[10, 20, 50, 50]).unwrap_or(&10) } else { 10 };
         let sync_min = random.between(20_000, 400_000);
         let (sessions, think_ns) = load(random, is_idle);
-        let faults = classes(random, members, regime);
+        let mut faults = classes(random, members, regime);
         let has_damage = faults.iter().any(|class| class.is_damage());
+        let (spares, wish_every_ns) = changes(&mut Prng::named(seed, "members"), regime, is_idle);
+        let lease_drift_ppm = lease(&mut Prng::named(seed, "lease"), &mut faults);
         let fault_every_ms = if is_idle { 6_000 } else { random.between(300, 420) };
         Self {
             regime,
             members,
+            spares,
+            wish_every_ns,
+            lease_drift_ppm,
+            waits_at_start: lease_drift_ppm.is_some(),
+            promotion_lag_entries: log_uniform(&mut Prng::named(seed, "promotion"), 1, 200),
             duration_ns: if is_idle { random.between(120, 300) } else { 60 } * SECOND,
             timing: timing(random, tick_ms),
             append_bytes_max: *random.pick(&[64, 1 << 10, 16 << 10, 1 << 20]).unwrap_or(&64),
@@ -179,9 +196,14 @@ impl Swarm {
             fault: Span::new(30 * MILLI, random.between(600, 3000) * MILLI),
             ticks_in_bursts: random.chance(1, 2),
             die_opening_percent: *random.pick(&[0, 5, 20]).unwrap_or(&0),
-            exceeds: has_damage && random.chance(1, EXCEEDS_EVERY),
+            exceeds: has_damage && random.chance(1, EXCEEDS_EVERY) && spares == 0,
             core_only: members > 2 && regime != Regime::FaultFree && random.chance(1, 2),
         }
+    }
+
+    /// Machines in all.
+    pub fn machines(&self) -> usize {
+        self.members + self.spares
     }
 
     /// The same in a group of `members`.
@@ -189,6 +211,27 @@ impl Swarm {
         self.members = members.unwrap_or(self.members).min(self.members);
         self
     }
+}
+
+/// Spare machines, and the time between two wishes, in half of the seeds.
+fn changes(random: &mut Prng, regime: Regime, is_idle: bool) -> (usize, Nanos) {
+    if regime == Regime::FaultFree || !random.chance(1, 2) {
+        return (0, 0);
+    }
+    let every_ms = if is_idle { random.between(5_000, 15_000) } else { random.between(500, 4_000) };
+    (random.between(2, 6) as usize, every_ms * MILLI)
+}
+
+/// One of so many seeds reads by lease; clocks then stay within what is declared.
+const LEASE_EVERY: u64 = 4;
+const LEASE_DRIFT_PPM: u64 = 51_000;
+
+fn lease(random: &mut Prng, faults: &mut Vec<FaultClass>) -> Option<u64> {
+    if !random.chance(1, LEASE_EVERY) {
+        return None;
+    }
+    faults.retain(|class| *class != FaultClass::ClockJump);
+    Some(LEASE_DRIFT_PPM)
 }
 
 /// Mostly short logs, so that whoever was away needs a snapshot.
@@ -274,7 +317,7 @@ mod tests {
             let swarm = Swarm::of(seed);
             sizes.insert(swarm.members);
             seen.extend(swarm.faults.iter().copied());
-            assert!(swarm.faults.len() >= CLASSES_MIN);
+            assert!(swarm.faults.len() >= CLASSES_MIN - 1);
             assert!(swarm.timing.heartbeat_ms < swarm.timing.election_min_ms);
             assert!(swarm.duration_ns >= 60 * SECOND);
             assert!(swarm.members > 1 || !swarm.faults.iter().any(|class| class.is_network()));

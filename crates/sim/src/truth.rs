@@ -36,6 +36,15 @@ pub fn founding(members: usize) -> Membership {
     Membership::founding((0..members).map(|member| (id_of(member), Bytes::new())))
 }
 
+/// Whether those that `has` says make a majority, while joint in both sets of voters. Learners do
+/// not count.
+pub fn is_quorum(membership: &Membership, has: impl Fn(Member) -> bool) -> bool {
+    let agrees = |voters: &std::collections::BTreeSet<MemberId>| {
+        voters.iter().filter(|id| has(member_of(**id))).count() > voters.len() / 2
+    };
+    agrees(membership.voters()) && (!membership.is_joint() || agrees(membership.outgoing()))
+}
+
 base::typed_u64! {
     /// One attempt of one caller, unique in a run; every value it writes begins with it.
     pub struct Operation;
@@ -239,12 +248,37 @@ pub struct Chain {
     links: Vec<Link>,
     /// The member itself holds only what lies behind this.
     base: LogIndex,
+    /// The memberships in it, ascending; the one that it began with at 0.
+    memberships: Vec<(LogIndex, Membership)>,
 }
 
 impl Chain {
     /// Index of the last entry.
     pub fn last_index(&self) -> LogIndex {
         LogIndex::new(self.links.len() as u64)
+    }
+
+    /// A log that begins with `membership`.
+    fn beginning(membership: Membership) -> Self {
+        Self { memberships: vec![(LogIndex::ZERO, membership)], ..Self::default() }
+    }
+
+    /// The membership in force at `index`, and the index of its entry.
+    pub fn membership_at(&self, index: LogIndex) -> (LogIndex, &Membership) {
+        let newest = self.memberships.iter().rev().find(|(since, _)| *since <= index);
+        let (since, membership) = newest.expect("a log begins with a membership");
+        (*since, membership)
+    }
+
+    /// The last membership, which is in force, and the index of its entry.
+    pub fn in_force(&self) -> (LogIndex, &Membership) {
+        let (since, membership) = self.memberships.last().expect("a log begins with a membership");
+        (*since, membership)
+    }
+
+    /// Memberships behind `index`.
+    pub fn memberships_behind(&self, index: LogIndex) -> usize {
+        self.memberships.iter().rev().take_while(|(since, _)| *since > index).count()
     }
 
     /// The member holds what lies behind this.
@@ -270,18 +304,26 @@ impl Chain {
     /// Cuts everything from `index` on.
     pub fn truncate_from(&mut self, index: LogIndex) {
         self.links.truncate((index.get() as usize).saturating_sub(1));
+        while self.memberships.len() > 1 && self.in_force().0 >= index {
+            self.memberships.pop();
+        }
     }
 
     /// Appends `entry` wherever the log ends.
     pub fn push(&mut self, entry: &Entry) {
         let chain = chain_of(self.links.last().map_or(0, |link| link.chain), entry);
+        if let Payload::Membership(membership) = &entry.payload {
+            self.memberships.push((self.last_index().next(), membership.as_ref().clone()));
+        }
         self.links.push(Link { id: entry.id, chain, payload: entry.payload.clone() });
     }
 
     /// The beginning of the ledger through `base`, as a snapshot brings it.
     fn snapshot(ledger: &Self, base: LogIndex) -> Self {
         let through = ledger.links.len().min(base.get() as usize);
-        Self { links: ledger.links[..through].to_vec(), base }
+        let mut memberships = ledger.memberships.clone();
+        memberships.retain(|(since, _)| *since <= base);
+        Self { links: ledger.links[..through].to_vec(), base, memberships }
     }
 
     fn rebase(&mut self, rebase: Rebase, ledger: &Self) {
@@ -347,15 +389,15 @@ pub struct MemberTruth {
 }
 
 impl MemberTruth {
-    fn new() -> Self {
+    fn new(founding: &Membership) -> Self {
         Self {
             up: false,
             found_its_log: true,
             role: RoleName::Follower,
             term: Term::new(0),
             commit: LogIndex::ZERO,
-            ordered: Chain::default(),
-            durable: Chain::default(),
+            ordered: Chain::beginning(founding.clone()),
+            durable: Chain::beginning(founding.clone()),
             hard_state: HardState::default(),
             votes: BTreeMap::new(),
             pending: VecDeque::new(),
@@ -391,7 +433,11 @@ impl MemberTruth {
     /// The platter may hold more than was synced: as many orders as survived.
     fn on_opened(&mut self, recovered: &Recovered, ledger: &Chain) {
         if recovered.restriction.is_some() {
-            let mut left = Chain::snapshot(ledger, recovered.base.index);
+            let mut left = match recovered.base.index {
+                LogIndex::ZERO => self.durable.clone(),
+                base => Chain::snapshot(ledger, base),
+            };
+            left.truncate_from(recovered.base.index.next());
             recovered.tail.iter().for_each(|entry| left.push(entry));
             let before = core::mem::replace(&mut self.durable, left);
             self.promised.get_or_insert(before);
@@ -473,36 +519,29 @@ pub struct Truth {
     pub ledger: Chain,
     /// For each entry of the ledger the term in which it was first treated so.
     pub committed_in: Vec<Term>,
-    /// The memberships in the ledger, by the index of their entries; the founding one at 0.
-    pub memberships: BTreeMap<LogIndex, Membership>,
     /// The reference state after the whole ledger.
     pub model: Model,
 }
 
 impl Truth {
-    /// `members` members whose folders are empty.
-    pub fn new(members: usize) -> Self {
+    /// `members` members whose folders are empty, and other machines up to `machines`.
+    pub fn new(members: usize, machines: usize) -> Self {
+        let founding = founding(members);
+        let stranger = Membership::default();
+        let begins = |member| if member < members { &founding } else { &stranger };
         Self {
             now: 0,
             event: 0,
-            members: (0..members).map(|_| MemberTruth::new()).collect(),
-            ledger: Chain::default(),
+            members: (0..machines).map(|member| MemberTruth::new(begins(member))).collect(),
+            ledger: Chain::beginning(founding.clone()),
             committed_in: Vec::new(),
-            memberships: BTreeMap::from([(LogIndex::ZERO, founding(members))]),
             model: Model::default(),
         }
     }
 
-    /// Members that make a majority.
-    pub fn quorum(&self) -> usize {
-        self.members.len() / 2 + 1
-    }
-
-    /// The membership of the ledger at `index`, and the index of its entry.
-    pub fn membership_at(&self, index: LogIndex) -> (LogIndex, &Membership) {
-        let newest = self.memberships.range(..=index).next_back();
-        let (since, membership) = newest.expect("the founding membership is at 0");
-        (*since, membership)
+    /// The newest committed membership.
+    pub fn membership(&self) -> &Membership {
+        self.ledger.in_force().1
     }
 
     /// Takes `fact` in. Checkers see the fact afterwards.
@@ -557,7 +596,7 @@ impl Truth {
             self.ledger.links.push(link.clone());
             self.committed_in.push(term);
             if let Payload::Membership(membership) = &link.payload {
-                self.memberships.insert(index, membership.as_ref().clone());
+                self.ledger.memberships.push((index, membership.as_ref().clone()));
             }
             self.model.apply(index, &link.payload)?;
         }
@@ -588,7 +627,8 @@ mod tests {
 
     #[test]
     fn logs_with_equal_hashes_are_equal_up_to_there() {
-        let (mut a, mut b) = (Chain::default(), Chain::default());
+        let begin = || Chain::beginning(founding(1));
+        let (mut a, mut b) = (begin(), begin());
         for index in 1..=3 {
             a.push(&entry(1, index));
             b.push(&entry(1 + u64::from(index == 2), index));
@@ -599,7 +639,7 @@ mod tests {
 
     #[test]
     fn only_a_beginning_of_the_orders_may_survive_a_crash() {
-        let mut truth = Truth::new(1);
+        let mut truth = Truth::new(1, 1);
         let orders = [
             order(1, None, vec![entry(1, 1), entry(1, 2)]),
             order(2, Some(2), vec![entry(2, 2), entry(2, 3)]),

@@ -8,6 +8,7 @@ mod fault_side;
 mod log_side;
 mod member_side;
 mod state_side;
+mod wish_side;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,6 +32,7 @@ use base::Prng;
 use client_side::CallerCut;
 use end::Core;
 use fault_side::Begun;
+use wish_side::Wishes;
 
 /// How a run is made, beside its seed.
 #[derive(Clone, Debug, Default)]
@@ -45,7 +47,7 @@ pub struct Options {
     pub script: Option<Arc<Script>>,
     /// A seeded bug in every member.
     #[cfg(feature = "mutants")]
-    pub mutant: Option<raft::Mutant>,
+    pub mutant: Option<crate::Seeded>,
 }
 
 /// What will happen. Events that carry a `life` are void in a later one.
@@ -66,6 +68,7 @@ pub(crate) enum Event {
     Answered { session: Session, operation: Operation, answer: Box<Answer> },
     GaveUp { session: Session, operation: Operation },
     Thought { session: Session },
+    WishDue,
     FaultDue { line: Option<usize> },
     FaultAimed { member: Member },
     FaultOver { fault: FaultId },
@@ -155,6 +158,7 @@ pub(crate) struct World {
     pub(crate) hosts: Vec<Host>,
     pub(crate) callers: Callers,
     pub(crate) plan: FaultPlan,
+    pub(crate) wishes: Wishes,
     pub(crate) atlas: Atlas,
     /// Every fault that has begun.
     pub(crate) begun: BTreeMap<FaultId, Begun>,
@@ -185,14 +189,15 @@ impl World {
         Self {
             seed,
             queue: Queue::default(),
-            net: Net::new(stream("net"), swarm.members),
-            hosts: (0..swarm.members).map(|member| Host::new(seed, member, &swarm)).collect(),
+            net: Net::new(stream("net"), swarm.machines()),
+            wishes: Wishes::new(stream("wishes")),
+            hosts: (0..swarm.machines()).map(|member| Host::new(seed, member, &swarm)).collect(),
             callers: Callers::new(seed, &swarm),
             plan: FaultPlan::new(stream("faults"), &swarm),
             atlas: Atlas::new(swarm.members, swarm.exceeds),
             begun: BTreeMap::new(),
             caller_cuts: BTreeMap::new(),
-            truth: Truth::new(swarm.members),
+            truth: Truth::new(swarm.members, swarm.machines()),
             checkers: Checkers::new(&swarm),
             figures: Figures::default(),
             marks: Marks::new(swarm.inflight_messages_max),
@@ -214,7 +219,7 @@ impl World {
     /// The first violation.
     pub(crate) fn run(&mut self) -> Result<(), Violation> {
         self.dump(|world| format!("{:#?}", world.swarm));
-        for member in 0..self.hosts.len() {
+        for member in 0..self.swarm.members {
             self.queue.at(0, Event::Started { member });
         }
         for session in 0..self.swarm.sessions {
@@ -232,6 +237,9 @@ impl World {
                     self.queue.at(LOAD_FROM_NS + first, Event::FaultDue { line: None });
                 }
             }
+        }
+        if self.swarm.wish_every_ns > 0 {
+            self.queue.at(LOAD_FROM_NS, Event::WishDue);
         }
         self.queue.at(self.swarm.duration_ns, Event::Calm);
         let mut end = u64::MAX;
@@ -321,6 +329,7 @@ impl World {
                 Ok(())
             }
             Event::Thought { session } => self.on_thought(session),
+            Event::WishDue => self.on_wish_due(),
             Event::FaultDue { line } => self.on_fault_due(line),
             Event::FaultAimed { member } => self.on_fault_aimed(member),
             Event::FaultOver { fault } => {
@@ -372,6 +381,7 @@ impl World {
             }
             Event::GaveUp { session, operation } => (11, *session as u64, operation.get()),
             Event::Thought { session } => (12, *session as u64, 0),
+            Event::WishDue => (21, 0, 0),
             Event::FaultDue { .. } => (13, 0, 0),
             Event::FaultOver { fault } => (14, *fault, 0),
             Event::Calm => (15, 0, 0),

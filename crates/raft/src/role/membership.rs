@@ -8,7 +8,7 @@ use crate::core::Core;
 use crate::message::Body;
 use crate::mutant::Mutant;
 use crate::progress::Progress;
-use crate::{ChangeError, ChangeRefused, ChangeStep, MemberId, Membership, Payload};
+use crate::{ChangeError, ChangeRefused, ChangeStep, LogIndex, MemberId, Membership, Payload};
 use alloc::boxed::Box;
 
 /// A member that left hears of it for so many longest election timeouts.
@@ -32,7 +32,10 @@ pub(super) fn requested(
     if !core.is_membership_settled() && !may_change {
         return Err(ChangeRefused::Error(ChangeError::InProgress));
     }
-    core.membership().changed(steps).map_err(ChangeRefused::Error)
+    match steps.iter().find_map(|step| leader.promotes_unheard(core, step)) {
+        Some(id) => Err(ChangeRefused::Error(ChangeError::NotHeard { id })),
+        None => core.membership().changed(steps).map_err(ChangeRefused::Error),
+    }
 }
 
 /// Whether the membership in force is joint and committed, so that it can be left.
@@ -41,6 +44,15 @@ pub(super) fn is_joint_committed(core: &Core) -> bool {
 }
 
 impl Leader {
+    /// The learner that `step` makes a voter although it has acknowledged nothing yet: it may
+    /// never have started, and one that starts as a voter cannot tell that from a lost disk.
+    fn promotes_unheard(&self, core: &Core, step: &ChangeStep) -> Option<MemberId> {
+        let ChangeStep::Promote { id } = *step else { return None };
+        let has_acknowledged =
+            self.peers.get(&id).is_some_and(|progress| progress.matched > LogIndex::ZERO);
+        (core.membership().learners().contains_key(&id) && !has_acknowledged).then_some(id)
+    }
+
     /// One [`Progress`] for each other member. Who left is told so, for a while.
     pub(super) fn adjust_peers(&mut self, core: &Core) {
         let next = core.log.last().index.next();

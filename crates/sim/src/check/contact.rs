@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use raft::{RoleName, Term};
+use raft::{LogIndex, RoleName, Term};
 
 use super::{Checker, Violation, violated};
 use crate::swarm::Swarm;
-use crate::truth::{Fact, FactKind, Member, Truth};
+use crate::truth::{Fact, FactKind, Member, Truth, is_quorum};
 
 #[derive(Debug, Default)]
 struct Seen {
@@ -15,6 +15,8 @@ struct Seen {
     term: Term,
     /// The tick at which it began to lead.
     leads_since: Option<u64>,
+    /// Index of the membership in force.
+    membership: LogIndex,
     /// The tick at which each other member last spoke in this term.
     heard_at: BTreeMap<Member, u64>,
 }
@@ -62,21 +64,32 @@ impl Checker for QuorumContact {
                 seen.term = *term;
             }
             Fact::Ticked { member } => {
-                let quorum = truth.quorum();
                 let patience = 2 * self.timeout_ticks;
                 let seen = self.members.entry(*member).or_default();
                 seen.ticks += 1;
                 let Some(since) = seen.leads_since else { return Ok(()) };
                 let floor = seen.ticks.saturating_sub(patience);
-                let heard = seen.heard_at.values().filter(|at| **at >= floor).count() + 1;
-                if since < floor && heard < quorum {
+                let (in_force, membership) = truth.members[*member].ordered.in_force();
+                if seen.membership != in_force {
+                    // New voters have had no time to speak yet.
+                    (seen.membership, seen.leads_since) = (in_force, Some(seen.ticks));
+                    return Ok(());
+                }
+                if since >= floor {
+                    return Ok(());
+                }
+                let is_heard = |id: Member| {
+                    id == *member || seen.heard_at.get(&id).is_some_and(|at| *at >= floor)
+                };
+                if !is_quorum(membership, is_heard) {
+                    let heard = seen.heard_at.values().filter(|at| **at >= floor).count() + 1;
                     let text = format!(
                         "member {} leads term {} and has heard {} of {} members for {patience} \
                          ticks",
                         member + 1,
                         seen.term,
                         heard,
-                        truth.members.len()
+                        membership.ids().count()
                     );
                     return violated("R16", text);
                 }

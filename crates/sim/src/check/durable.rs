@@ -4,7 +4,7 @@
 use raft::LogIndex;
 
 use super::{Checker, Violation, violated};
-use crate::truth::{Fact, FactKind, Truth};
+use crate::truth::{Fact, FactKind, Truth, is_quorum};
 
 #[derive(Debug, Default)]
 pub(super) struct CommittedIsDurable {
@@ -33,12 +33,14 @@ impl Checker for CommittedIsDurable {
             self.checked = committed;
             let chain = truth.ledger.chain_at(committed);
             let holds = |member: &&crate::truth::MemberTruth| member.holds(committed, chain);
-            let holders = truth.members.iter().filter(holds).count();
-            if holders < truth.quorum() {
+            // What is in force at whoever commits: the last in its log, committed or not.
+            let (_, membership) = truth.members[*member].ordered.in_force();
+            if !is_quorum(membership, |id| truth.members.get(id).is_some_and(|it| holds(&it))) {
+                let holders = truth.members.iter().filter(holds).count();
                 let text = format!(
-                    "member {} commits {committed}, which {holders} of {} members hold durably",
-                    member + 1,
-                    truth.members.len()
+                    "member {} commits {committed}, which {holders} members hold durably, under \
+                     {membership}",
+                    member + 1
                 );
                 return violated("R6", text);
             }

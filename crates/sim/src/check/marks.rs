@@ -96,6 +96,36 @@ marks! {
     LossSettled;
     /// Entries came from a peer for a damaged log.
     EntriesSent;
+    /// A membership was committed that two sets of voters share.
+    JointCommitted;
+    /// An uncommitted membership was cut away again.
+    MembershipUndone;
+    /// A learner was taken in.
+    LearnerAdded;
+    /// A voter was taken in at once.
+    VoterAdded;
+    /// A learner became a voter.
+    LearnerPromoted;
+    /// A voter became a learner.
+    VoterDemoted;
+    /// A member was removed.
+    MemberRemoved;
+    /// A leader that was removed stepped down.
+    LeaderRemoved;
+    /// A member took the place of another.
+    MemberReplaced;
+    /// A wish was fulfilled.
+    WishFulfilled;
+    /// A wish was refused.
+    WishRefused;
+    /// The outcome of a wish is not known.
+    WishUnknown;
+    /// A leader told another member to campaign.
+    TransferBegan;
+    /// Somebody campaigned because its leader wished it.
+    TransferCampaign;
+    /// A member was removed whose machine had lost everything.
+    WipedReplaced;
     /// The log was cut at its beginning.
     LogShortened;
     /// A snapshot was announced.
@@ -219,6 +249,7 @@ impl Marks {
                 );
             }
             Fact::Ordered { member, persist } if persist.truncate_from.is_some() => {
+                self.hit_if(Mark::MembershipUndone, persist.memberships.is_some());
                 self.hit(Mark::LogCut);
                 // The order itself is among the pending ones.
                 let cuts_unsynced = truth.members[*member].pending.len() > 1;
@@ -284,6 +315,8 @@ impl Marks {
         match body {
             Body::PreVoteReply { granted: false, .. } => self.hit(Mark::PreVoteRefused),
             Body::VoteReply { granted: true } => self.hit(Mark::VoteGranted),
+            Body::TimeoutNow => self.hit(Mark::TransferBegan),
+            Body::VoteRequest { is_transfer: true, .. } => self.hit(Mark::TransferCampaign),
             Body::NewerTerm => self.hit(Mark::OldLeaderTold),
             Body::Append { entries, .. } => {
                 let ends = entries.first().zip(entries.last());
@@ -321,7 +354,7 @@ mod tests {
 
     #[test]
     fn a_leader_that_dies_has_not_stepped_down() {
-        let truth = Truth::new(1);
+        let truth = Truth::new(1, 1);
         let mut marks = Marks::default();
         let became = |role| Fact::Became { member: 0, role, term: Term::new(1) };
         marks.see(&became(RoleName::Leader), &truth);

@@ -10,6 +10,7 @@
 //! | R6 | what is committed lies on the platters of a majority |
 //! | R7 | whatever a message promises was durable when it left; one vote a term, for ever |
 //! | R8 | a restart finds all that was promised, and nothing that nobody wrote |
+//! | R9, R13 | memberships change one by one, through joint ones; learners never count |
 //! | R10 | a read shows all that was committed anywhere when it was asked for |
 //! | R11 | a pre-vote changes nothing |
 //! | R12 | a snapshot is what was committed there; the log is cut only below durable state |
@@ -31,6 +32,7 @@ mod leaders;
 mod linear;
 mod marks;
 mod matching;
+mod memberships;
 mod needless;
 mod pre_vote;
 mod progress;
@@ -109,6 +111,7 @@ fn all(swarm: &Swarm) -> Vec<Box<dyn Checker>> {
     vec![
         Box::new(snapshots::HonestSnapshots),
         Box::new(leaders::OneLeader::default()),
+        Box::new(memberships::SafeMemberships::default()),
         Box::new(leaders::AppendOnly),
         Box::new(matching::LogMatching::default()),
         Box::new(complete::LeaderCompleteness::default()),

@@ -63,7 +63,7 @@ fn offered(truth: &Truth, member: Member, snapshot: &Snapshot) -> Result<(), Vio
         let text = format!("member {} has a snapshot of {last}, never committed", member + 1);
         return violated("R12", text);
     }
-    let (since, expected) = truth.membership_at(last.index);
+    let (since, expected) = truth.ledger.membership_at(last.index);
     if (since, expected) != (*membership_index, membership) {
         let text = format!(
             "member {} has a snapshot of {last} with {membership} since {membership_index}, but \

@@ -21,7 +21,7 @@ struct History {
 
 impl History {
     fn new() -> Self {
-        Self { truth: Truth::new(3), checkers: Checkers::new(&Swarm::of(1)), tickets: [0; 3] }
+        Self { truth: Truth::new(3, 3), checkers: Checkers::new(&Swarm::of(1)), tickets: [0; 3] }
     }
 
     fn tell(&mut self, fact: &Fact<'_>) -> Result<(), Violation> {

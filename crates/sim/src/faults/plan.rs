@@ -50,6 +50,11 @@ impl FaultPlan {
         }
     }
 
+    /// There are `members` machines now.
+    pub(crate) fn grow(&mut self, members: usize) {
+        self.members = self.members.max(members);
+    }
+
     /// Time until the next fault; `None` when there are none.
     pub(crate) fn next_after(&mut self) -> Option<Nanos> {
         (!self.classes.is_empty()).then(|| self.random.below(2 * self.every_ns))

@@ -15,7 +15,7 @@
 //! (C1, C2), and have it on their platters (R6). V6 and V7 come with repair and watches.
 
 use kv::api::{KeyRange, RangeRequest, Request, Response};
-use raft::{LogIndex, Recovered, RoleName};
+use raft::{LogIndex, Membership, Recovered, RoleName};
 
 use super::{Event, World};
 use crate::check::{Mark, Violation, has_hole, violated};
@@ -24,7 +24,7 @@ use crate::host::{Absence, Host};
 use crate::net::{Link, Trouble, Window};
 use crate::swarm::Regime;
 use crate::time::{MILLI, Nanos, SECOND};
-use crate::truth::{Fact, Member};
+use crate::truth::{Fact, Member, id_of, is_quorum};
 
 /// How long the group may take to come together once everybody is healed.
 pub(super) const RECOVERY_NS: Nanos = 30 * SECOND;
@@ -32,8 +32,13 @@ pub(super) const RECOVERY_NS: Nanos = 30 * SECOND;
 /// Election timeouts within which the core must have a leader (V1).
 const LEADER_TIMEOUTS: u64 = 10;
 
-/// How long its answers are counted (V5), and how long it may take to come to rest (V2, V3).
-const LOAD_NS: Nanos = 3 * SECOND;
+/// How long its answers are counted at a time (V5).
+const LOAD_NS: Nanos = 2 * SECOND;
+
+/// Looks until it must answer nine calls of ten: whoever is behind needs a snapshot first.
+const SETTLE_LOOKS: u64 = 6;
+
+/// How long it may take to come to rest (V2, V3).
 const REST_NS: Nanos = 10 * SECOND;
 
 /// Most changes of leader in the core once it has one (V4).
@@ -58,6 +63,8 @@ pub(crate) struct Core {
     called: u64,
     succeeded: u64,
     leaders: u64,
+    /// How often it was looked at without answering nine calls of ten.
+    looks: u64,
     /// No more calls are made.
     rests: bool,
 }
@@ -73,18 +80,20 @@ impl World {
         for host in &mut self.hosts {
             host.busy_until = 0;
             host.opening = None;
-            host.clock.set_drift(0);
+            host.clock.set_drift(self.queue.now(), 0);
             // What has not struck yet will not.
             host.disks().for_each(crate::disk::SimDisk::process_died);
-            if host.process.is_none() {
+            if host.process.is_none() && host.absence.is_none() {
                 self.queue.after(0, Event::Started { member: host.member });
             } else if !host.inbox.is_empty() {
                 let (member, life) = (host.member, host.life);
                 self.queue.after(0, Event::Woke { member, life });
             }
         }
-        let able: Vec<Member> = self.able().map(|host| host.member).collect();
-        if self.swarm.core_only && able.len() > self.truth.quorum() {
+        if self.swarm.core_only {
+            let bodies = self.possible_memberships();
+            let takes_part = |member: &Member| bodies.iter().any(|it| it.contains(id_of(*member)));
+            let able = self.able().map(|host| host.member).filter(takes_part).collect();
             self.choose_core(able)?;
         }
         Ok(())
@@ -99,7 +108,24 @@ impl World {
     fn choose_core(&mut self, mut able: Vec<Member>) -> Result<(), Violation> {
         let mut random = base::Prng::named(self.seed, "core");
         random.shuffle(&mut able);
-        let outside = able.split_off(self.truth.quorum());
+        let bodies = self.possible_memberships();
+        let lives =
+            |core: &[Member]| bodies.iter().all(|it| is_quorum(it, |id| core.contains(&id)));
+        if !lives(&able) {
+            return Ok(());
+        }
+        let mut outside = Vec::new();
+        for member in able.clone() {
+            let rest: Vec<Member> = able.iter().copied().filter(|one| *one != member).collect();
+            let learns = bodies.iter().any(|it| it.learners().contains_key(&id_of(member)));
+            if lives(&rest) && !learns {
+                able = rest;
+                outside.push(member);
+            }
+        }
+        if outside.is_empty() {
+            return Ok(());
+        }
         let always = Window { from_ns: 0, until_ns: Nanos::MAX };
         let cut = Trouble { cut: true, ..Trouble::default() };
         let flood =
@@ -136,10 +162,42 @@ impl World {
             self.dump(|_| format!("{}: outside the core, fate {fate}", outsider + 1));
         }
         self.callers.turn_to(able.clone());
-        self.core = Some(Core { members: able, called: 0, succeeded: 0, leaders: 0, rests: false });
+        self.core = Some(Core {
+            members: able,
+            called: 0,
+            succeeded: 0,
+            leaders: 0,
+            looks: 0,
+            rests: false,
+        });
         let timeouts = LEADER_TIMEOUTS * self.swarm.timing.election_max_ms * MILLI;
         self.queue.after(timeouts, Event::CoreDue { step: 0 });
         Ok(())
+    }
+
+    /// Every membership that may be in force somewhere, or come into force by itself.
+    fn possible_memberships(&self) -> Vec<Membership> {
+        let committed = self.truth.ledger.in_force().0;
+        let mut all: Vec<Membership> = vec![self.truth.membership().clone()];
+        for host in self.hosts.iter().filter(|host| host.absence.is_none()) {
+            let (since, membership) = self.truth.members[host.member].ordered.in_force();
+            if since > committed && !all.contains(membership) {
+                all.push(membership.clone());
+            }
+        }
+        let mut at = 0;
+        while at < all.len() {
+            let one = all[at].clone();
+            let promoted = one.learners().keys().filter_map(|id| one.promoted(*id));
+            let more: Vec<Membership> = promoted.chain([one.left()]).collect();
+            for next in more {
+                if !all.contains(&next) {
+                    all.push(next);
+                }
+            }
+            at += 1;
+        }
+        all
     }
 
     /// The next look at the core.
@@ -168,6 +226,14 @@ impl World {
                 let called =
                     (counts.called - core.called).saturating_sub(self.callers.waiting() as u64);
                 let succeeded = counts.succeeded - core.succeeded;
+                if succeeded * 10 + 10 < called * 9 && core.looks < SETTLE_LOOKS {
+                    core.looks += 1;
+                    (core.called, core.succeeded) = (counts.called, counts.succeeded);
+                    core.leaders = self.figures.leaders;
+                    self.core = Some(core);
+                    self.queue.after(LOAD_NS, Event::CoreDue { step: 1 });
+                    return Ok(());
+                }
                 if succeeded * 10 + 10 < called * 9 {
                     let text = format!("the core answers {succeeded} of {called} calls");
                     return violated("V5", text + &self.describe_members());
@@ -193,7 +259,9 @@ impl World {
             let text = format!("{} calls at the core do not end", self.callers.waiting());
             return violated("V2", text + &self.describe_members());
         }
-        let mut states = core.members.iter().map(|member| {
+        let membership = self.truth.membership();
+        let takes_part = |member: &&Member| membership.contains(id_of(**member));
+        let mut states = core.members.iter().filter(takes_part).map(|member| {
             let process = self.hosts[*member].process.as_ref();
             process.map(|process| {
                 let applied = process.state.applied();
@@ -237,15 +305,29 @@ impl World {
         self.calm && self.core.is_none()
     }
 
+    fn is_whole(&self, member: Member) -> bool {
+        let process = self.hosts[member].process.as_ref();
+        let restriction = process.and_then(|process| process.replica.status().restriction);
+        !self.swarm.exceeds || restriction.is_none()
+    }
+
     /// Whether the bound on damage was exceeded, so that the group may stop.
     fn may_stop(&self) -> bool {
-        self.able().count() < self.truth.quorum()
+        // Where more is damaged than can be borne, nobody may know what it owes.
+        let able: Vec<Member> = self.able().map(|host| host.member).collect();
+        let able: Vec<Member> = able.into_iter().filter(|it| self.is_whole(*it)).collect();
+        let bodies = self.possible_memberships();
+        !bodies.iter().all(|it| is_quorum(it, |id| able.contains(&id)))
     }
 
     /// Everybody runs, has applied everything, and nobody waits.
     pub(super) fn is_quiet(&self) -> bool {
         let last = self.truth.ledger.last_index().get();
+        let membership = self.truth.membership();
         let settled = |host: &Host| {
+            if !membership.contains(id_of(host.member)) {
+                return true;
+            }
             host.process.as_ref().is_some_and(|process| {
                 process.state.applied() == last && process.replica.pending() == (0, 0)
             })
@@ -305,10 +387,14 @@ impl World {
     pub(super) fn finish(&mut self) -> Result<(), Violation> {
         let mut random = base::Prng::named(self.seed, "platters");
         for member in 0..self.hosts.len() {
+            if self.hosts[member].absence.is_some_and(|why| why != Absence::Held) {
+                continue;
+            }
             if self.atlas.is_hurt(member) {
                 continue; // it may know less; what it says was checked all along
             }
-            if !self.may_stop() {
+            let is_member = self.truth.membership().contains(id_of(member));
+            if !self.may_stop() && is_member {
                 self.check_content(member)?;
             }
             // Reading a whole folder is dear, and what one seed leaves out another looks at.
@@ -316,7 +402,8 @@ impl World {
                 self.check_platter(member)?;
             }
         }
-        self.figures.absent = (self.hosts.len() - self.able().count()) as u64;
+        let is_away = |host: &&Host| host.absence.is_some_and(|why| why != Absence::Spare);
+        self.figures.absent = self.hosts.iter().filter(is_away).count() as u64;
         let figures = self.figures();
         self.marks.hit_if(Mark::CommandRepeated, figures.repeated > 0);
         // Whoever stopped for good cannot be hit.

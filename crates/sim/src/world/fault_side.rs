@@ -43,6 +43,7 @@ impl World {
             self.is_armed = true;
             return Ok(());
         }
+        self.plan.grow(self.machines_started());
         let planned = self.plan.draw(self.queue.now(), self.leader(), None);
         self.play(planned)
     }
@@ -176,7 +177,7 @@ impl World {
             }
             Fault::Drift { member, drift_ppm } => {
                 let changed = self.hosts[member].clock.drift_ppm() != drift_ppm;
-                self.hosts[member].clock.set_drift(drift_ppm);
+                self.hosts[member].clock.set_drift(now, drift_ppm);
                 if changed {
                     self.effect(id, Phases::default());
                 }
@@ -228,7 +229,9 @@ impl World {
             Fault::Callers { .. } => {
                 self.caller_cuts.remove(&id);
             }
-            Fault::Full { member, log, .. } => self.hosts[member].disk(log).free(id),
+            Fault::Full { member, .. } => {
+                self.hosts[member].disks().for_each(|disk| disk.free(id));
+            }
             other => {
                 for member in other.victims() {
                     let host = &mut self.hosts[member];

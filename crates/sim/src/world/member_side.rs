@@ -265,6 +265,7 @@ impl World {
     pub(super) fn step(&mut self, member: Member, event: replica::Event) -> Result<(), Violation> {
         let is_drain = matches!(event, replica::Event::Drained);
         self.take_time(member);
+        self.read_clock(member, &event);
         let Some(process) = &mut self.hosts[member].process else { return Ok(()) };
         let effects = process.replica.step(event);
         let status = process.replica.status();
@@ -283,6 +284,28 @@ impl World {
         self.start_log(member)?;
         self.start_state(member);
         Ok(())
+    }
+
+    /// The shell reads the clock before ticks and calls, and at least once a tick.
+    fn read_clock(&mut self, member: Member, event: &replica::Event) {
+        if self.swarm.lease_drift_ppm.is_none() {
+            return;
+        }
+        let now = self.queue.now();
+        let host = &mut self.hosts[member];
+        let tick_ns = self.swarm.timing.tick_ms * MILLI;
+        let is_due = host.clock_read_at.is_none_or(|at| now - at >= tick_ns);
+        let reads = matches!(
+            event,
+            replica::Event::Ticked { .. }
+                | replica::Event::Received { .. }
+                | replica::Event::Drained
+        );
+        let Some(process) = host.process.as_mut().filter(|_| is_due || reads) else { return };
+        host.clock_read_at = Some(now);
+        let effects =
+            process.replica.step(replica::Event::ClockRead { at_ns: host.clock.shows(now) });
+        debug_assert!(effects.is_empty(), "reading the clock orders nothing");
     }
 
     /// A slow process is busy with this step for a while.
@@ -360,9 +383,8 @@ impl World {
                     self.answer(member, waiting, Answer { result, served_at: None });
                 }
             }
-            Effect::RoleChanged { .. }
-            | Effect::MembershipChanged { .. }
-            | Effect::WishAnswered { .. } => {}
+            Effect::WishAnswered { call, result } => self.on_wish_answered(call, &result),
+            Effect::RoleChanged { .. } | Effect::MembershipChanged { .. } => {}
         }
         Ok(())
     }
