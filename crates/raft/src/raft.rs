@@ -363,13 +363,17 @@ impl Raft {
                     return candidate.on_reply(&self.core, from, granted);
                 }
             }
-            Body::Append { prev, entries, commit } => {
-                let (core, follower) = self.follow(from);
-                follower.on_append(core, from, prev, entries, commit);
-            }
-            Body::Heartbeat { commit, round } => {
-                let (core, follower) = self.follow(from);
-                follower.on_heartbeat(core, from, commit, round);
+            Body::Append { .. } | Body::Heartbeat { .. } => {
+                let (core, follower) = self.follow(from, &body);
+                match body {
+                    Body::Append { prev, entries, commit } => {
+                        follower.on_append(core, from, prev, entries, commit);
+                    }
+                    Body::Heartbeat { commit, round } => {
+                        follower.on_heartbeat(core, from, commit, round);
+                    }
+                    _ => {}
+                }
             }
             Body::ReadReply { read, incarnation, index } => {
                 let is_mine = incarnation == self.core.config.incarnation;
@@ -466,7 +470,7 @@ impl Raft {
     }
 
     /// Makes this member a follower of `leader`, which spoke as the leader of this term.
-    fn follow(&mut self, leader: MemberId) -> (&mut Core, &mut Follower) {
+    fn follow(&mut self, leader: MemberId, body: &Body) -> (&mut Core, &mut Follower) {
         let core_term = self.core.term();
         match &self.role {
             Role::Follower(_) => {}
@@ -475,7 +479,7 @@ impl Raft {
         }
         match &mut self.role {
             Role::Follower(follower) => {
-                follower.on_leader_heard(&mut self.core, leader);
+                follower.on_leader_heard(&mut self.core, leader, body);
                 (&mut self.core, follower)
             }
             _ => unreachable!("every other role became a follower"),

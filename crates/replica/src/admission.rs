@@ -17,11 +17,14 @@
 
 use crate::peer::PeerMessage;
 use crate::replica::{Effect, Replica};
-use raft::{MemberId, Membership};
+use raft::{LogIndex, MemberId, Membership};
 use std::collections::BTreeMap;
 
 /// Between two greetings.
 const GREET_MS: u64 = 50;
+
+/// Between two greetings of a leader to its learners.
+const GREET_LEARNERS_MS: u64 = 250;
 
 /// How far a member has been admitted. Ordered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -87,10 +90,14 @@ impl Replica {
         self.entrance.admission == Admission::Open
     }
 
-    /// Greets everybody known while it is not admitted.
+    /// Greets everybody known while it is not admitted; a leader greets the learners that have not
+    /// spoken yet, since they may not know who leads.
     pub(crate) fn tick_entrance(&mut self, effects: &mut Vec<Effect>) {
-        if self.is_open() || self.entrance.is_lost {
+        if self.entrance.is_lost {
             return;
+        }
+        if self.is_open() {
+            return self.greet_learners(effects);
         }
         if self.tick.is_multiple_of(self.timing.ticks(GREET_MS)) {
             let everybody = match self.entrance.founders.is_empty() {
@@ -98,6 +105,19 @@ impl Replica {
                 false => self.entrance.founders.clone(),
             };
             everybody.into_iter().for_each(|to| self.greet(to, true, effects));
+        }
+    }
+
+    fn greet_learners(&self, effects: &mut Vec<Effect>) {
+        let learners = self.raft.membership().learners();
+        let is_due = self.tick.is_multiple_of(self.timing.ticks(GREET_LEARNERS_MS));
+        if !self.is_leader() || learners.is_empty() || !is_due {
+            return;
+        }
+        for (id, progress) in self.raft.status().peers {
+            if learners.contains_key(&id) && progress.matched == LogIndex::ZERO {
+                self.greet(id, false, effects);
+            }
         }
     }
 

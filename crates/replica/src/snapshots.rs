@@ -355,13 +355,24 @@ impl Replica {
         }
     }
 
+    /// Asks the leader, or without one the next member in turn: what is in a snapshot is committed,
+    /// whoever sends it.
+    fn wish_for_snapshot(&self, turn: u64, effects: &mut Vec<Effect>) {
+        let others: Vec<MemberId> =
+            self.raft.membership().ids().filter(|id| *id != self.member).collect();
+        let next = others.get(turn as usize % others.len().max(1)).copied();
+        let to = self.leader.filter(|leader| *leader != self.member).or(next);
+        if let Some(to) = to {
+            effects.push(Effect::Send { to, message: PeerMessage::SnapshotWished });
+        }
+    }
+
     /// Asks again for what did not come, gives up, and asks for a snapshot when the state is lost.
     pub(crate) fn tick_incoming(&mut self, effects: &mut Vec<Effect>) {
         let again = self.timing.ticks(ASK_AGAIN_MS);
         let Some(incoming) = &self.snapshots.incoming else {
-            let leader = self.leader.filter(|leader| *leader != self.member);
-            if let Some(to) = leader.filter(|_| self.needs_state() && self.tick % again == 0) {
-                effects.push(Effect::Send { to, message: PeerMessage::SnapshotWished });
+            if self.needs_state() && self.tick.is_multiple_of(again) {
+                self.wish_for_snapshot(self.tick / again, effects);
             }
             return;
         };

@@ -19,6 +19,8 @@ pub(crate) struct Follower {
     timer: Timer,
     /// The log is known to equal the leader's up to here; not all of it need be durable.
     received: LogIndex,
+    /// The newest round of heartbeats that came in.
+    newest_round: u64,
     /// Reads sent to the leader, with the tick at which they are given up.
     forwarded: BTreeMap<ReadId, u64>,
 }
@@ -29,6 +31,7 @@ impl Follower {
             leader,
             timer: Timer::start(core),
             received: LogIndex::ZERO,
+            newest_round: 0,
             forwarded: BTreeMap::new(),
         }
     }
@@ -62,17 +65,32 @@ impl Follower {
         self.timer.restart(core);
     }
 
-    /// A message of the leader of this term came in.
-    pub(crate) fn on_leader_heard(&mut self, core: &mut Core, from: MemberId) {
+    /// A message of the leader of this term came in. It is a sign of life if it can be no late copy
+    /// of an old one: the first that is heard, a new round, entries that are news. A leader that
+    /// has fallen silent would otherwise be waited for as long as the network finds messages of it.
+    pub(crate) fn on_leader_heard(&mut self, core: &mut Core, from: MemberId, body: &Body) {
         assert!(
             self.leader.is_none_or(|leader| leader == from),
             "members {from} and {:?} both lead term {}",
             self.leader,
             core.term()
         );
+        let is_alive = match body {
+            _ if self.leader.is_none() => true,
+            Body::Heartbeat { round, .. } => round.is_some_and(|round| round > self.newest_round),
+            Body::Append { prev, entries, .. } => {
+                prev.index.plus(entries.len() as u64) > self.received
+            }
+            _ => false,
+        };
         self.leader = Some(from);
-        self.timer.restart(core);
-        core.on_leader_heard();
+        if let Body::Heartbeat { round: Some(round), .. } = body {
+            self.newest_round = self.newest_round.max(*round);
+        }
+        if is_alive {
+            self.timer.restart(core);
+            core.on_leader_heard();
+        }
     }
 
     pub(crate) fn on_append(

@@ -54,6 +54,10 @@ fn elected(truth: &Truth, member: Member, term: Term) -> Result<(), Violation> {
 
 fn in_force(truth: &Truth, member: Member, status: &Status) -> Result<(), Violation> {
     let (since, membership) = truth.members[member].ordered.in_force();
+    // Damage may have taken the entry of a membership that was committed; it stays in force.
+    if status.restriction.is_some() {
+        return Ok(());
+    }
     if (since, membership) != (status.membership_index, &status.membership) {
         let text = format!(
             "member {} acts under {} since {}, but its log ends with {membership} at {since}",
