@@ -58,6 +58,10 @@ impl Kept {
 impl Replica {
     /// Orders the state to be made durable when enough was applied.
     pub(crate) fn sync_if_due(&mut self, effects: &mut Vec<Effect>) {
+        if self.has(Mutant::CutBeforeSync) {
+            self.synced = self.applied;
+            self.cut_if_due(effects);
+        }
         let (kept, keeping) = (&mut self.kept, self.log_keeping);
         let is_due = kept.unsynced_entries >= keeping.sync_every_entries
             || kept.unsynced_bytes >= keeping.sync_every_bytes;
@@ -77,8 +81,7 @@ impl Replica {
     /// Cuts what is beyond the bounds. A receiver of a snapshot will need what follows it.
     pub(crate) fn cut_if_due(&mut self, effects: &mut Vec<Effect>) {
         let needed = self.snapshots.lowest_outgoing().unwrap_or(LogIndex::new(u64::MAX));
-        let synced = if self.has(Mutant::CutBeforeSync) { self.applied } else { self.synced };
-        let limit = synced.min(needed).min(self.applied);
+        let limit = self.synced.min(needed).min(self.applied);
         let mut through = None;
         let kept = &mut self.kept;
         while let Some((last, entries, bytes)) = kept.batches.front().copied() {

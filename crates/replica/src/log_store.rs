@@ -194,11 +194,12 @@ impl<D: Disk> LogStore<D> {
         }
         let mut memberships = self.meta.memberships.clone();
         // One whose entry was in the part of a batch that did not become durable.
+        let oldest = memberships.first().map(|(_, membership)| membership.clone());
         memberships.retain(|(index, _)| *index <= last.index);
-        if memberships.is_empty() {
-            // Damage took its entry, and every later one; it was in force all the same.
-            let oldest = self.meta.memberships.first().cloned();
-            memberships.extend(oldest.map(|(_, membership)| (last.index, membership)));
+        // Damage may have taken the entries of all that are known. Until they are there again this
+        // member does not vote, and only has to know whom to ask.
+        if let Some(oldest) = oldest.filter(|_| memberships.is_empty() && self.loss.is_some()) {
+            memberships.push((last.index, oldest));
         }
         let restriction = self.loss.as_ref().map(restriction);
         let hard_state = self.meta.hard_state;

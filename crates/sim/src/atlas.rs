@@ -16,13 +16,15 @@ use crate::truth::Member;
 pub struct Atlas {
     hurt_max: usize,
     hurt: BTreeSet<Member>,
+    /// Those that were hurt and are no members any more.
+    forgiven: BTreeSet<Member>,
 }
 
 impl Atlas {
     /// An atlas for `members`; with `exceeds` all of them may be hurt.
     pub fn new(members: usize, exceeds: bool) -> Self {
         let hurt_max = if exceeds { members } else { (members - 1) / 2 };
-        Self { hurt_max, hurt: BTreeSet::new() }
+        Self { hurt_max, hurt: BTreeSet::new(), forgiven: BTreeSet::new() }
     }
 
     /// Whether `member` may be hurt; it counts as hurt from now on if so.
@@ -36,12 +38,14 @@ impl Atlas {
 
     /// `member` is no member any more: others may be hurt.
     pub fn forgive(&mut self, member: Member) {
-        self.hurt.remove(&member);
+        if self.hurt.remove(&member) {
+            self.forgiven.insert(member);
+        }
     }
 
-    /// Whether `member` was hurt.
+    /// Whether `member` was ever hurt.
     pub fn is_hurt(&self, member: Member) -> bool {
-        self.hurt.contains(&member)
+        self.hurt.contains(&member) || self.forgiven.contains(&member)
     }
 }
 

@@ -11,7 +11,7 @@ usage: sim run [--seeds N] [--first-seed S] [--profile harsh|mixed|idle] [--muta
        sim replay SEED [--until STEP] [--dump] [--profile P] [--mutant NAME]
                        [--faults LIST] [--calls LIST] [--members N]
        sim shrink SEED [--profile P] [--mutant NAME]
-       sim mutants [--seeds N] [--first-seed S]
+       sim mutants [--seeds N] [--first-seed S] [--mutant NAME]
        sim voting [--seeds N] [--first-seed S] [--dump]
 
   run       N seeds (default 500) from S on (default 1); exit 1 if any violates an invariant
@@ -33,7 +33,7 @@ pub(crate) enum Command {
     Report { range: Range, kind: Kind },
     Replay { seed: u64, dump: bool, until: Option<u64>, cut: Cut, kind: Kind },
     Shrink { seed: u64, kind: Kind },
-    Mutants { range: Range },
+    Mutants { range: Range, only: Option<String> },
     Voting { range: Range, dump: bool },
 }
 
@@ -86,7 +86,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
             kind: words.kind()?,
         },
         "shrink" => Command::Shrink { seed: words.seed(verb)?, kind: words.kind()? },
-        "mutants" => Command::Mutants { range: words.range(SEEDS)? },
+        "mutants" => Command::Mutants { range: words.range(SEEDS)?, only: words.mutant()? },
         "voting" => Command::Voting { range: words.range(ELECTIONS)?, dump: words.flag("--dump") },
         other => return Err(format!("`{other}` is no command")),
     };
@@ -220,7 +220,7 @@ mod tests {
             Ok(Command::Replay { seed, dump, until, cut, kind }),
         );
         check("shrink 9 --profile idle", Ok(Command::Shrink { seed: 9, kind: idle() }));
-        check("mutants --seeds 5", Ok(Command::Mutants { range: range(5, 1) }));
+        check("mutants --seeds 5", Ok(Command::Mutants { range: range(5, 1), only: None }));
         check("voting", Ok(Command::Voting { range: range(100, 1), dump: false }));
         check("", Err("a command is missing"));
         check("play", Err("`play` is no command"));

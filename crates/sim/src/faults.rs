@@ -57,6 +57,8 @@ classes! {
     ClockJump;
     /// Links are cut, in some shape.
     Partition;
+    /// Whoever leads is cut off a moment after it begins to, one leader after the other.
+    Overthrow;
     /// Callers and members do not reach each other, in one direction or both.
     CallerCut;
     /// Frames are lost.
@@ -98,6 +100,7 @@ impl FaultClass {
         matches!(
             self,
             C::Partition
+                | C::Overthrow
                 | C::Loss
                 | C::Duplication
                 | C::Reorder
@@ -211,6 +214,15 @@ pub enum Fault {
         /// How.
         trouble: Trouble,
     },
+    /// Each new leader is cut off, so long after it began to lead.
+    Overthrow {
+        /// At first.
+        member: Member,
+        /// How long each may lead.
+        after_ns: Nanos,
+        /// It still hears the others.
+        hears: bool,
+    },
     /// What is on its way on these links is lost.
     Reset {
         /// Which.
@@ -249,7 +261,7 @@ impl Fault {
             | Self::Drift { member, .. }
             | Self::Jump { member, .. }
             | Self::Slow { member, .. } => vec![*member],
-            Self::Network { .. } | Self::Reset { .. } => Vec::new(),
+            Self::Network { .. } | Self::Reset { .. } | Self::Overthrow { .. } => Vec::new(),
         }
     }
 

@@ -35,7 +35,7 @@ fn main() -> ExitCode {
             report::replay(seed, &cut, &Options { dump, until, ..options(&kind) })
         }
         Command::Shrink { seed, kind } => report::shrink(seed, &options(&kind)),
-        Command::Mutants { range } => mutants(range.first_seed, range.seeds),
+        Command::Mutants { range, only } => mutants(range.first_seed, range.seeds, only.as_deref()),
         Command::Voting { range, dump } => {
             sim::voting::run_seeds(range.first_seed, range.seeds, dump)
         }
@@ -53,12 +53,12 @@ fn options(kind: &Kind) -> Options {
 }
 
 #[cfg(feature = "mutants")]
-fn mutants(first_seed: u64, seeds: u64) -> bool {
-    mutants::run(first_seed, seeds)
+fn mutants(first_seed: u64, seeds: u64, only: Option<&str>) -> bool {
+    mutants::run(first_seed, seeds, only)
 }
 
 #[cfg(not(feature = "mutants"))]
-fn mutants(_: u64, _: u64) -> bool {
+fn mutants(_: u64, _: u64, _: Option<&str>) -> bool {
     eprintln!("{}", command_line::NO_MUTANTS);
     false
 }

@@ -141,7 +141,7 @@ pub(crate) fn run(first_seed: u64, seeds: u64, options: &Options) -> bool {
         total.twice,
         total.failed.len()
     );
-    let dead = total.marks.dead();
+    let dead = total.marks.dead(seeds);
     if !dead.is_empty() {
         println!("never seen to happen: {dead:?}");
     }
@@ -176,7 +176,7 @@ pub(crate) fn page(first_seed: u64, seeds: u64, options: &Options) -> bool {
     for some in line.chunks(4) {
         println!("  {}", some.join(", "));
     }
-    let (dead, empty) = (marks.dead(), matrix.empty());
+    let (dead, empty) = (marks.dead(seeds), matrix.empty());
     println!("\ndead marks: {dead:?}\nempty cells: {empty:?}");
     total.failed.is_empty() && dead.is_empty() && empty.is_empty()
 }

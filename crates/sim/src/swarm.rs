@@ -21,6 +21,23 @@ pub enum Profile {
     Idle,
 }
 
+/// A kind of event that is rare: a hunt for one bug makes it frequent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aim {
+    /// Leaders that follow each other fast, and messages of those before.
+    Terms,
+    /// Reads by lease.
+    Lease,
+    /// Other members.
+    Members,
+    /// Members that need a snapshot.
+    Snapshots,
+    /// Damage that the disk hides.
+    Damage,
+    /// Failing and full disks.
+    Disks,
+}
+
 /// What a seed's floors are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Regime {
@@ -204,6 +221,37 @@ impl Swarm {
     /// Machines in all.
     pub fn machines(&self) -> usize {
         self.members + self.spares
+    }
+
+    /// The same with what `aim` needs.
+    pub fn aimed(mut self, aim: Option<Aim>) -> Self {
+        use FaultClass as C;
+        let Some(aim) = aim else { return self };
+        let classes: &[C] = match aim {
+            Aim::Terms => &[C::Overthrow, C::Duplication, C::Reorder, C::Kill, C::PowerCut],
+            Aim::Lease => &[C::Overthrow, C::Drift, C::Pause, C::Partition],
+            Aim::Members => &[C::Overthrow, C::Partition, C::Kill],
+            Aim::Snapshots => &[C::Overthrow, C::Kill, C::Partition, C::Pause],
+            Aim::Damage => &[C::BitRot, C::Misdirected, C::Kill, C::PowerCut],
+            Aim::Disks => &[C::FailedSync, C::FullDisk, C::Kill, C::PowerCut],
+        };
+        if self.members == 1 {
+            (self.members, self.core_only) = (3, false);
+        }
+        self.faults = classes.to_vec();
+        self.exceeds = false;
+        match aim {
+            Aim::Lease => {
+                (self.lease_drift_ppm, self.waits_at_start) = (Some(LEASE_DRIFT_PPM), true);
+            }
+            Aim::Members => (self.spares, self.wish_every_ns) = (6, 400 * MILLI),
+            Aim::Snapshots => {
+                self.log_keeping.keep_entries = 4;
+                self.log_keeping.sync_every_entries = 4;
+            }
+            Aim::Terms | Aim::Damage | Aim::Disks => {}
+        }
+        self
     }
 
     /// The same in a group of `members`.

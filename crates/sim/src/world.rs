@@ -10,7 +10,7 @@ mod member_side;
 mod state_side;
 mod wish_side;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kv::api::{Error, Response};
@@ -25,7 +25,7 @@ use crate::host::{Host, ReadOrder};
 use crate::matrix::Matrix;
 use crate::net::{Frame, Link, Net};
 use crate::script::Script;
-use crate::swarm::{Profile, Swarm};
+use crate::swarm::{Aim, Profile, Swarm};
 use crate::time::{MILLI, Nanos, Queue};
 use crate::truth::{Fact, Member, Operation, Truth};
 use base::Prng;
@@ -45,6 +45,8 @@ pub struct Options {
     pub until: Option<u64>,
     /// These faults and calls, and no others.
     pub script: Option<Arc<Script>>,
+    /// What faults are aimed at; everything if nothing.
+    pub aim: Option<Aim>,
     /// A seeded bug in every member.
     #[cfg(feature = "mutants")]
     pub mutant: Option<crate::Seeded>,
@@ -72,6 +74,7 @@ pub(crate) enum Event {
     FaultDue { line: Option<usize> },
     FaultAimed { member: Member },
     FaultOver { fault: FaultId },
+    Overthrown { fault: FaultId, member: Member },
     Calm,
     CoreDue { step: u64 },
 }
@@ -162,6 +165,8 @@ pub(crate) struct World {
     pub(crate) atlas: Atlas,
     /// Every fault that has begun.
     pub(crate) begun: BTreeMap<FaultId, Begun>,
+    /// Faults that overthrow leaders.
+    pub(crate) overthrows: BTreeSet<FaultId>,
     pub(crate) caller_cuts: BTreeMap<FaultId, CallerCut>,
     pub(crate) truth: Truth,
     checkers: Checkers,
@@ -184,7 +189,7 @@ impl World {
     /// The world of `seed`, at its beginning.
     pub(crate) fn new(seed: u64, options: Options) -> Self {
         let members = options.script.as_ref().and_then(|script| script.members);
-        let swarm = Swarm::under(seed, options.profile).within(members);
+        let swarm = Swarm::under(seed, options.profile).within(members).aimed(options.aim);
         let stream = |name| Prng::named(seed, name);
         Self {
             seed,
@@ -196,6 +201,7 @@ impl World {
             plan: FaultPlan::new(stream("faults"), &swarm),
             atlas: Atlas::new(swarm.members, swarm.exceeds),
             begun: BTreeMap::new(),
+            overthrows: BTreeSet::new(),
             caller_cuts: BTreeMap::new(),
             truth: Truth::new(swarm.members, swarm.machines()),
             checkers: Checkers::new(&swarm),
@@ -336,6 +342,10 @@ impl World {
                 self.on_fault_over(fault);
                 Ok(())
             }
+            Event::Overthrown { fault, member } => {
+                self.on_overthrown(fault, member);
+                Ok(())
+            }
             Event::Calm => self.on_calm(),
             Event::CoreDue { step } => self.on_core_due(step),
         }
@@ -384,6 +394,7 @@ impl World {
             Event::WishDue => (21, 0, 0),
             Event::FaultDue { .. } => (13, 0, 0),
             Event::FaultOver { fault } => (14, *fault, 0),
+            Event::Overthrown { fault, member } => (22, *fault, *member as u64),
             Event::Calm => (15, 0, 0),
             Event::ExtraTick { member, life } => (16, *member as u64, *life),
             Event::Woke { member, life } => (17, *member as u64, *life),

@@ -132,6 +132,8 @@ marks! {
     SnapshotOffered;
     /// A part of a snapshot could not be read.
     ExportFailed;
+    /// A part of a snapshot could not be taken in.
+    StageFailed;
     /// A part of a snapshot came.
     SnapshotPart;
     /// A snapshot became the state.
@@ -150,6 +152,8 @@ marks! {
     CallerCutOff;
     /// An answer came when its caller had given up.
     AnswerTooLate;
+    /// A leader was cut off as soon as it led, the one before being healed.
+    Overthrown;
     /// A caller gave up.
     CallGivenUp;
     /// A core lived while somebody outside was dead.
@@ -179,6 +183,11 @@ marks! {
     /// A compare-and-swap found something else.
     SwapFailed;
 }
+
+/// Marks that only many seeds must hit: both manifests of a log are damaged, or what a damaged
+/// log lacks came from a peer rather than from the leader.
+const RARE: &[Mark] = &[Mark::RefusedDamage, Mark::StageFailed, Mark::WipedReplaced];
+const RARE_FROM: u64 = 5000;
 
 /// How often each mark was hit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -232,9 +241,10 @@ impl Marks {
         self.hits.iter_mut().zip(&other.hits).for_each(|(mine, more)| *mine += more);
     }
 
-    /// The marks that were never hit.
-    pub fn dead(&self) -> Vec<Mark> {
-        Mark::ALL.iter().copied().filter(|mark| self.count(*mark) == 0).collect()
+    /// The marks that were never hit and had to be in `seeds` seeds.
+    pub fn dead(&self, seeds: u64) -> Vec<Mark> {
+        let is_due = |mark: &Mark| seeds >= RARE_FROM || !RARE.contains(mark);
+        Mark::ALL.iter().copied().filter(|mark| self.count(*mark) == 0 && is_due(mark)).collect()
     }
 
     /// Looks at `fact`, which `truth` has taken in already.
@@ -344,11 +354,11 @@ mod tests {
     #[test]
     fn a_mark_is_dead_until_it_is_hit_anywhere() {
         let (mut one, mut other) = (Marks::default(), Marks::default());
-        assert_eq!(one.dead(), Mark::ALL);
+        assert_eq!(one.dead(RARE_FROM), Mark::ALL);
         other.hit_if(Mark::LogCut, false);
         other.hit(Mark::TickBurst);
         one.add(&other);
-        assert_eq!(one.dead().len(), Mark::ALL.len() - 1);
+        assert_eq!(one.dead(RARE_FROM).len(), Mark::ALL.len() - 1);
         assert_eq!(one.count(Mark::TickBurst), 1);
     }
 

@@ -53,6 +53,9 @@ fn elected(truth: &Truth, member: Member, term: Term) -> Result<(), Violation> {
 }
 
 fn in_force(truth: &Truth, member: Member, status: &Status) -> Result<(), Violation> {
+    if status.restriction.is_some() {
+        return Ok(()); // damage may have taken the entry that brought it
+    }
     let (since, membership) = truth.members[member].ordered.in_force();
     // Damage may have taken the entry of a membership that was committed; it stays in force.
     if status.restriction.is_some() {

@@ -119,7 +119,7 @@ fn all(swarm: &Swarm) -> Vec<Box<dyn Checker>> {
         Box::new(durable::CommittedIsDurable::default()),
         Box::new(promises::PromiseLedger),
         Box::new(restart::NoRegress::new()),
-        Box::new(pre_vote::PreVoteChangesNothing::default()),
+        Box::new(pre_vote::PreVoteChangesNothing::new(swarm)),
         Box::new(progress::HonestProgress::new(swarm)),
         Box::new(contact::QuorumContact::new(swarm)),
         Box::new(needless::NoNeedlessCampaigns::new(swarm)),

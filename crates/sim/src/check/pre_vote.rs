@@ -1,19 +1,41 @@
 //! R11: a pre-vote is a question (thesis 9.6). Whoever is asked changes neither term nor vote.
+//! V4: and nobody says yes who heard its leader lately.
 
-use raft::Body;
+use std::collections::BTreeMap;
+
+use raft::{Body, Term};
 
 use super::{Checker, Violation, violated};
+use crate::swarm::Swarm;
 use crate::truth::{Fact, FactKind, Member, Truth};
 
 #[derive(Debug, Default)]
 pub(super) struct PreVoteChangesNothing {
     /// Who was asked, and in which event.
     asked: Option<(Member, u64)>,
+    /// Ticks of each member, and at which one it last heard the leader of which term.
+    heard: BTreeMap<Member, (u64, Option<(u64, Term)>)>,
+    election_ticks_min: u64,
+}
+
+impl PreVoteChangesNothing {
+    pub(super) fn new(swarm: &Swarm) -> Self {
+        let timing = swarm.timing;
+        let election_ticks_min = timing.election_min_ms.div_ceil(timing.tick_ms);
+        Self { election_ticks_min, ..Self::default() }
+    }
 }
 
 impl Checker for PreVoteChangesNothing {
     fn wants(&self) -> &'static [FactKind] {
-        &[FactKind::Received, FactKind::Ordered, FactKind::Became]
+        &[
+            FactKind::Received,
+            FactKind::Ordered,
+            FactKind::Became,
+            FactKind::Sent,
+            FactKind::Ticked,
+            FactKind::Opened,
+        ]
     }
 
     fn see(&mut self, fact: &Fact<'_>, truth: &Truth) -> Result<(), Violation> {
@@ -21,6 +43,31 @@ impl Checker for PreVoteChangesNothing {
             Fact::Received { member, message, .. } => {
                 let is_question = matches!(message.body, Body::PreVoteRequest { .. });
                 self.asked = is_question.then_some((*member, truth.event));
+                let leads = matches!(message.body, Body::Append { .. } | Body::Heartbeat { .. });
+                let it = self.heard.entry(*member).or_default();
+                if leads && message.term >= truth.members[*member].term {
+                    it.1 = Some((it.0, message.term));
+                }
+            }
+            Fact::Ticked { member } => self.heard.entry(*member).or_default().0 += 1,
+            Fact::Opened { member, .. } => {
+                self.heard.remove(member);
+            }
+            Fact::Sent { member, message, .. } => {
+                let Body::PreVoteReply { granted: true, .. } = message.body else { return Ok(()) };
+                let (now, heard) = self.heard.get(member).copied().unwrap_or_default();
+                let Some((at, term)) = heard else { return Ok(()) };
+                if self.asked != Some((*member, truth.event)) {
+                    return Ok(()); // it was said earlier and waited for the disk
+                }
+                if term == truth.members[*member].term && now - at < self.election_ticks_min {
+                    let text = format!(
+                        "member {} would vote, {} ticks after it heard the leader of term {term}",
+                        member + 1,
+                        now - at
+                    );
+                    return violated("V4", text);
+                }
             }
             Fact::Ordered { member, persist } if self.asked == Some((*member, truth.event)) => {
                 if let Some(state) = persist.hard_state {

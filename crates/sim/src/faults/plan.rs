@@ -19,6 +19,9 @@ const LATE_MAX_NS: Nanos = 60 * SECOND;
 const CAMPAIGN_EVERY: u64 = 6;
 const CAMPAIGN_NS: Nanos = 2 * MILLI;
 
+/// So many times longer than others a series of overthrown leaders lasts.
+const OVERTHROW_TIMES: u64 = 4;
+
 /// Most operations of a disk before a fuse burns down.
 const FUSE_OPERATIONS_MAX: u64 = 12;
 
@@ -80,7 +83,10 @@ impl FaultPlan {
         let member = aimed.unwrap_or_else(|| self.victim(leader));
         let class = self.random.pick(&self.classes).copied().unwrap_or(FaultClass::Kill);
         let fault = self.fault(class, member);
-        let length_ns = self.span.draw(&mut self.random).max(MILLI);
+        let mut length_ns = self.span.draw(&mut self.random).max(MILLI);
+        if class == FaultClass::Overthrow {
+            length_ns *= OVERTHROW_TIMES; // some elections fit in
+        }
         self.last += 1;
         Planned { id: self.last, at_ns, length_ns, class, fault }
     }
@@ -113,6 +119,10 @@ impl FaultPlan {
             C::SlowDisk => Fault::Slow { member, span: self.slowness() },
             C::Pause | C::SlowCpu | C::LateTicks | C::Drift | C::ClockJump => {
                 self.time(class, member)
+            }
+            C::Overthrow => {
+                let after_ns = self.random.between(1, 60) * MILLI;
+                Fault::Overthrow { member, after_ns, hears: self.random.chance(1, 3) }
             }
             C::CallerCut => self.callers(member),
             C::Partition => {

@@ -9,7 +9,7 @@ use crate::disk::{Mishap, PowerCut};
 use crate::faults::{Fault, FaultClass, FaultId, LinkSpan, Planned};
 use crate::host::{Absence, Waiting};
 use crate::matrix::{Phase, Phases};
-use crate::net::{Trouble, Window};
+use crate::net::{Link, Trouble, Window};
 use crate::time::{MILLI, Nanos};
 use crate::truth::{Fact, Member};
 use kv::api::Error;
@@ -50,11 +50,45 @@ impl World {
 
     /// A fault that waited for a campaign strikes when one begins.
     pub(super) fn aim_at(&mut self, member: Member, role: RoleName) {
+        if role == RoleName::Leader {
+            for fault in self.overthrows.clone() {
+                let Some(Begun { fault: Fault::Overthrow { after_ns, .. }, .. }) =
+                    self.begun.get(&fault)
+                else {
+                    continue;
+                };
+                self.queue.after(*after_ns, Event::Overthrown { fault, member });
+            }
+        }
         let is_campaign = matches!(role, RoleName::PreCandidate | RoleName::Candidate);
         if self.is_armed && is_campaign && !self.calm {
             self.is_armed = false;
             let after = self.plan.after_campaign();
             self.queue.after(after, Event::FaultAimed { member });
+        }
+    }
+
+    /// A new leader has led long enough: it takes the place of the one that is cut off.
+    pub(super) fn on_overthrown(&mut self, id: FaultId, member: Member) {
+        let Some(Begun { fault: Fault::Overthrow { hears, .. }, .. }) = self.begun.get(&id) else {
+            return;
+        };
+        let hears = *hears;
+        if self.overthrows.contains(&id) && self.truth.members[member].role == RoleName::Leader {
+            self.marks.hit(Mark::Overthrown);
+            self.net.heal(id);
+            self.cut_off(id, member, hears);
+        }
+    }
+
+    fn cut_off(&mut self, id: FaultId, member: Member, hears: bool) {
+        let always = Window { from_ns: 0, until_ns: Nanos::MAX };
+        let cut = Trouble { cut: true, ..Trouble::default() };
+        for other in (0..self.hosts.len()).filter(|other| *other != member) {
+            self.net.trouble(Link { from: member, to: other }, id, cut, always);
+            if !hears {
+                self.net.trouble(Link { from: other, to: member }, id, cut, always);
+            }
         }
     }
 
@@ -117,7 +151,7 @@ impl World {
             Fault::Mishap { member, mishap: Mishap::MisdirectWrite, .. } => {
                 is_up(member) && self.atlas.admit(*member)
             }
-            Fault::Die { .. } | Fault::Network { .. } => true,
+            Fault::Die { .. } | Fault::Network { .. } | Fault::Overthrow { .. } => true,
             Fault::Callers { .. } | Fault::Reset { .. } => true,
             other => other.victims().iter().any(is_up),
         }
@@ -185,6 +219,10 @@ impl World {
             Fault::Jump { member, ahead_ns } => self.jump(id, member, ahead_ns),
             Fault::Network { links, trouble } => self.trouble(id, &links, trouble, length),
             Fault::Reset { links } => links.iter().for_each(|link| self.net.reset(*link, id)),
+            Fault::Overthrow { member, hears, .. } => {
+                self.overthrows.insert(id);
+                self.cut_off(id, member, hears);
+            }
             Fault::Callers { members, asks, answers } => {
                 self.caller_cuts.insert(id, CallerCut { members, asks, answers });
             }
@@ -226,6 +264,10 @@ impl World {
         let Some(Begun { fault, .. }) = self.begun.get(&id) else { return };
         match fault.clone() {
             Fault::Network { .. } => self.net.heal(id),
+            Fault::Overthrow { .. } => {
+                self.overthrows.remove(&id);
+                self.net.heal(id);
+            }
             Fault::Callers { .. } => {
                 self.caller_cuts.remove(&id);
             }

@@ -63,6 +63,12 @@ impl World {
             self.dump(|_| format!("{}: cannot read its snapshot: {why}", member + 1));
             self.marks.hit(Mark::ExportFailed);
         }
+        if let replica::Event::Staged { next: Err(why) }
+        | replica::Event::StageFinished { outcome: Err(why) } = &event
+        {
+            self.dump(|_| format!("{}: cannot take a snapshot in: {why}", member + 1));
+            self.marks.hit(Mark::StageFailed);
+        }
         self.step(member, event)
     }
 
