@@ -15,8 +15,9 @@
 //!
 //! Whoever lost its disk stops and says so: it can be taken in again, under a new id.
 
+use crate::interface::Effect;
 use crate::peer::PeerMessage;
-use crate::replica::{Effect, Replica};
+use crate::replica::Replica;
 use raft::{LogIndex, MemberId, Membership};
 use std::collections::BTreeMap;
 
@@ -205,6 +206,7 @@ impl Replica {
     }
 }
 
-const LOST: &str = "the data folder is empty, but this member has taken part in the cluster before: \
-     it has lost its disk, and with it what it promised the others. Restore the folder, or take \
-     this machine in as a new member (`quorate cluster replace`), under a number that was never used";
+const LOST: &str = "the data folder is empty, but this member has taken part in the cluster \
+     before: it has lost its disk, and with it what it promised the others. Restore the folder, \
+     or take this machine in as a new member (`quorate cluster replace`), under a number that was \
+     never used";

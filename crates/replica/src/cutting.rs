@@ -1,7 +1,8 @@
 //! When the log may be cut: what the state holds durably, and slow members no longer need.
 
+use crate::interface::Effect;
 use crate::mutant::Mutant;
-use crate::replica::{Effect, Replica};
+use crate::replica::Replica;
 use crate::state_thread::StateOrder;
 use raft::{Entry, Input, LogIndex};
 use std::collections::VecDeque;

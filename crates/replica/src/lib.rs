@@ -34,6 +34,7 @@
 
 mod admission;
 mod cutting;
+mod interface;
 mod log_store;
 mod mending;
 mod mutant;
@@ -48,14 +49,14 @@ mod wishes;
 
 pub use admission::{Admission, Greeting, Standing};
 pub use cutting::LogKeeping;
+pub use interface::{
+    AppliedReport, Config, ConfigError, Effect, Event, LoadPurpose, StateSummary, Timing,
+};
 pub use log_store::{LogStore, LogStoreError};
 #[cfg(feature = "mutants")]
 pub use mutant::Mutant;
 pub use peer::{Offer, PeerMessage, SnapshotId, WireError};
-pub use replica::{
-    AppliedReport, Config, ConfigError, Effect, Event, LoadPurpose, READS_PENDING_MAX, Replica,
-    StateSummary, Timing, WRITE_BYTES_PENDING_MAX, WRITES_PENDING_MAX,
-};
+pub use replica::{READS_PENDING_MAX, Replica, WRITE_BYTES_PENDING_MAX, WRITES_PENDING_MAX};
 pub use state_store::{Applied, Export, Halt, StageError, StateOpenError, StateStore};
 pub use state_thread::{StateOrder, StateOutcome};
 pub use wish::{Wish, WishError, WishResult};

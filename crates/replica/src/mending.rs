@@ -8,8 +8,9 @@
 //! the first intact one behind the damage, or the last one that is owed. Who has cut that part of
 //! its log away sends a snapshot instead.
 
+use crate::interface::{Effect, LoadPurpose};
 use crate::peer::PeerMessage;
-use crate::replica::{Effect, LoadPurpose, Replica};
+use crate::replica::Replica;
 use raft::{Entry, Input, LogId, MemberId, Restriction};
 
 /// Between two questions.

@@ -17,9 +17,10 @@
 //!        ◄─────────────── SnapshotEnded ──
 //! ```
 
+use crate::interface::Effect;
 use crate::mutant::Mutant;
 use crate::peer::{Offer, PeerMessage, SnapshotId};
-use crate::replica::{Effect, Replica};
+use crate::replica::Replica;
 use crate::state_store::{Export, StageError};
 use crate::state_thread::StateOrder;
 use raft::{Input, LogIndex, MemberId, Snapshot};

@@ -11,7 +11,7 @@
 //! two folders holds the state. So a crash leaves either the old state with the old log or the new
 //! one with the new.
 
-use crate::replica::{AppliedReport, StateSummary};
+use crate::interface::{AppliedReport, StateSummary};
 use bytes::Bytes;
 use kv::api::{Error, Request, Response};
 use kv::{Fault, Kv, RevisionEvents};

@@ -1,7 +1,7 @@
 //! What the replica orders from its state, and the one way in which such an order is carried out:
 //! the same under a real thread and in the simulator.
 
-use crate::replica::Event;
+use crate::interface::Event;
 use crate::snapshots::CHUNK_BYTES;
 use crate::state_store::{Halt, StageError, StateStore};
 use kv::RevisionEvents;

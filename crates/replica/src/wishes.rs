@@ -1,7 +1,8 @@
 //! Wishes on their way: taken anywhere, carried to the leader, answered where they came from.
 
+use crate::interface::Effect;
 use crate::peer::PeerMessage;
-use crate::replica::{Effect, Replica};
+use crate::replica::Replica;
 use crate::wish::{Wish, WishError, WishResult};
 use raft::{ChangeRefused, Input, LogIndex, MemberId, TransferFailed};
 use std::collections::BTreeMap;

@@ -12,6 +12,7 @@ usage: sim run [--seeds N] [--first-seed S] [--profile harsh|mixed|idle] [--muta
                        [--faults LIST] [--calls LIST] [--members N]
        sim shrink SEED [--profile P] [--mutant NAME]
        sim mutants [--seeds N] [--first-seed S] [--mutant NAME]
+       sim explore [WORLD …] [--states N] [--mutant NAME]
        sim voting [--seeds N] [--first-seed S] [--dump]
 
   run       N seeds (default 500) from S on (default 1); exit 1 if any violates an invariant
@@ -20,6 +21,8 @@ usage: sim run [--seeds N] [--first-seed S] [--profile harsh|mixed|idle] [--muta
             column a member; with lists (`3,7,9` or `none`) only these faults and calls
   shrink    the shortest list of faults and calls by which a failing seed still fails
   mutants   each seeded bug until it is caught, at most N seeds; exit 1 if one is not
+  explore   every order of events in small worlds (default all of them), each to the end or to N
+            different states (default 2000000); exit 1 at the first violation
   voting    N whole elections (default 100) over a store that is slow, forgetful, or lies";
 
 #[cfg(not(feature = "mutants"))]
@@ -34,6 +37,7 @@ pub(crate) enum Command {
     Replay { seed: u64, dump: bool, until: Option<u64>, cut: Cut, kind: Kind },
     Shrink { seed: u64, kind: Kind },
     Mutants { range: Range, only: Option<String> },
+    Explore { worlds: Vec<String>, states: u64, mutant: Option<String> },
     Voting { range: Range, dump: bool },
 }
 
@@ -68,6 +72,7 @@ impl Cut {
 
 const SEEDS: u64 = 500;
 const ELECTIONS: u64 = 100;
+const STATES: u64 = 2_000_000;
 
 /// Reads the arguments after the program's name.
 pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
@@ -88,6 +93,11 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
         "shrink" => Command::Shrink { seed: words.seed(verb)?, kind: words.kind()? },
         "mutants" => Command::Mutants { range: words.range(SEEDS)?, only: words.mutant()? },
         "voting" => Command::Voting { range: words.range(ELECTIONS)?, dump: words.flag("--dump") },
+        "explore" => Command::Explore {
+            worlds: core::mem::take(&mut words.free),
+            states: words.number("--states", STATES)?,
+            mutant: words.mutant()?,
+        },
         other => return Err(format!("`{other}` is no command")),
     };
     words.nothing_left()?;

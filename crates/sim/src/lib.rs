@@ -35,6 +35,7 @@ pub mod callers;
 pub mod check;
 pub mod clock;
 pub mod disk;
+pub mod explore;
 pub mod faults;
 mod hash;
 mod host;

@@ -1,8 +1,9 @@
-//! `sim run | report | replay | shrink | mutants | voting`: seeds on every core, by name when they
+//! `sim run | report | replay | shrink | mutants | explore | voting`: seeds on every core, by name when they
 //! fail.
 #![forbid(unsafe_code)]
 
 mod command_line;
+mod explore_command;
 #[cfg(feature = "mutants")]
 mod mutants;
 mod report;
@@ -36,6 +37,9 @@ fn main() -> ExitCode {
         }
         Command::Shrink { seed, kind } => report::shrink(seed, &options(&kind)),
         Command::Mutants { range, only } => mutants(range.first_seed, range.seeds, only.as_deref()),
+        Command::Explore { worlds, states, mutant } => {
+            explore_command::run(&worlds, states, mutant.as_deref())
+        }
         Command::Voting { range, dump } => {
             sim::voting::run_seeds(range.first_seed, range.seeds, dump)
         }
