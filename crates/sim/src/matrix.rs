@@ -38,6 +38,20 @@ phases! {
     Recovery;
     /// It is down or has just started.
     Restart;
+    /// It sends a snapshot.
+    SnapshotSend;
+    /// It takes a snapshot in.
+    SnapshotInstall;
+    /// Two sets of voters must agree.
+    Joint;
+    /// The membership after a joint one is not committed yet.
+    LeaveJoint;
+    /// Its leadership is on its way to another.
+    Transfer;
+    /// Its log is being cut at its beginning.
+    Cut;
+    /// Damage took a part of its log.
+    Repair;
 }
 
 /// Some phases.

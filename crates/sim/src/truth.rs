@@ -276,6 +276,18 @@ impl Chain {
         (*since, membership)
     }
 
+    /// Whether any membership in it is joint.
+    pub fn was_joint(&self) -> bool {
+        self.memberships.iter().any(|(_, membership)| membership.is_joint())
+    }
+
+    /// Whether the last membership, behind `index`, follows a joint one.
+    pub fn leaves_joint(&self, index: LogIndex) -> bool {
+        let mut newest = self.memberships.iter().rev();
+        let last = newest.next().is_some_and(|(since, it)| *since > index && !it.is_joint());
+        last && newest.next().is_some_and(|(_, before)| before.is_joint())
+    }
+
     /// Memberships behind `index`.
     pub fn memberships_behind(&self, index: LogIndex) -> usize {
         self.memberships.iter().rev().take_while(|(since, _)| *since > index).count()

@@ -22,7 +22,7 @@ use crate::check::{Checkers, Marks, Violation};
 use crate::faults::{FaultCounts, FaultId, FaultPlan, Planned};
 use crate::hash::mix;
 use crate::host::{Host, ReadOrder};
-use crate::matrix::Matrix;
+use crate::matrix::{Matrix, Phase};
 use crate::net::{Frame, Link, Net};
 use crate::script::Script;
 use crate::swarm::{Aim, Profile, Swarm};
@@ -176,8 +176,8 @@ pub(crate) struct World {
     /// The script as it was played.
     pub(crate) planned: Vec<Planned>,
     pub(crate) called: Vec<Operation>,
-    /// A fault waits for a campaign.
-    pub(crate) is_armed: bool,
+    /// A fault waits, since then, for somebody to be in this phase.
+    pub(crate) armed: Option<(Nanos, Phase)>,
     /// The faults are over.
     pub(crate) calm: bool,
     /// The majority that must manage alone, while it must.
@@ -210,7 +210,7 @@ impl World {
             matrix: Matrix::default(),
             planned: Vec::new(),
             called: Vec::new(),
-            is_armed: false,
+            armed: None,
             calm: false,
             core: None,
             trace: 0,

@@ -4,6 +4,7 @@ use base::Prng;
 
 use super::{Fault, FaultClass, LinkSpan, Planned, shapes};
 use crate::disk::{Mishap, PowerCut};
+use crate::matrix::Phase;
 use crate::net::{Link, Narrow, Trouble};
 use crate::swarm::{Span, Swarm};
 use crate::time::{MILLI, Nanos, SECOND};
@@ -15,9 +16,10 @@ const JUMP_MAX_NS: u64 = 600 * SECOND;
 /// Latest second arrival of a doubled frame.
 const LATE_MAX_NS: Nanos = 60 * SECOND;
 
-/// One of so many faults waits for a campaign, and strikes within this time after its begin.
-const CAMPAIGN_EVERY: u64 = 6;
-const CAMPAIGN_NS: Nanos = 2 * MILLI;
+/// One of so many faults waits for a phase that is short and rare, and strikes within this time
+/// after somebody entered it.
+const WAITS_EVERY: u64 = 4;
+const AIMED_NS: Nanos = MILLI / 2;
 
 /// So many times longer than others a series of overthrown leaders lasts.
 const OVERTHROW_TIMES: u64 = 4;
@@ -37,6 +39,7 @@ pub(crate) struct FaultPlan {
     every_ns: Nanos,
     span: Span,
     die_opening_percent: u64,
+    has_wishes: bool,
     last: u64,
 }
 
@@ -49,6 +52,7 @@ impl FaultPlan {
             every_ns: swarm.fault_every_ns,
             span: swarm.fault,
             die_opening_percent: swarm.die_opening_percent,
+            has_wishes: swarm.wish_every_ns > 0,
             last: 0,
         }
     }
@@ -63,14 +67,25 @@ impl FaultPlan {
         (!self.classes.is_empty()).then(|| self.random.below(2 * self.every_ns))
     }
 
-    /// Whether the next fault is to wait until somebody campaigns, which is short and rare.
-    pub(crate) fn waits_for_campaign(&mut self) -> bool {
-        self.random.chance(1, CAMPAIGN_EVERY)
+    /// The phase for which the next fault is to wait, if it is to wait.
+    pub(crate) fn waits_for(&mut self) -> Option<Phase> {
+        if !self.random.chance(1, WAITS_EVERY) {
+            return None;
+        }
+        let mut rare = vec![Phase::PreVote, Phase::Vote, Phase::SnapshotSend, Phase::Cut];
+        rare.push(Phase::SnapshotInstall);
+        if self.has_wishes {
+            rare.extend([Phase::Joint, Phase::LeaveJoint, Phase::Transfer, Phase::Transfer]);
+        }
+        if self.classes.iter().any(|class| class.is_damage()) {
+            rare.extend([Phase::Repair, Phase::Repair]);
+        }
+        self.random.pick(&rare).copied()
     }
 
-    /// How long after the beginning of a campaign it strikes.
-    pub(crate) fn after_campaign(&mut self) -> Nanos {
-        self.random.below(CAMPAIGN_NS)
+    /// How long after somebody entered the phase it strikes.
+    pub(crate) fn after_aim(&mut self) -> Nanos {
+        self.random.below(AIMED_NS)
     }
 
     /// The next fault, which begins at `at_ns` and hits `aimed`, if somebody was chosen.

@@ -405,6 +405,7 @@ impl World {
         let is_away = |host: &&Host| host.absence.is_some_and(|why| why != Absence::Spare);
         self.figures.absent = self.hosts.iter().filter(is_away).count() as u64;
         let figures = self.figures();
+        self.marks.hit_if(Mark::JointCommitted, self.truth.ledger.was_joint());
         self.marks.hit_if(Mark::CommandRepeated, figures.repeated > 0);
         // Whoever stopped for good cannot be hit.
         if self.options.script.is_some() || self.may_stop() {

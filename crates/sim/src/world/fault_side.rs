@@ -14,6 +14,9 @@ use crate::time::{MILLI, Nanos};
 use crate::truth::{Fact, Member};
 use kv::api::Error;
 
+/// How long a fault waits for a phase.
+const ARMED_MAX_NS: Nanos = 8_000 * MILLI;
+
 /// A process that runs no longer than this has just started.
 const RESTARTED_NS: Nanos = 60 * MILLI;
 
@@ -39,8 +42,12 @@ impl World {
         if let Some(next) = self.plan.next_after() {
             self.queue.after(next, Event::FaultDue { line: None });
         }
-        if !self.is_armed && self.plan.waits_for_campaign() {
-            self.is_armed = true;
+        let now = self.queue.now();
+        self.armed = self.armed.filter(|(since, _)| now - since < ARMED_MAX_NS);
+        if self.armed.is_none()
+            && let Some(phase) = self.plan.waits_for()
+        {
+            self.armed = Some((now, phase));
             return Ok(());
         }
         self.plan.grow(self.machines_started());
@@ -48,7 +55,7 @@ impl World {
         self.play(planned)
     }
 
-    /// A fault that waited for a campaign strikes when one begins.
+    /// A new leader is overthrown when a fault says so.
     pub(super) fn aim_at(&mut self, member: Member, role: RoleName) {
         if role == RoleName::Leader {
             for fault in self.overthrows.clone() {
@@ -60,10 +67,14 @@ impl World {
                 self.queue.after(*after_ns, Event::Overthrown { fault, member });
             }
         }
-        let is_campaign = matches!(role, RoleName::PreCandidate | RoleName::Candidate);
-        if self.is_armed && is_campaign && !self.calm {
-            self.is_armed = false;
-            let after = self.plan.after_campaign();
+    }
+
+    /// A fault that waits for a phase strikes when somebody is in it.
+    pub(super) fn strike_if_aimed(&mut self, member: Member) {
+        let Some((_, phase)) = self.armed else { return };
+        if !self.calm && self.phases(member).has(phase) {
+            self.armed = None;
+            let after = self.plan.after_aim();
             self.queue.after(after, Event::FaultAimed { member });
         }
     }
@@ -332,6 +343,15 @@ impl World {
         phases.add_if(Phase::Append, appends);
         phases.add_if(Phase::Commit, process.applying);
         phases.add_if(Phase::Read, process.replica.pending().1 > 0);
+        let (sends, receives) = process.replica.snapshots();
+        phases.add_if(Phase::SnapshotSend, sends > 0);
+        phases.add_if(Phase::SnapshotInstall, receives);
+        phases.add_if(Phase::Joint, it.ordered.in_force().1.is_joint());
+        phases.add_if(Phase::LeaveJoint, it.ordered.leaves_joint(it.commit));
+        let seen = host.seen.as_ref();
+        phases.add_if(Phase::Transfer, seen.is_some_and(|it| it.transfer_to.is_some()));
+        phases.add_if(Phase::Repair, seen.is_some_and(|it| it.restriction.is_some()));
+        phases.add_if(Phase::Cut, it.pending.iter().any(|order| order.rebase.is_some()));
         phases.add_if(Phase::Idle, phases.is_empty());
         phases
     }

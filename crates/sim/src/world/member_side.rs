@@ -278,6 +278,7 @@ impl World {
         for effect in effects {
             self.carry_out(member, effect)?;
         }
+        self.strike_if_aimed(member);
         if !is_drain {
             self.plan_drain(member);
         }

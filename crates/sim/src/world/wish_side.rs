@@ -73,6 +73,9 @@ impl World {
 
     /// Callers learn who takes part, and the atlas who does no more.
     fn note_members(&mut self) {
+        if self.calm {
+            return;
+        }
         let membership = self.truth.membership().clone();
         if self.wishes.known.as_ref() == Some(&membership) {
             return;
@@ -80,7 +83,6 @@ impl World {
         let before = self.wishes.known.replace(membership.clone());
         self.callers.learn_targets(membership.ids().map(member_of).collect());
         let Some(before) = before else { return };
-        self.marks.hit_if(Mark::JointCommitted, membership.is_joint() || before.is_joint());
         for host in &self.hosts {
             let id = id_of(host.member);
             if before.contains(id) && !membership.contains(id) {
