@@ -15,14 +15,19 @@ pub(crate) struct Suite {
 pub(crate) const SUITES: &[Suite] = &[
     Suite { name: "formatting", needs: &["rustfmt"], command: "cargo fmt --all --check" },
     Suite {
-        name: "simulator, 24 seeds",
+        name: "simulator, 2000 seeds",
         needs: &[],
-        command: "cargo run --release -p sim --features mutants -- run --seeds 24",
+        command: "cargo run --release -p sim --features mutants -- run --profile mixed --seeds 2000",
     },
     Suite {
         name: "simulator, seeded bugs",
         needs: &[],
         command: "cargo run --release -p sim --features mutants -- mutants --seeds 500",
+    },
+    Suite {
+        name: "consensus, every order of events in small worlds",
+        needs: &[],
+        command: "cargo run --release -p sim --features mutants -- explore --states 300000",
     },
     Suite {
         name: "simulator, elections",

@@ -95,7 +95,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
         "voting" => Command::Voting { range: words.range(ELECTIONS)?, dump: words.flag("--dump") },
         "explore" => Command::Explore {
             worlds: core::mem::take(&mut words.free),
-            states: words.number("--states", STATES)?,
+            states: words.optional("--states")?.unwrap_or(STATES),
             mutant: words.mutant()?,
         },
         other => return Err(format!("`{other}` is no command")),
