@@ -13,9 +13,18 @@ use crate::truth::{Fact, FactKind, Member, Truth};
 pub(super) struct PreVoteChangesNothing {
     /// Who was asked, and in which event.
     asked: Option<(Member, u64)>,
-    /// Ticks of each member, and at which one it last heard the leader of which term.
-    heard: BTreeMap<Member, (u64, Option<(u64, Term)>)>,
+    heard: BTreeMap<Member, Heard>,
     election_ticks_min: u64,
+}
+
+/// What one member heard in this process life.
+#[derive(Clone, Copy, Debug, Default)]
+struct Heard {
+    /// Its ticks so far.
+    ticks: u64,
+    /// The newest round of heartbeats, of which term, and at which tick it came in. An older round
+    /// is a late copy and no sign of life.
+    round: Option<(Term, u64, u64)>,
 }
 
 impl PreVoteChangesNothing {
@@ -43,20 +52,23 @@ impl Checker for PreVoteChangesNothing {
             Fact::Received { member, message, .. } => {
                 let is_question = matches!(message.body, Body::PreVoteRequest { .. });
                 self.asked = is_question.then_some((*member, truth.event));
-                let leads = matches!(message.body, Body::Append { .. } | Body::Heartbeat { .. });
                 let it = self.heard.entry(*member).or_default();
-                if leads && message.term >= truth.members[*member].term {
-                    it.1 = Some((it.0, message.term));
+                if let Body::Heartbeat { round: Some(round), .. } = message.body
+                    && message.term >= truth.members[*member].term
+                    && it.round.is_none_or(|(term, last, _)| (message.term, round) > (term, last))
+                {
+                    it.round = Some((message.term, round, it.ticks));
                 }
             }
-            Fact::Ticked { member } => self.heard.entry(*member).or_default().0 += 1,
+            Fact::Ticked { member } => self.heard.entry(*member).or_default().ticks += 1,
             Fact::Opened { member, .. } => {
                 self.heard.remove(member);
             }
             Fact::Sent { member, message, .. } => {
                 let Body::PreVoteReply { granted: true, .. } = message.body else { return Ok(()) };
-                let (now, heard) = self.heard.get(member).copied().unwrap_or_default();
-                let Some((at, term)) = heard else { return Ok(()) };
+                let Heard { ticks: now, round } =
+                    self.heard.get(member).copied().unwrap_or_default();
+                let Some((term, _, at)) = round else { return Ok(()) };
                 if self.asked != Some((*member, truth.event)) {
                     return Ok(()); // it was said earlier and waited for the disk
                 }
