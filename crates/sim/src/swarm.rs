@@ -144,7 +144,7 @@ pub struct Swarm {
 const CLASSES_MIN: usize = 5;
 
 /// Each class that damages what is durable is in one of so many seeds.
-const DAMAGE_EVERY: u64 = 6;
+const DAMAGE_EVERY: u64 = 5;
 
 /// One of so many seeds with damage may hurt more members than a minority.
 const EXCEEDS_EVERY: u64 = 8;
