@@ -175,7 +175,9 @@ impl Swarm {
         let random = &mut Prng::named(seed, "swarm");
         let members = *random.pick(&[3, 3, 3, 3, 3, 5, 5, 5, 4, 2, 1, 7]).unwrap_or(&3);
         let is_idle = regime == Regime::Idle;
-        let tick_ms = if is_idle { *random.pick(&[10, 20, 50, 50]).unwrap_or(&10) } else { 10 };
+        let tick_ms = *random
+            .pick(if is_idle { &[10, 20, 50, 50] } else { &[10, 20, 20, 20] })
+            .unwrap_or(&10);
         let sync_min = random.between(20_000, 400_000);
         let (sessions, think_ns) = load(random, is_idle);
         let mut faults = classes(random, members, regime);
