@@ -17,7 +17,8 @@ pub(crate) const SUITES: &[Suite] = &[
     Suite {
         name: "simulator, 2000 seeds",
         needs: &[],
-        command: "cargo run --release -p sim --features mutants -- run --profile mixed --seeds 2000",
+        command: "cargo run --release -p sim --features mutants -- run --profile mixed \
+                  --seeds 2000",
     },
     Suite {
         name: "simulator, seeded bugs",

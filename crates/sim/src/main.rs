@@ -1,5 +1,5 @@
-//! `sim run | report | replay | shrink | mutants | explore | voting`: seeds on every core, by name when they
-//! fail.
+//! `sim run | report | replay | shrink | mutants | explore | voting`: seeds on every core, by name
+//! when they fail.
 #![forbid(unsafe_code)]
 
 mod command_line;

@@ -144,7 +144,7 @@ pub struct Swarm {
 const CLASSES_MIN: usize = 5;
 
 /// Each class that damages what is durable is in one of so many seeds.
-const DAMAGE_EVERY: u64 = 6;
+const DAMAGE_EVERY: u64 = 5;
 
 /// One of so many seeds with damage may hurt more members than a minority.
 const EXCEEDS_EVERY: u64 = 8;
@@ -175,7 +175,9 @@ impl Swarm {
         let random = &mut Prng::named(seed, "swarm");
         let members = *random.pick(&[3, 3, 3, 3, 3, 5, 5, 5, 4, 2, 1, 7]).unwrap_or(&3);
         let is_idle = regime == Regime::Idle;
-        let tick_ms = if is_idle { *random.pick(&[10, 20, 50, 50]).unwrap_or(&10) } else { 10 };
+        let tick_ms = *random
+            .pick(if is_idle { &[10, 20, 50, 50] } else { &[10, 20, 20, 20] })
+            .unwrap_or(&10);
         let sync_min = random.between(20_000, 400_000);
         let (sessions, think_ns) = load(random, is_idle);
         let mut faults = classes(random, members, regime);

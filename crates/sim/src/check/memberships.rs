@@ -27,7 +27,7 @@ impl Checker for SafeMemberships {
         match fact {
             Fact::Became { member, role: RoleName::Leader, term } => elected(truth, *member, *term),
             Fact::Observed { member, status } => {
-                in_force(truth, *member, status)?;
+                self.in_force(truth, *member, status)?;
                 self.leading(truth, *member, status)?;
                 self.committed(truth)
             }
@@ -52,28 +52,25 @@ fn elected(truth: &Truth, member: Member, term: Term) -> Result<(), Violation> {
     Ok(())
 }
 
-fn in_force(truth: &Truth, member: Member, status: &Status) -> Result<(), Violation> {
-    if status.restriction.is_some() {
-        return Ok(()); // damage may have taken the entry that brought it
-    }
-    let (since, membership) = truth.members[member].ordered.in_force();
-    // Damage may have taken the entry of a membership that was committed; it stays in force.
-    if status.restriction.is_some() {
-        return Ok(());
-    }
-    if (since, membership) != (status.membership_index, &status.membership) {
-        let text = format!(
-            "member {} acts under {} since {}, but its log ends with {membership} at {since}",
-            member + 1,
-            status.membership,
-            status.membership_index
-        );
-        return violated("R9", text);
-    }
-    Ok(())
-}
-
 impl SafeMemberships {
+    fn in_force(&self, truth: &Truth, member: Member, status: &Status) -> Result<(), Violation> {
+        if status.restriction.is_some() {
+            return Ok(()); // damage may have taken the entry that brought it
+        }
+        let (since, membership) = truth.members[member].ordered.in_force();
+        let is_known = self.in_force.get(&member) == Some(&since);
+        if since != status.membership_index || (!is_known && *membership != status.membership) {
+            let text = format!(
+                "member {} acts under {} since {}, but its log ends with {membership} at {since}",
+                member + 1,
+                status.membership,
+                status.membership_index
+            );
+            return violated("R9", text);
+        }
+        Ok(())
+    }
+
     fn leading(&mut self, truth: &Truth, member: Member, status: &Status) -> Result<(), Violation> {
         let log = &truth.members[member].ordered;
         let (since, membership) = log.in_force();

@@ -96,7 +96,7 @@ impl FaultPlan {
         aimed: Option<Member>,
     ) -> Planned {
         let member = aimed.unwrap_or_else(|| self.victim(leader));
-        let class = self.random.pick(&self.classes).copied().unwrap_or(FaultClass::Kill);
+        let class = self.class(aimed.is_some());
         let fault = self.fault(class, member);
         let mut length_ns = self.span.draw(&mut self.random).max(MILLI);
         if class == FaultClass::Overthrow {
@@ -104,6 +104,19 @@ impl FaultPlan {
         }
         self.last += 1;
         Planned { id: self.last, at_ns, length_ns, class, fault }
+    }
+
+    /// Damage is rare, and rare phases are short: the two meet on purpose.
+    fn class(&mut self, is_aimed: bool) -> FaultClass {
+        let is_rare = |class: &FaultClass| class.is_damage() || *class == FaultClass::FullDisk;
+        let rare: Vec<FaultClass> = self.classes.iter().copied().filter(is_rare).collect();
+        if is_aimed
+            && self.random.chance(1, 3)
+            && let Some(class) = self.random.pick(&rare)
+        {
+            return *class;
+        }
+        self.random.pick(&self.classes).copied().unwrap_or(FaultClass::Kill)
     }
 
     fn fault(&mut self, class: FaultClass, member: Member) -> Fault {
@@ -123,7 +136,8 @@ impl FaultPlan {
             }
             C::Misdirected => self.mishap(member, Mishap::MisdirectWrite),
             C::FullDisk => {
-                let (log, bytes) = (self.random.chance(1, 2), self.random.below(64 << 10));
+                let most = if self.random.chance(1, 2) { 1 } else { 64 << 10 };
+                let (log, bytes) = (self.random.chance(1, 2), self.random.below(most));
                 Fault::Full { member, log, bytes }
             }
             C::BitRot | C::ReadError => {

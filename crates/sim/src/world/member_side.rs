@@ -24,6 +24,16 @@ pub(super) const BURST_TICKS_MAX: u64 = 500;
 /// One of so many starts reads its whole log back for the checkers.
 pub(super) const READ_BACK_EVERY: u64 = 8;
 
+/// Whether nothing has changed; a membership is known by the index of its entry.
+fn is_same(a: &raft::Status, b: &raft::Status) -> bool {
+    (a.role, a.term, a.leader, a.commit, a.applied)
+        == (b.role, b.term, b.leader, b.commit, b.applied)
+        && (a.base, a.last, a.persisted) == (b.base, b.last, b.persisted)
+        && (a.membership_index, a.restriction) == (b.membership_index, b.restriction)
+        && a.transfer_to == b.transfer_to
+        && a.peers == b.peers
+}
+
 impl World {
     pub(super) fn open(&self, host: &Host) -> Result<(Process, Recovered), String> {
         host.open(
@@ -267,13 +277,13 @@ impl World {
         self.take_time(member);
         self.read_clock(member, &event);
         let Some(process) = &mut self.hosts[member].process else { return Ok(()) };
+        // A tick that orders nothing changes nothing that matters.
+        let is_quiet = matches!(event, replica::Event::Ticked { .. });
         let effects = process.replica.step(event);
-        let status = process.replica.status();
-        self.tell_roles_and_writes(member, &effects)?;
-        // Most steps of most members change nothing that can be seen.
-        if self.hosts[member].seen.as_ref() != Some(&status) {
-            self.tell(&Fact::Observed { member, status: &status })?;
-            self.hosts[member].seen = Some(status);
+        let is_quiet = is_quiet && effects.is_empty() && self.hosts[member].seen.is_some();
+        if !is_quiet {
+            self.tell_roles_and_writes(member, &effects)?;
+            self.observe(member)?;
         }
         for effect in effects {
             self.carry_out(member, effect)?;
@@ -284,6 +294,19 @@ impl World {
         }
         self.start_log(member)?;
         self.start_state(member);
+        Ok(())
+    }
+
+    /// Most steps of most members change nothing that can be seen.
+    fn observe(&mut self, member: Member) -> Result<(), Violation> {
+        let host = &mut self.hosts[member];
+        let Some(process) = &host.process else { return Ok(()) };
+        let status = process.replica.status();
+        if host.seen.as_ref().is_some_and(|seen| is_same(seen, &status)) {
+            return Ok(());
+        }
+        self.tell(&Fact::Observed { member, status: &status })?;
+        self.hosts[member].seen = Some(status);
         Ok(())
     }
 
