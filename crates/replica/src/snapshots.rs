@@ -360,7 +360,9 @@ impl Replica {
         let again = self.timing.ticks(ASK_AGAIN_MS);
         let Some(incoming) = &self.snapshots.incoming else {
             let leader = self.leader.filter(|leader| *leader != self.member);
-            if let Some(to) = leader.filter(|_| self.needs_state() && self.tick % again == 0) {
+            if let Some(to) =
+                leader.filter(|_| self.needs_state() && self.tick.is_multiple_of(again))
+            {
                 effects.push(Effect::Send { to, message: PeerMessage::SnapshotWished });
             }
             return;

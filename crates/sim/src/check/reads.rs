@@ -1,6 +1,7 @@
 //! R10: a read that is not allowed to be stale shows everything that was committed *anywhere*
 //! when it was asked for, whether anybody had heard of it or not; and the number of a read is
-//! never used twice, nor that of a round of heartbeats (a second use let late answers of the first confirm it: etcd-io/raft 397).
+//! never used twice, nor that of a round of heartbeats (a second
+//! use let late answers of the first confirm it: etcd-io/raft 397).
 
 use std::collections::BTreeMap;
 
