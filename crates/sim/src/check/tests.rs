@@ -63,7 +63,11 @@ impl History {
         self.persisted(member)
     }
 
+    /// Everybody has voted for it.
     fn lead(&mut self, member: Member, term: u64) -> Result<(), Violation> {
+        for voter in &mut self.truth.members {
+            voter.votes.insert(Term::new(term), id_of(member));
+        }
         self.tell(&Fact::Became { member, role: RoleName::Leader, term: Term::new(term) })
     }
 
@@ -236,7 +240,7 @@ fn r6_committed_but_not_on_the_platters_of_a_majority() {
         .write(0, &entries)
         .and_then(|()| history.order(1, None, &entries))
         .expect("it is sound");
-    check(history.commit(0, 1, 1), "R6", "which 1 of 3 members hold durably");
+    check(history.commit(0, 1, 1), "R6", "which 1 members hold durably");
 }
 
 #[test]
@@ -423,4 +427,64 @@ fn r16_a_leader_alone() {
         assert!(alone.is_ok() || tick >= 2, "not at once");
     }
     check(alone, "R16", "has heard 1 of 3 members");
+}
+
+#[test]
+fn r9_a_leader_without_a_majority_and_a_change_before_the_one_before_is_committed() {
+    let mut history = History::new();
+    let term = Term::new(3);
+    let became = Fact::Became { member: 0, role: RoleName::Leader, term };
+    history.truth.members[0].votes.insert(term, id_of(0));
+    check(history.tell(&became), "R9", "without the votes of a majority of {1 2 3}");
+
+    let mut history = History::new();
+    let joint = crate::truth::founding(3)
+        .changed(&[raft::ChangeStep::Remove { id: id_of(2) }])
+        .expect("it makes sense");
+    let change = |index, membership: raft::Membership| Entry {
+        id: LogId::new(Term::new(1), LogIndex::new(index)),
+        payload: Payload::Membership(Box::new(membership)),
+    };
+    let entries = [empty(1, 1), change(2, joint.clone()), change(3, joint.left())];
+    history.lead(0, 1).and_then(|()| history.write(0, &entries)).expect("it is sound");
+    history.write(1, &entries).expect("it is sound");
+    let mut status = history.status(0, 1, 1);
+    (status.membership_index, status.membership) = (LogIndex::new(3), joint.left());
+    let told = history.tell(&Fact::Observed { member: 0, status: &status });
+    check(told, "R9", "before what precedes it is committed");
+
+    let mut status = history.status(0, 1, 1);
+    (status.membership_index, status.membership) = (LogIndex::new(2), joint);
+    let told = history.tell(&Fact::Observed { member: 0, status: &status });
+    check(told, "R9", "but its log ends with {1 2} at 3");
+}
+
+#[test]
+fn r12_a_log_cut_above_the_durable_state_and_a_snapshot_of_something_else() {
+    let mut history = History::committed(&[(1, "1|a"), (2, "2|b")]);
+    let base = LogId::new(Term::new(1), LogIndex::new(2));
+    let persist = Persist {
+        ticket: Ticket::new(9),
+        hard_state: None,
+        memberships: None,
+        rebase: Some(raft::Rebase::Cut { base }),
+        truncate_from: None,
+        entries: Vec::new(),
+    };
+    let cut = Fact::Ordered { member: 0, persist: &persist };
+    check(history.tell(&cut), "R12", "its state is durable through 0");
+    let durable = Fact::StateDurable { member: 0, through: LogIndex::new(2) };
+    assert_eq!(history.tell(&durable), Ok(()));
+    assert_eq!(history.tell(&cut), Ok(()));
+
+    let offer =
+        |last, membership| raft::Snapshot { last, membership_index: LogIndex::ZERO, membership };
+    let right = offer(base, crate::truth::founding(3));
+    assert_eq!(history.tell(&Fact::Offered { member: 0, snapshot: &right }), Ok(()));
+    let later = offer(LogId::new(Term::new(1), LogIndex::new(3)), crate::truth::founding(3));
+    let told = history.tell(&Fact::Offered { member: 0, snapshot: &later });
+    check(told, "R12", "never committed");
+    let other = offer(base, crate::truth::founding(2));
+    let told = history.tell(&Fact::Offered { member: 0, snapshot: &other });
+    check(told, "R12", "but it was {1 2 3} since 0");
 }
