@@ -356,14 +356,14 @@ impl Replica {
         }
     }
 
-    /// Asks the leader, or without one the next member in turn: what is in a snapshot is committed,
-    /// whoever sends it.
+    /// Asks the leader, and every other time the next member in turn: who led last may be gone.
+    /// What is in a snapshot is committed, whoever sends it.
     fn wish_for_snapshot(&self, turn: u64, effects: &mut Vec<Effect>) {
         let others: Vec<MemberId> =
             self.raft.membership().ids().filter(|id| *id != self.member).collect();
-        let next = others.get(turn as usize % others.len().max(1)).copied();
-        let to = self.leader.filter(|leader| *leader != self.member).or(next);
-        if let Some(to) = to {
+        let next = others.get((turn / 2) as usize % others.len().max(1)).copied();
+        let leader = self.leader.filter(|leader| *leader != self.member && turn % 2 == 0);
+        if let Some(to) = leader.or(next) {
             effects.push(Effect::Send { to, message: PeerMessage::SnapshotWished });
         }
     }

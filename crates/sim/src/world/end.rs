@@ -4,7 +4,7 @@
 //! is outside stays dead, is cut off in one direction or both, or floods the core with every frame
 //! twice. The core must manage alone, without any waiver:
 //!
-//! * V1: it has a leader within ten election timeouts;
+//! * V1: it has a leader within ten election timeouts, once no snapshot is under way in it;
 //! * V2: every call at it ends;
 //! * V3: its members reach the same applied index and state;
 //! * V4: its leader then changes at most twice, whatever the outsiders do;
@@ -41,6 +41,10 @@ const SETTLE_LOOKS: u64 = 6;
 /// How long it may take to come to rest (V2, V3).
 const REST_NS: Nanos = 10 * SECOND;
 
+/// Looks until it must have a leader, and be at rest, while a snapshot is still under way, perhaps
+/// slowly.
+const REST_LOOKS: u64 = 3;
+
 /// Most changes of leader in the core once it has one (V4).
 const LEADERS_MAX: u64 = 2;
 
@@ -65,6 +69,8 @@ pub(crate) struct Core {
     leaders: u64,
     /// How often it was looked at without answering nine calls of ten.
     looks: u64,
+    /// How often it was looked at while somebody was still receiving a snapshot.
+    rest_looks: u64,
     /// No more calls are made.
     rests: bool,
 }
@@ -93,7 +99,8 @@ impl World {
         if self.swarm.core_only {
             let bodies = self.possible_memberships();
             let takes_part = |member: &Member| bodies.iter().any(|it| it.contains(id_of(*member)));
-            let able = self.able().map(|host| host.member).filter(takes_part).collect();
+            let able = self.able().map(|host| host.member);
+            let able = able.filter(|it| takes_part(it) && self.is_whole(*it)).collect();
             self.choose_core(able)?;
         }
         Ok(())
@@ -118,7 +125,7 @@ impl World {
         for member in able.clone() {
             let rest: Vec<Member> = able.iter().copied().filter(|one| *one != member).collect();
             let learns = bodies.iter().any(|it| it.learners().contains_key(&id_of(member)));
-            if lives(&rest) && !learns {
+            if lives(&self.sound(&rest)) && !learns {
                 able = rest;
                 outside.push(member);
             }
@@ -168,6 +175,7 @@ impl World {
             succeeded: 0,
             leaders: 0,
             looks: 0,
+            rest_looks: 0,
             rests: false,
         });
         let timeouts = LEADER_TIMEOUTS * self.swarm.timing.election_max_ms * MILLI;
@@ -211,6 +219,13 @@ impl World {
                     it.up && it.role == RoleName::Leader
                 };
                 if !core.members.iter().any(leads) {
+                    if core.rest_looks < REST_LOOKS && self.is_receiving(&core) {
+                        // Whoever has the newest log may have to get its state back first.
+                        core.rest_looks += 1;
+                        self.core = Some(core);
+                        self.queue.after(REST_NS, Event::CoreDue { step: 0 });
+                        return Ok(());
+                    }
                     let text = format!(
                         "the core {:?} has no leader after {LEADER_TIMEOUTS} election timeouts{}",
                         core.members.iter().map(|member| member + 1).collect::<Vec<_>>(),
@@ -241,6 +256,10 @@ impl World {
                 core.rests = true;
                 self.queue.after(REST_NS, Event::CoreDue { step: 2 });
             }
+            _ if core.rest_looks < REST_LOOKS && self.is_receiving(&core) => {
+                core.rest_looks += 1;
+                self.queue.after(REST_NS, Event::CoreDue { step: 2 });
+            }
             _ => {
                 self.check_core(&core)?;
                 return self.heal_outside();
@@ -248,6 +267,14 @@ impl World {
         }
         self.core = Some(core);
         Ok(())
+    }
+
+    /// Whether a snapshot is on its way to a member of the core.
+    fn is_receiving(&self, core: &Core) -> bool {
+        core.members.iter().any(|member| {
+            let process = self.hosts[*member].process.as_ref();
+            process.is_some_and(|process| process.replica.snapshots().1)
+        })
     }
 
     fn check_core(&self, core: &Core) -> Result<(), Violation> {
@@ -305,15 +332,28 @@ impl World {
         self.calm && self.core.is_none()
     }
 
+    /// Where more may be damaged than can be borne, only who was never hurt has to live.
     fn is_whole(&self, member: Member) -> bool {
-        let process = self.hosts[member].process.as_ref();
-        let restriction = process.and_then(|process| process.replica.status().restriction);
-        !self.swarm.exceeds || restriction.is_none()
+        !self.swarm.exceeds || !self.atlas.is_hurt(member)
+    }
+
+    /// Those of `members` that have back what damage took from them.
+    fn sound(&self, members: &[Member]) -> Vec<Member> {
+        members.iter().copied().filter(|member| !self.is_lamed(*member)).collect()
+    }
+
+    /// Whether damage took something that `member` does not have back. Then it and the outsiders
+    /// together must not be more than can fail: only an outsider may have what it needs.
+    fn is_lamed(&self, member: Member) -> bool {
+        let is_sound = self.hosts[member].process.as_ref().is_some_and(|process| {
+            let status = process.replica.status();
+            status.restriction.is_none() && !has_hole(status.base.index, process.state.applied())
+        });
+        self.atlas.is_hurt(member) && !is_sound
     }
 
     /// Whether the bound on damage was exceeded, so that the group may stop.
     fn may_stop(&self) -> bool {
-        // Where more is damaged than can be borne, nobody may know what it owes.
         let able: Vec<Member> = self.able().map(|host| host.member).collect();
         let able: Vec<Member> = able.into_iter().filter(|it| self.is_whole(*it)).collect();
         let bodies = self.possible_memberships();

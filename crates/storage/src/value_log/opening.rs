@@ -91,7 +91,7 @@ impl<D: Disk> ValueLog<D> {
                 end = None;
             }
         }
-        if self.segments.len() > 1 && self.used() == 0 {
+        while self.segments.len() > 1 && self.used() == 0 {
             // Begun, and nothing of it came to the disk: what the one before it lost may still
             // belong there.
             self.segments.pop();

@@ -246,6 +246,29 @@ fn a_snapshot_in_chunks_of_any_size_gives_the_same_records_at_the_same_positions
     assert_eq!(log.export(0, 9, beyond), Err(ReadError::OutOfRange { position: beyond }));
 }
 
+/// A segment that ended early would put every later record elsewhere than a receiver does.
+#[test]
+fn what_was_lost_goes_back_to_where_it_was_however_many_segments_were_begun() {
+    let disk = MemoryDisk::new();
+    let (mut log, _) = open_values(&disk).unwrap();
+    let lens = [300, 100, 200, 450];
+    let positions = lens.map(|len| log.append(&vec![7; len]).unwrap());
+    assert_eq!(positions.map(|at| at.offset / 512), [0, 0, 1, 2]);
+    drop(log);
+    // The files' names came to the disk, and nothing of what was in them.
+    let mut after = disk.clone();
+    after.set_len(&file(positions[0]), positions[0].end()).unwrap();
+    after.set_len(&file(positions[2]), 0).unwrap();
+    after.set_len(&file(positions[3]), 0).unwrap();
+    let (mut log, _) = open_values(&disk).unwrap();
+    assert_eq!(log.end(), positions[0].end());
+    for (len, at) in lens.iter().zip(positions).skip(1) {
+        assert_eq!(log.append(&vec![7; *len]).unwrap(), at);
+    }
+    log.sync().unwrap();
+    import_all(&log, &MemoryDisk::new(), log.end(), 1 << 20);
+}
+
 #[test]
 fn records_that_fill_segments_exactly_are_imported_alike() {
     let disk = MemoryDisk::new();
