@@ -33,13 +33,16 @@ impl Replica {
             self.salvaged.clear();
             return self.drive(Input::Refilled { entries: rest }, effects);
         }
-        let peers: Vec<MemberId> =
-            self.raft.membership().ids().filter(|id| *id != self.member).collect();
-        let turn = (self.tick / self.timing.ticks(ASK_MS)) as usize;
-        if let Some(to) = peers.get(turn % peers.len().max(1)) {
+        if let Some(to) = self.other_in_turn(self.tick / self.timing.ticks(ASK_MS)) {
             let message = PeerMessage::EntriesWanted { after, anchor };
-            effects.push(Effect::Send { to: *to, message });
+            effects.push(Effect::Send { to, message });
         }
+    }
+
+    /// One of the other members, each in its turn.
+    pub(crate) fn other_in_turn(&self, turn: u64) -> Option<MemberId> {
+        let others = || self.raft.membership().ids().filter(|id| *id != self.member);
+        others().nth((turn as usize).checked_rem(others().count())?)
     }
 
     /// Another member's log is damaged; if this one is equal to it up to `anchor`, it can help.

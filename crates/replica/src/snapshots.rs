@@ -359,11 +359,8 @@ impl Replica {
     /// Asks the leader, and every other time the next member in turn: who led last may be gone.
     /// What is in a snapshot is committed, whoever sends it.
     fn wish_for_snapshot(&self, turn: u64, effects: &mut Vec<Effect>) {
-        let others: Vec<MemberId> =
-            self.raft.membership().ids().filter(|id| *id != self.member).collect();
-        let next = others.get((turn / 2) as usize % others.len().max(1)).copied();
-        let leader = self.leader.filter(|leader| *leader != self.member && turn % 2 == 0);
-        if let Some(to) = leader.or(next) {
+        let leader = self.leader.filter(|leader| *leader != self.member && turn.is_multiple_of(2));
+        if let Some(to) = leader.or_else(|| self.other_in_turn(turn / 2)) {
             effects.push(Effect::Send { to, message: PeerMessage::SnapshotWished });
         }
     }

@@ -6,6 +6,7 @@ use crate::replica::Replica;
 use crate::wish::{Wish, WishError, WishResult};
 use raft::{ChangeRefused, Input, LogIndex, MemberId, TransferFailed};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 /// Most wishes under way at one member.
 const WISHES_MAX: usize = 64;
@@ -22,8 +23,8 @@ enum Wisher {
 /// What a wish that was taken waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Until {
-    /// The leader's answer to this number.
-    Answered { number: u64 },
+    /// The leader's answer to its number.
+    Answered,
     /// A membership at or behind this index is committed and not joint.
     Settled { index: LogIndex },
     /// Another member leads.
@@ -56,8 +57,7 @@ impl Replica {
             None => self.answer(wisher, Err(WishError::NoLeader), effects),
             Some(leader) if leader == self.member => self.fulfil(wisher, wish, effects),
             Some(leader) => {
-                let number = self.wishes.newest + 1;
-                self.wait(wisher, Until::Answered { number });
+                let number = self.wait(wisher, Until::Answered);
                 let incarnation = self.incarnation;
                 let message = PeerMessage::Wished { incarnation, number, wish };
                 effects.push(Effect::Send { to: leader, message });
@@ -90,19 +90,23 @@ impl Replica {
         result: WishResult,
         effects: &mut Vec<Effect>,
     ) {
-        let until = Until::Answered { number };
-        self.finish(effects, |waiting| (waiting.until == until).then(|| result.clone()));
+        if let Entry::Occupied(waiting) = self.wishes.waiting.entry(number)
+            && waiting.get().until == Until::Answered
+        {
+            let wisher = waiting.remove().wisher;
+            self.answer(wisher, result, effects);
+        }
     }
 
     fn fulfil(&mut self, wisher: Wisher, wish: Wish, effects: &mut Vec<Effect>) {
-        self.current_wish = Some(wisher_number(&mut self.wishes));
         match wish {
             Wish::Change(steps) => {
-                self.wait(wisher, Until::Settled { index: LogIndex::new(u64::MAX) });
+                let until = Until::Settled { index: LogIndex::new(u64::MAX) };
+                self.current_wish = Some(self.wait(wisher, until));
                 self.drive(Input::ChangeRequested { steps }, effects);
             }
             Wish::Transfer { to } => {
-                self.wait(wisher, Until::Transferred);
+                self.current_wish = Some(self.wait(wisher, Until::Transferred));
                 self.drive(Input::TransferRequested { to }, effects);
             }
         }
@@ -192,11 +196,13 @@ impl Replica {
         });
     }
 
-    fn wait(&mut self, wisher: Wisher, until: Until) {
-        let number = wisher_number(&mut self.wishes);
-        self.wishes.newest = number;
+    /// Gives the wish its number.
+    fn wait(&mut self, wisher: Wisher, until: Until) -> u64 {
+        self.wishes.newest += 1;
+        let number = self.wishes.newest;
         let deadline = self.tick + self.timing.ticks(self.timing.call_ms);
         self.wishes.waiting.insert(number, Waiting { wisher, until, deadline });
+        number
     }
 
     /// Answers and forgets those for which `outcome` has one.
@@ -227,9 +233,4 @@ impl Replica {
             }
         });
     }
-}
-
-/// The number of the wish that is taken next.
-fn wisher_number(wishes: &mut Wishes) -> u64 {
-    wishes.newest + 1
 }

@@ -21,22 +21,10 @@ use crate::truth::Member;
 /// Number of a fault, unique in a run.
 pub type FaultId = u64;
 
-macro_rules! classes {
-    ($($(#[doc = $text:literal])+ $name:ident;)+) => {
-        /// One class of faults.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum FaultClass {$($(#[doc = $text])+ $name,)+}
+listed! {
+    /// One class of faults.
+    FaultClass:
 
-        impl FaultClass {
-            /// Every class.
-            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
-            /// How many there are.
-            pub const COUNT: usize = Self::ALL.len();
-        }
-    };
-}
-
-classes! {
     /// A process is killed, perhaps again while it starts; what it wrote stays readable.
     Kill;
     /// A machine loses power.

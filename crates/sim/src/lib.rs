@@ -30,6 +30,9 @@
 //! Left out for now: watches and leases; the return of a wiped machine under its old id.
 #![forbid(unsafe_code)]
 
+#[macro_use]
+mod listed;
+
 pub mod atlas;
 pub mod callers;
 pub mod check;

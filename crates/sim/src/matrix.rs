@@ -6,22 +6,10 @@
 
 use crate::faults::FaultClass;
 
-macro_rules! phases {
-    ($($(#[doc = $text:literal])+ $name:ident;)+) => {
-        /// What a member is doing.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum Phase {$($(#[doc = $text])+ $name,)+}
+listed! {
+    /// What a member is doing.
+    Phase:
 
-        impl Phase {
-            /// Every phase.
-            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
-            /// How many there are.
-            pub const COUNT: usize = Self::ALL.len();
-        }
-    };
-}
-
-phases! {
     /// Nothing is under way.
     Idle;
     /// It asks whether it could win.

@@ -10,22 +10,10 @@ use raft::{Body, LogIndex, Rebase, RoleName};
 
 use crate::truth::{Fact, Member, Truth};
 
-macro_rules! marks {
-    ($($(#[doc = $text:literal])+ $name:ident;)+) => {
-        /// Something that must happen now and then.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum Mark {$($(#[doc = $text])+ $name,)+}
+listed! {
+    /// Something that must happen now and then.
+    Mark:
 
-        impl Mark {
-            /// Every mark.
-            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
-            /// How many there are.
-            pub const COUNT: usize = Self::ALL.len();
-        }
-    };
-}
-
-marks! {
     /// A member became candidate.
     CampaignBegan;
     /// A member became leader.
