@@ -43,6 +43,8 @@ pub(crate) struct Host {
     pub(crate) catches_up_to: u64,
     /// What was seen of the process last.
     pub(crate) seen: Option<raft::Status>,
+    /// Damage has put its state back behind its log, and no snapshot has mended that yet.
+    pub(crate) lacks_state: bool,
     /// It stays down: its disk is damaged or gone, or the world wants it so.
     pub(crate) absence: Option<Absence>,
     /// The next start dies after so many operations of the log's disk.
@@ -138,6 +140,7 @@ impl Host {
             absence: (member >= swarm.members).then_some(Absence::Spare),
             opening: None,
             clock_read_at: None,
+            lacks_state: false,
             busy_until: 0,
             inbox: VecDeque::new(),
             slow: BTreeMap::new(),

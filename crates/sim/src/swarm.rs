@@ -7,6 +7,7 @@ use base::Prng;
 use replica::LogKeeping;
 
 use crate::faults::FaultClass;
+use crate::matrix::Phase;
 use crate::time::{MILLI, Nanos, SECOND};
 
 /// How much happens in a run.
@@ -51,6 +52,18 @@ pub enum Regime {
 
 /// One of so many seeds is free of faults.
 const FAULT_FREE_EVERY: u64 = 20;
+
+/// A fault that is to meet a phase, as often as can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quarry {
+    /// When.
+    pub phase: Phase,
+    /// What.
+    pub class: FaultClass,
+}
+
+/// One of so many harsh seeds hunts one pair of phase and fault that hardly ever meet.
+const QUARRY_EVERY: u64 = 3;
 
 /// A range to draw durations from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +139,8 @@ pub struct Swarm {
     pub value_bytes_max: u64,
     /// Fault classes in use.
     pub faults: Vec<FaultClass>,
+    /// What the faults hunt beside what happens to come.
+    pub quarry: Option<Quarry>,
     /// Mean time between the beginnings of two faults.
     pub fault_every_ns: Nanos,
     /// Length of a fault, or time until a dead process is started again.
@@ -211,6 +226,7 @@ impl Swarm {
             keys: log_uniform(random, 2, 64),
             value_bytes_max: value_bytes_max(random),
             faults,
+            quarry: None,
             fault_every_ns: fault_every_ms * MILLI,
             fault: Span::new(30 * MILLI, random.between(600, 3000) * MILLI),
             ticks_in_bursts: random.chance(1, 2),
@@ -218,6 +234,43 @@ impl Swarm {
             exceeds: has_damage && random.chance(1, EXCEEDS_EVERY) && spares == 0,
             core_only: members > 2 && regime != Regime::FaultFree && random.chance(1, 2),
         }
+        .hunting(&mut Prng::named(seed, "quarry"))
+    }
+
+    /// In some harsh seeds: with a quarry, and with all that its phase and its fault need.
+    fn hunting(mut self, random: &mut Prng) -> Self {
+        let is_hunt = self.regime == Regime::Harsh && self.members > 2;
+        if !is_hunt || !random.chance(1, QUARRY_EVERY) {
+            return self;
+        }
+        let Some(phase) = random.pick(&HUNTED).copied() else { return self };
+        let is_rare = phase != Phase::Repair && random.chance(2, 3);
+        let classes = FaultClass::ALL.iter().copied();
+        let classes: Vec<FaultClass> = classes.filter(|it| !is_rare || it.is_damage()).collect();
+        let Some(class) = random.pick(&classes).copied() else { return self };
+        if class.is_damage() {
+            // Only so many members may be hurt: no other damage takes their places.
+            self.faults.retain(|other| !other.is_damage());
+        }
+        let hurts = [FaultClass::BitRot, FaultClass::ReadError, FaultClass::Misdirected];
+        if phase == Phase::Repair && !self.faults.iter().any(|one| hurts.contains(one)) {
+            self.faults.extend(random.pick(&hurts));
+        }
+        self.faults.push(class);
+        self.faults.sort_unstable();
+        self.faults.dedup();
+        // What strikes an old sector often strikes what nobody reads any more.
+        self.fault_every_ns = self.fault_every_ns * 2 / 3;
+        if class == FaultClass::ClockJump {
+            (self.lease_drift_ppm, self.waits_at_start) = (None, false);
+        }
+        if matches!(phase, Phase::Joint | Phase::LeaveJoint | Phase::Transfer) {
+            self.spares = self.spares.max(3);
+            self.wish_every_ns = random.between(400, 1_000) * MILLI;
+            self.exceeds = false;
+        }
+        self.quarry = Some(Quarry { phase, class });
+        self
     }
 
     /// Machines in all.
@@ -262,6 +315,23 @@ impl Swarm {
         self
     }
 }
+
+/// The phases that are short and rare, the rarest more than once.
+const HUNTED: [Phase; 13] = [
+    Phase::Vote,
+    Phase::Cut,
+    Phase::SnapshotInstall,
+    Phase::Joint,
+    Phase::Joint,
+    Phase::LeaveJoint,
+    Phase::LeaveJoint,
+    Phase::Transfer,
+    Phase::Repair,
+    Phase::Repair,
+    Phase::Repair,
+    Phase::Repair,
+    Phase::Repair,
+];
 
 /// Spare machines, and the time between two wishes, in half of the seeds.
 fn changes(random: &mut Prng, regime: Regime, is_idle: bool) -> (usize, Nanos) {
@@ -374,6 +444,22 @@ mod tests {
         }
         assert_eq!(sizes, BTreeSet::from([1, 2, 3, 4, 5, 7]));
         assert_eq!(seen.len(), FaultClass::COUNT);
+    }
+
+    #[test]
+    fn a_hunt_has_what_its_quarry_needs() {
+        let hunts = (0..4000).map(Swarm::of).filter(|swarm| swarm.quarry.is_some());
+        let mut pairs = BTreeSet::new();
+        for swarm in hunts {
+            let Some(Quarry { phase, class }) = swarm.quarry else { continue };
+            assert!(swarm.faults.contains(&class) && swarm.members > 2);
+            let is_repaired = |one: &FaultClass| one.is_damage() && *one != FaultClass::Wipe;
+            assert!(phase != Phase::Repair || swarm.faults.iter().any(is_repaired));
+            assert!(phase != Phase::Joint || (swarm.spares > 0 && swarm.wish_every_ns > 0));
+            pairs.insert((phase as u32, class));
+        }
+        let repairs = pairs.iter().filter(|(phase, _)| *phase == Phase::Repair as u32);
+        assert_eq!(repairs.count(), FaultClass::COUNT);
     }
 
     #[test]

@@ -393,9 +393,9 @@ pub struct MemberTruth {
     pub votes: BTreeMap<Term, MemberId>,
     /// Orders whose sync has not returned.
     pub pending: VecDeque<Persist>,
-    /// What was on its platter before damage took some of it, until it may vote again: whoever
-    /// counted on that counts on its silence now.
-    pub promised: Option<Chain>,
+    /// What was on its platter each time before damage took some of it, until it may vote again:
+    /// whoever counted on that counts on its silence now.
+    pub promised: Vec<Chain>,
     /// Its state holds everything up to here durably.
     pub state_durable: LogIndex,
 }
@@ -413,7 +413,7 @@ impl MemberTruth {
             hard_state: HardState::default(),
             votes: BTreeMap::new(),
             pending: VecDeque::new(),
-            promised: None,
+            promised: Vec::new(),
             state_durable: LogIndex::ZERO,
         }
     }
@@ -421,8 +421,8 @@ impl MemberTruth {
     /// Whether its platter holds the log with this hash at `index`, or held it before damage that
     /// keeps it from voting.
     pub fn holds(&self, index: LogIndex, chain: Option<u64>) -> bool {
-        let promised = self.promised.as_ref().and_then(|promised| promised.chain_at(index));
-        self.durable.chain_at(index) == chain || (promised.is_some() && promised == chain)
+        let promised = |before: &Chain| chain.is_some() && before.chain_at(index) == chain;
+        self.durable.chain_at(index) == chain || self.promised.iter().any(promised)
     }
 
     fn take_hard_state(&mut self, hard_state: HardState) {
@@ -452,13 +452,13 @@ impl MemberTruth {
             left.truncate_from(recovered.base.index.next());
             recovered.tail.iter().for_each(|entry| left.push(entry));
             let before = core::mem::replace(&mut self.durable, left);
-            self.promised.get_or_insert(before);
+            self.promised.push(before);
             self.found_its_log = true;
         } else {
             let survived = self.survived(recovered, ledger);
             self.found_its_log = survived.is_some();
             self.durable = survived.unwrap_or_else(|| self.durable.clone());
-            self.promised = None;
+            self.promised.clear();
         }
         self.take_hard_state(recovered.hard_state);
         self.pending.clear();
@@ -586,7 +586,7 @@ impl Truth {
                 let member = &mut self.members[*member];
                 member.commit = member.commit.max(status.commit);
                 if status.restriction.is_none() {
-                    member.promised = None;
+                    member.promised.clear();
                 }
             }
             _ => {}

@@ -6,7 +6,7 @@ use super::{Fault, FaultClass, LinkSpan, Planned, shapes};
 use crate::disk::{Mishap, PowerCut};
 use crate::matrix::Phase;
 use crate::net::{Link, Narrow, Trouble};
-use crate::swarm::{Span, Swarm};
+use crate::swarm::{Quarry, Span, Swarm};
 use crate::time::{MILLI, Nanos, SECOND};
 use crate::truth::Member;
 
@@ -40,19 +40,29 @@ pub(crate) struct FaultPlan {
     span: Span,
     die_opening_percent: u64,
     has_wishes: bool,
+    quarry: Option<Quarry>,
+    /// Who is hurt again and again, where a member under repair is the quarry.
+    prey: Option<Member>,
+    /// What the next aimed fault waited for.
+    waited_for: Option<Phase>,
     last: u64,
 }
 
 impl FaultPlan {
-    pub(crate) fn new(random: Prng, swarm: &Swarm) -> Self {
+    pub(crate) fn new(mut random: Prng, swarm: &Swarm) -> Self {
+        let hunts = swarm.quarry.is_some_and(|quarry| quarry.phase == Phase::Repair);
+        let prey = hunts.then(|| random.below(swarm.members as u64) as Member);
         Self {
             random,
+            prey,
             members: swarm.members,
             classes: swarm.faults.clone(),
             every_ns: swarm.fault_every_ns,
             span: swarm.fault,
             die_opening_percent: swarm.die_opening_percent,
             has_wishes: swarm.wish_every_ns > 0,
+            quarry: swarm.quarry,
+            waited_for: None,
             last: 0,
         }
     }
@@ -69,6 +79,12 @@ impl FaultPlan {
 
     /// The phase for which the next fault is to wait, if it is to wait.
     pub(crate) fn waits_for(&mut self) -> Option<Phase> {
+        if let Some(quarry) = self.quarry
+            && self.random.chance(1, 3)
+        {
+            self.waited_for = Some(quarry.phase);
+            return self.waited_for;
+        }
         if !self.random.chance(1, WAITS_EVERY) {
             return None;
         }
@@ -80,7 +96,8 @@ impl FaultPlan {
         if self.classes.iter().any(|class| class.is_damage()) {
             rare.extend([Phase::Repair, Phase::Repair]);
         }
-        self.random.pick(&rare).copied()
+        self.waited_for = self.random.pick(&rare).copied();
+        self.waited_for
     }
 
     /// How long after somebody entered the phase it strikes.
@@ -95,8 +112,12 @@ impl FaultPlan {
         leader: Option<Member>,
         aimed: Option<Member>,
     ) -> Planned {
-        let member = aimed.unwrap_or_else(|| self.victim(leader));
-        let class = self.class(aimed.is_some());
+        let prey = self.prey.filter(|_| aimed.is_none() && self.random.chance(1, 2));
+        let member = aimed.or(prey).unwrap_or_else(|| self.victim(leader));
+        let class = match prey {
+            Some(_) => self.class_for_prey(),
+            None => self.class(aimed.is_some()),
+        };
         let fault = self.fault(class, member);
         let mut length_ns = self.span.draw(&mut self.random).max(MILLI);
         if class == FaultClass::Overthrow {
@@ -106,8 +127,26 @@ impl FaultPlan {
         Planned { id: self.last, at_ns, length_ns, class, fault }
     }
 
+    /// Damage, and then a start that finds it.
+    fn class_for_prey(&mut self) -> FaultClass {
+        use FaultClass as C;
+        let hurts = [C::BitRot, C::ReadError, C::Misdirected];
+        let hurts: Vec<C> = hurts.into_iter().filter(|it| self.classes.contains(it)).collect();
+        match self.random.pick(&hurts) {
+            Some(class) if self.random.chance(1, 2) => *class,
+            _ => C::Kill,
+        }
+    }
+
     /// Damage is rare, and rare phases are short: the two meet on purpose.
     fn class(&mut self, is_aimed: bool) -> FaultClass {
+        if let Some(quarry) = self.quarry
+            && is_aimed
+            && self.waited_for == Some(quarry.phase)
+            && self.random.chance(3, 4)
+        {
+            return quarry.class;
+        }
         let is_rare = |class: &FaultClass| class.is_damage() || *class == FaultClass::FullDisk;
         let rare: Vec<FaultClass> = self.classes.iter().copied().filter(is_rare).collect();
         if is_aimed

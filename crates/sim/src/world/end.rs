@@ -38,6 +38,11 @@ const LOAD_NS: Nanos = 2 * SECOND;
 /// Looks until it must answer nine calls of ten: whoever is behind needs a snapshot first.
 const SETTLE_LOOKS: u64 = 6;
 
+/// Looks until it must have committed what its members had when the faults ended. Where one small
+/// message may be under way at a time, a follower that was away brings a thousand entries home
+/// one by one, and what is asked meanwhile stands behind them.
+const BACKLOG_LOOKS: u64 = 30;
+
 /// How long it may take to come to rest (V2, V3).
 const REST_NS: Nanos = 10 * SECOND;
 
@@ -69,6 +74,10 @@ pub(crate) struct Core {
     leaders: u64,
     /// How often it was looked at without answering nine calls of ten.
     looks: u64,
+    /// The newest entry that one of its members had when it began.
+    backlog: LogIndex,
+    /// How often it was looked at without having committed that one.
+    backlog_looks: u64,
     /// How often it was looked at while somebody was still receiving a snapshot.
     rest_looks: u64,
     /// No more calls are made.
@@ -169,7 +178,10 @@ impl World {
             self.dump(|_| format!("{}: outside the core, fate {fate}", outsider + 1));
         }
         self.callers.turn_to(able.clone());
+        let newest = |member: &Member| self.truth.members[*member].ordered.last_index();
         self.core = Some(Core {
+            backlog: able.iter().map(newest).max().unwrap_or(LogIndex::ZERO),
+            backlog_looks: 0,
             members: able,
             called: 0,
             succeeded: 0,
@@ -241,15 +253,19 @@ impl World {
                 let called =
                     (counts.called - core.called).saturating_sub(self.callers.waiting() as u64);
                 let succeeded = counts.succeeded - core.succeeded;
-                if succeeded * 10 + 10 < called * 9 && core.looks < SETTLE_LOOKS {
-                    core.looks += 1;
+                let answers = succeeded * 10 + 10 >= called * 9;
+                let is_behind = self.truth.ledger.last_index() < core.backlog
+                    && core.backlog_looks < BACKLOG_LOOKS;
+                if !answers && (is_behind || core.looks < SETTLE_LOOKS) {
+                    core.backlog_looks += u64::from(is_behind);
+                    core.looks += u64::from(!is_behind);
                     (core.called, core.succeeded) = (counts.called, counts.succeeded);
                     core.leaders = self.figures.leaders;
                     self.core = Some(core);
                     self.queue.after(LOAD_NS, Event::CoreDue { step: 1 });
                     return Ok(());
                 }
-                if succeeded * 10 + 10 < called * 9 {
+                if !answers {
                     let text = format!("the core answers {succeeded} of {called} calls");
                     return violated("V5", text + &self.describe_members());
                 }

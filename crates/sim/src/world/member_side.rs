@@ -110,12 +110,14 @@ impl World {
         if reads_back && !host.log_disk.is_burning() && !host.is_injured() {
             recovered.tail = self.whole_log(member, process)?;
         }
-        let is_injured = self.hosts[member].is_injured();
-        self.tell(&Fact::Opened { member, recovered: &recovered })?;
+        let host = &mut self.hosts[member];
+        let is_excused = host.is_injured() || host.lacks_state;
         let applied = process.state.applied();
+        host.lacks_state = has_hole(recovered.base.index, applied);
+        self.tell(&Fact::Opened { member, recovered: &recovered })?;
         if has_hole(recovered.base.index, applied) {
             self.marks.hit(Mark::StateBelowBase);
-            if !is_injured {
+            if !is_excused {
                 let base = recovered.base;
                 let text = format!("member {}: state {applied}, log behind {base}", member + 1);
                 return violated("R12", text);

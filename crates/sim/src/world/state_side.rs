@@ -50,7 +50,7 @@ impl World {
             self.queue.after(FULL_PAUSE_NS, Event::StateDone { member, life });
         }
         if outcome.is_replaced {
-            host.active = 1 - host.active;
+            (host.active, host.lacks_state) = (1 - host.active, false);
             self.marks.hit(Mark::SnapshotInstalled);
         }
         self.note_disks(member);
