@@ -131,6 +131,12 @@ export function publicKeyOf(seed: Bytes): Bytes {
   return ed25519.getPublicKey(seed);
 }
 
+/** Whether the bytes are a canonical key that is not of small order. */
+export function isLargeOrderKey(key: Bytes): boolean {
+  const point = decodeCanonical(key);
+  return point !== undefined && !point.isSmallOrder();
+}
+
 /**
  * A cosignature on a checkpoint, where foreign tools must agree: RFC 8032 without the cofactor,
  * canonical key, R and S, no key and no R of small order.

@@ -13,7 +13,7 @@ import {
   u64be,
 } from '../crypto/bytes.ts';
 import { sha256 } from '../crypto/hash.ts';
-import { isPlainSignature } from '../crypto/signature.ts';
+import { isLargeOrderKey, isPlainSignature } from '../crypto/signature.ts';
 
 /** A text is not what it must be. */
 export class NoteError extends Error {
@@ -22,7 +22,7 @@ export class NoteError extends Error {
 
 export interface Checkpoint {
   readonly origin: string;
-  readonly size: number;
+  readonly size: bigint;
   readonly root: Bytes;
 }
 
@@ -40,16 +40,22 @@ export interface SignedCheckpoint {
 
 const SIGNATURES_MAX = 64;
 
-/** Names of logs and keys: 1 to 255 printable ASCII characters, no blank and no `+`. */
+/** Names of logs and keys: 1 to 255 bytes, no white space, no control character, no `+`. */
 export function isName(text: string): boolean {
-  return /^[!-*,-~]{1,255}$/.test(text);
+  const length = textBytes(text).length;
+  return length >= 1 && length <= 255 && !/[\p{White_Space}\p{Cc}+]/u.test(text);
 }
 
-/** A decimal number without leading zeros that a counter can hold. */
-export function readDecimal(text: string): number | undefined {
-  if (!/^(?:0|[1-9][0-9]{0,15})$/.test(text)) return undefined;
-  const value = Number(text);
-  return Number.isSafeInteger(value) ? value : undefined;
+/** Names of keys are shorter. */
+function isKeyName(text: string): boolean {
+  return isName(text) && textBytes(text).length <= 128;
+}
+
+/** A decimal number below 2^64 without leading zeros. */
+export function readDecimal(text: string): bigint | undefined {
+  if (!/^(?:0|[1-9][0-9]{0,19})$/.test(text)) return undefined;
+  const value = BigInt(text);
+  return value < 1n << 64n ? value : undefined;
 }
 
 export function printCheckpoint({ origin, size, root }: Checkpoint): string {
@@ -93,10 +99,12 @@ function parseSignatureLine(line: string): NoteSignature {
   const parts = line.split(' ');
   const [dash, name, encoded] = parts;
   const bytes = fromBase64(encoded ?? '');
-  if (parts.length !== 3 || dash !== '—' || bytes === undefined || !isName(name!)) {
+  if (parts.length !== 3 || dash !== '—' || bytes === undefined || !isKeyName(name!)) {
     throw new NoteError('a signature line is not well-formed');
   }
-  if (bytes.length < 5) throw new NoteError('a signature is too short');
+  if (bytes.length < 5 || bytes.length > 4 + 8192) {
+    throw new NoteError('a signature is too short or too long');
+  }
   return { name: name!, keyId: bytes.slice(0, 4), bytes: bytes.slice(4) };
 }
 
@@ -118,15 +126,20 @@ export function printKey(authority: AuthorityKey): string {
   return `${authority.name}+${toHex(keyIdOf(authority))}+${toBase64(typed)}`;
 }
 
+/** Whether name and key are what an authority's may be. */
+export function isUsable({ name, key }: AuthorityKey): boolean {
+  return isKeyName(name) && isLargeOrderKey(key);
+}
+
 /** `undefined` when the text is no key of the one type that authorities have. */
 export function parseKey(text: string): AuthorityKey | undefined {
   const [name, , ...encoded] = text.split('+');
   const typed = fromBase64(encoded.join('+'));
-  if (!isName(name ?? '') || typed?.length !== 33 || typed[0] !== COSIGNATURE_TYPE) {
+  if (typed?.length !== 33 || typed[0] !== COSIGNATURE_TYPE) {
     return undefined;
   }
   const authority = { name: name!, key: typed.slice(1) };
-  return printKey(authority) === text ? authority : undefined;
+  return isUsable(authority) && printKey(authority) === text ? authority : undefined;
 }
 
 /** What a cosignature signs. */
@@ -142,6 +155,7 @@ export function isCosignature(
 ): boolean {
   if (bytes.length !== 72) return false;
   const seconds = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0);
+  if (seconds >= 1n << 63n) return false;
   const message = cosignedMessage(checkpoint, seconds);
   return isPlainSignature(key, message, bytes.subarray(8));
 }

@@ -40,7 +40,7 @@ export function quorumOf(authorities: number, faulty: number): number {
 /** Whether the policy speaks about a log. */
 export function covers({ origin }: Policy, log: string): boolean {
   if (!origin.endsWith('/*')) return origin === log;
-  return log.startsWith(origin.slice(0, -1)) && log.length > origin.length - 1;
+  return log.startsWith(origin.slice(0, -1));
 }
 
 export function checkPolicy({ faulty, authorities }: Policy): void {
@@ -77,8 +77,8 @@ export function parsePolicy(text: string): Policy {
   const origin = field(1, '# origin ');
   const log = origin.endsWith('/*') ? origin.slice(0, -2) : origin;
   if (!isName(log) || !isName(origin)) throw new PolicyError('line 2: no origin');
-  const faulty = readDecimal(field(2, '# faulty '));
-  if (faulty === undefined) throw new PolicyError('line 3: no number');
+  const faulty = Number(readDecimal(field(2, '# faulty ')) ?? Number.NaN);
+  if (Number.isNaN(faulty)) throw new PolicyError('line 3: no number');
   const authorities: AuthorityKey[] = [];
   while (lines[3 + authorities.length]?.startsWith('witness ')) {
     const at = 3 + authorities.length;
@@ -96,6 +96,9 @@ export function parsePolicy(text: string): Policy {
 
 /** The numbers (from 1) of the authorities who cosigned. A false signature spoils the note. */
 export function signersOf(policy: Policy, note: SignedCheckpoint): number[] {
+  if (!covers(policy, note.checkpoint.origin)) {
+    throw new QuorumError(`the checkpoint is of ${note.checkpoint.origin}`);
+  }
   return note.signatures.flatMap((signature) => {
     const at = policy.authorities.findIndex((authority) => isOf(authority, signature));
     const authority = policy.authorities[at];
@@ -113,9 +116,6 @@ function isOf(authority: AuthorityKey, { name, keyId }: NoteSignature): boolean 
 
 /** The signers of a final checkpoint. */
 export function verifyFinal(policy: Policy, note: SignedCheckpoint): number[] {
-  if (!covers(policy, note.checkpoint.origin)) {
-    throw new QuorumError(`the checkpoint is of ${note.checkpoint.origin}`);
-  }
   const signers = signersOf(policy, note);
   const quorum = quorumOf(policy.authorities.length, policy.faulty);
   if (signers.length < quorum) {

@@ -10,7 +10,7 @@ const FIRST_LINE = 'c2sp.org/tlog-proof@v1';
 export interface Receipt {
   /** Not proven; with the ballot it makes the leaf. */
   readonly extra: Bytes;
-  readonly index: number;
+  readonly index: bigint;
   readonly path: readonly Bytes[];
   readonly note: SignedCheckpoint;
 }

@@ -23,6 +23,15 @@ export class TreeHead {
   readonly #peaks: Bytes[] = [];
   #size = 0;
 
+  /** A copy with one more leaf. */
+  with(hash: Bytes): { readonly size: number; readonly root: Bytes } {
+    const copy = new TreeHead();
+    copy.#peaks.push(...this.#peaks);
+    copy.#size = this.#size;
+    copy.append(hash);
+    return { size: copy.#size, root: copy.root() };
+  }
+
   get size(): number {
     return this.#size;
   }
@@ -79,17 +88,22 @@ export function consistencyPath(hashes: readonly Bytes[], old: number): Bytes[] 
   return old === 0 ? [] : walk(hashes, old, true);
 }
 
+/** The largest power of two below `size`. */
+function splitOf(size: bigint): bigint {
+  return 1n << BigInt((size - 1n).toString(2).length - 1);
+}
+
 /** The root that a path leads to; `undefined` when it has one hash too many or too few. */
 function climb(
   hash: Bytes,
-  index: number,
-  size: number,
+  index: bigint,
+  size: bigint,
   path: readonly Bytes[],
 ): Bytes | undefined {
   const steps = [...path];
-  const walk = (at: number, count: number): Bytes | undefined => {
-    if (count === 1) return hash;
-    const half = split(count);
+  const walk = (at: bigint, count: bigint): Bytes | undefined => {
+    if (count === 1n) return hash;
+    const half = splitOf(count);
     const inner = at < half ? walk(at, half) : walk(at - half, count - half);
     const sibling = steps.shift();
     if (inner === undefined || sibling === undefined) return undefined;
@@ -101,32 +115,38 @@ function climb(
 
 export function provesInclusion(
   hash: Bytes,
-  index: number,
-  size: number,
+  index: bigint,
+  size: bigint,
   path: readonly Bytes[],
   root: Bytes,
 ): boolean {
-  if (index < 0 || index >= size) return false;
+  if (index < 0n || index >= size) return false;
   const reached = climb(hash, index, size, path);
   return reached !== undefined && equal(reached, root);
 }
 
+export interface SizedRoot {
+  readonly size: bigint;
+  readonly root: Bytes;
+}
+
+/** Whether the path proves that the old tree is a prefix of the new one. */
 export function provesConsistency(
-  old: { readonly size: number; readonly root: Bytes },
-  next: { readonly size: number; readonly root: Bytes },
+  old: SizedRoot,
+  next: SizedRoot,
   path: readonly Bytes[],
 ): boolean {
   if (old.size > next.size) return false;
   if (old.size === next.size) return path.length === 0 && equal(old.root, next.root);
-  if (old.size === 0) return path.length === 0 && equal(old.root, EMPTY_ROOT);
+  if (old.size === 0n) return path.length === 0 && equal(old.root, EMPTY_ROOT);
   const steps = [...path];
   /** Old and new root of the part, while the old tree ends in it. */
-  const walk = (size: number, count: number, whole: boolean): [Bytes, Bytes] | undefined => {
+  const walk = (size: bigint, count: bigint, whole: boolean): [Bytes, Bytes] | undefined => {
     if (size === count) {
       const own = whole ? old.root : steps.shift();
       return own && [own, own];
     }
-    const half = split(count);
+    const half = splitOf(count);
     const inner = size <= half ? walk(size, half, whole) : walk(size - half, count - half, false);
     const sibling = steps.shift();
     if (inner === undefined || sibling === undefined) return undefined;
