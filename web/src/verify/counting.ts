@@ -33,7 +33,7 @@ export class Counting {
     need(enough, 'too-few-ballots', 'Fewer ballots count than the manifest demands.');
     need(!this.#shares.has(trustee), 'repeated', `Trustee ${trustee} has given a share already.`);
     const named = trustees[trustee - 1];
-    if (named === undefined) return refuse('bad-share', `There is no trustee ${trustee}.`);
+    need(named !== undefined, 'bad-share', `There is no trustee ${trustee}.`);
     try {
       const verified = verifyShare(share, this.#statement, trustee, named.verification);
       this.#shares.set(trustee, verified);
