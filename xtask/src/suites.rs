@@ -35,4 +35,9 @@ pub(crate) const SUITES: &[Suite] = &[
         needs: &[],
         command: "cargo run --release -p sim --features mutants -- voting --seeds 24",
     },
+    Suite {
+        name: "web: cryptography and second verifier",
+        needs: &["node", "npm"],
+        command: "npm --prefix web --silent run gate",
+    },
 ];

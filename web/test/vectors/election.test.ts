@@ -1,0 +1,118 @@
+/** The record of a whole small election, as Rust made it. */
+
+import { describe, expect, it } from 'vitest';
+import { type Bytes, concat, toHex } from '../../src/crypto/bytes.ts';
+import { readEntry } from '../../src/election/entry.ts';
+import { isEndorsedBy, isSignedByAdmin, readManifest } from '../../src/election/manifest.ts';
+import { parsePolicy } from '../../src/ledger/policy.ts';
+import { Archive } from '../../src/verify/archive.ts';
+import { exitStatus } from '../../src/verify/report.ts';
+import { sourceOfBytes } from '../../src/verify/source.ts';
+import { verify } from '../../src/verify/verifier.ts';
+import { hex, readVectors } from './read.ts';
+
+interface Election {
+  readonly archive: string;
+  readonly counts: number[][];
+  readonly election_id: string;
+  readonly fingerprint: string;
+  readonly kinds: string[];
+  readonly manifest: string;
+  readonly roll_root: string;
+  readonly root: string;
+  readonly signatures: { close: string; open: string; seal: string; trustee_1: string };
+  readonly trust_file: string;
+}
+
+const vector = readVectors<Election>('election');
+const bytes = hex(vector.archive);
+const trust = parsePolicy(vector.trust_file);
+
+/** A source that counts how much of it is asked for at once. */
+function counting(bytes: Bytes) {
+  const source = sourceOfBytes(bytes);
+  const asked = { most: 0 };
+  const read = (offset: number, length: number) => {
+    asked.most = Math.max(asked.most, length);
+    return source.read(offset, length);
+  };
+  return { source: { size: bytes.length, read }, asked };
+}
+
+describe('the manifest', () => {
+  const manifest = readManifest(hex(vector.manifest));
+
+  it('has the fingerprint', () => {
+    expect(toHex(manifest.fingerprint)).toBe(vector.fingerprint);
+    expect(toHex(manifest.id)).toBe(vector.election_id);
+    expect(toHex(manifest.roll.root)).toBe(vector.roll_root);
+  });
+
+  it('is signed', () => {
+    const { seal, open, close, trustee_1 } = vector.signatures;
+    expect(isSignedByAdmin('seal', manifest, hex(seal))).toBe(true);
+    expect(isSignedByAdmin('open', manifest, hex(open))).toBe(true);
+    expect(isSignedByAdmin('close', manifest, hex(close))).toBe(true);
+    expect(isSignedByAdmin('close', manifest, hex(open))).toBe(false);
+    expect(isEndorsedBy('trustee', 1, manifest, hex(trustee_1))).toBe(true);
+    expect(isEndorsedBy('trustee', 2, manifest, hex(trustee_1))).toBe(false);
+    expect(isEndorsedBy('authority', 1, manifest, hex(trustee_1))).toBe(false);
+  });
+});
+
+describe('the archive', () => {
+  it('is verified', async () => {
+    const report = await verify(sourceOfBytes(bytes), trust);
+    expect(report).toMatchObject({ verdict: 'verified', check: null, entry: null });
+    expect(report.checks.map(({ finding }) => finding)).toEqual(new Array(14).fill('ok'));
+    expect(report.facts?.root).toBe(vector.root);
+    const counts = report.facts?.result?.counts.map((counts) => counts.map(Number));
+    expect(counts).toEqual(vector.counts);
+    expect(exitStatus(report)).toBe(0);
+  });
+
+  it('is not anchored without a trust file', async () => {
+    const report = await verify(sourceOfBytes(bytes), undefined);
+    expect(report).toMatchObject({ verdict: 'not-anchored', check: null });
+    expect(exitStatus(report)).toBe(3);
+  });
+
+  it('has the entries in order', async () => {
+    const archive = await Archive.open(sourceOfBytes(bytes));
+    const kinds: string[] = [];
+    for await (const leaf of archive.leaves()) kinds.push(readEntry(leaf).body.kind);
+    const names = vector.kinds.map((kind) =>
+      kind.split(' ').at(kind === 'decryption share' ? 1 : 0),
+    );
+    const own = kinds.map((kind) => ({ open: 'opening', close: 'closing' })[kind] ?? kind);
+    expect(own).toEqual(names);
+    const leaf = await archive.leaf(7);
+    expect(readEntry(leaf).body.kind).toBe('ceremony');
+  });
+
+  it('cannot be checked when it is something else', async () => {
+    const zip = Uint8Array.of(0x50, 0x4b, 3, 4);
+    const report = await verify(sourceOfBytes(zip), trust);
+    expect(report).toMatchObject({ verdict: 'could-not-check', check: null, facts: null });
+    expect(report.checks).toHaveLength(14);
+  });
+
+  it('may not change in any byte, nor end early, nor go on', async () => {
+    for (let at = 0; at < bytes.length; at += 211) {
+      const changed = Uint8Array.from(bytes);
+      changed[at]! ^= 1 << (at % 8);
+      const { verdict } = await verify(sourceOfBytes(changed), trust);
+      expect(['not-verified', 'could-not-check']).toContain(verdict);
+      const cut = await verify(sourceOfBytes(bytes.subarray(0, at)), trust);
+      expect(exitStatus(cut)).not.toBe(0);
+    }
+    const longer = concat(bytes, Uint8Array.of(10));
+    expect(await verify(sourceOfBytes(longer), trust)).toMatchObject({ check: 1 });
+  });
+
+  it('is read in pieces', async () => {
+    const { source, asked } = counting(bytes);
+    await verify(source, trust);
+    expect(asked.most).toBeLessThanOrEqual(1 << 20);
+  });
+});
