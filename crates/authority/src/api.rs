@@ -4,6 +4,7 @@ use ballot::Tracker;
 use bytes::Bytes;
 use election::{ElectionId, Refusal, SignedRefusal};
 use kv::api::{Request, Response, WatchRequest, WatchResponse};
+use ledger::SignedCheckpoint;
 
 use crate::rounds::Timeouts;
 
@@ -25,6 +26,9 @@ pub struct Config {
     pub audit_ms: u64,
     /// Most ballots that wait to be ordered, over all elections; more are answered `Overloaded`.
     pub queue_max: usize,
+    /// A seeded bug.
+    #[cfg(feature = "mutants")]
+    pub mutant: Option<crate::Mutant>,
 }
 
 impl Config {
@@ -38,7 +42,16 @@ impl Config {
             timeouts: Timeouts::default(),
             audit_ms: 2_000,
             queue_max: 10_000,
+            #[cfg(feature = "mutants")]
+            mutant: None,
         }
+    }
+
+    pub(crate) fn mutant(&self) -> Option<crate::mutant::Mutant> {
+        #[cfg(feature = "mutants")]
+        return self.mutant;
+        #[cfg(not(feature = "mutants"))]
+        None
     }
 }
 
@@ -96,6 +109,16 @@ pub enum Event {
         election: ElectionId,
         /// What is to be done.
         act: Act,
+    },
+    /// Somebody holds this checkpoint, got from elsewhere than this authority's store: is it of
+    /// the same ledger? Answered once.
+    Compared {
+        /// For the answer.
+        ticket: u64,
+        /// Which election.
+        election: ElectionId,
+        /// What they hold.
+        note: Box<SignedCheckpoint>,
     },
 }
 
@@ -200,6 +223,14 @@ pub enum Act {
         /// Canonical result bytes.
         result: Bytes,
     },
+    /// This authority gives another one a new key, with a quorum of the others. See
+    /// [`election::succession`].
+    Succeed {
+        /// Whose key.
+        authority: u8,
+        /// The new one.
+        key: [u8; 32],
+    },
 }
 
 /// How a submission or an act went.
@@ -236,11 +267,37 @@ pub enum Answer {
     /// The store did not do it, for this reason; nothing is half-done that doing it again would
     /// not repair.
     Unavailable(kv::api::Error),
+    /// What became of a checkpoint that somebody showed.
+    Compared(Comparison),
+}
+
+/// How a checkpoint that somebody holds stands to the own ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// It is a prefix of the own ledger.
+    Consistent,
+    /// It is larger than the own ledger; it is kept and compared when the own one has grown.
+    Ahead,
+    /// No authority of this election has signed it.
+    Unsigned,
+    /// An authority has signed it and it is no prefix of the own ledger. There is an alarm.
+    SplitView,
 }
 
 /// What happened in an election.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
+    /// An entry has its place in the order; whether it is a leaf follows at once.
+    Ordered {
+        /// Which election.
+        election: ElectionId,
+        /// Number of the entry.
+        entry: u64,
+        /// Its kind's name; `None` when it is no entry at all.
+        kind: Option<&'static str>,
+        /// Of a ballot.
+        tracker: Option<Tracker>,
+    },
     /// An entry was folded and is this leaf.
     Accepted {
         /// Which election.
@@ -268,6 +325,15 @@ pub enum Notice {
         /// Root over them.
         root: [u8; 32],
     },
+    /// The signed text of what is final, after [`Notice::Final`].
+    Checkpoint {
+        /// Which election.
+        election: ElectionId,
+        /// Leaves.
+        size: u64,
+        /// The checkpoint with a quorum of cosignatures.
+        note: String,
+    },
     /// Setup, open, closed, published.
     Phase {
         /// Which election.
@@ -279,7 +345,11 @@ pub enum Notice {
     Alarm {
         /// Which election.
         election: ElectionId,
+        /// One of [`crate::alarm::code`].
+        code: &'static str,
         /// What, as a sentence.
         what: String,
+        /// The signed texts that prove it, if there are any.
+        texts: Vec<String>,
     },
 }

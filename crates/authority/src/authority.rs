@@ -80,7 +80,7 @@ impl Authority {
         }
         let mut seats = BTreeMap::new();
         for (election, records) in records {
-            let mut seat = Seat::new(election);
+            let mut seat = Seat::new(election, &desk.config);
             seat.restore(records, &mut desk).map_err(StartError::Journal)?;
             seats.insert(election, seat);
         }
@@ -152,7 +152,10 @@ impl Authority {
 
     fn meet(&mut self, key: &[u8]) {
         if let Some(election) = keys::parse_directory(key) {
-            let seat = self.seats.entry(election).or_insert_with(|| Seat::new(election));
+            let seat = self
+                .seats
+                .entry(election)
+                .or_insert_with(|| Seat::new(election, &self.desk.config));
             seat.read_on(&mut self.desk);
         }
     }
@@ -206,7 +209,7 @@ impl Authority {
 
     fn on_administered(&mut self, ticket: u64, election: ElectionId, act: Act) {
         if matches!(act, Act::Create { .. }) {
-            self.seats.entry(election).or_insert_with(|| Seat::new(election));
+            self.seats.entry(election).or_insert_with(|| Seat::new(election, &self.desk.config));
         }
         match self.seats.get_mut(&election) {
             Some(seat) => seat.on_administered(ticket, act, &mut self.desk),
@@ -243,6 +246,10 @@ impl Machine for Authority {
             Event::Administered { ticket, election, act } => {
                 self.on_administered(ticket, election, act);
             }
+            Event::Compared { ticket, election, note } => match self.seats.get_mut(&election) {
+                Some(seat) => seat.on_compared(ticket, &note, &mut self.desk),
+                None => self.desk.answer(ticket, Answer::UnknownElection),
+            },
         }
         for seat in self.seats.values_mut() {
             seat.settle(&mut self.desk);

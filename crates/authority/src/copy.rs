@@ -7,6 +7,7 @@ use rand_core::CryptoRng;
 
 use crate::{
     head::{Head, chained},
+    mutant::Mutant,
     rounds::Leaves,
 };
 
@@ -20,6 +21,7 @@ pub(crate) struct LedgerCopy {
     leaf_entries: Vec<u64>,
     /// The head's chain after each entry.
     chains: Vec<[u8; 32]>,
+    mutant: Option<Mutant>,
 }
 
 impl LedgerCopy {
@@ -31,7 +33,18 @@ impl LedgerCopy {
             outcomes: Vec::new(),
             leaf_entries: Vec::new(),
             chains: Vec::new(),
+            mutant: None,
         }
+    }
+
+    /// The same with a seeded bug.
+    pub(crate) fn with_mutant(mut self, mutant: Option<Mutant>) -> Self {
+        self.mutant = mutant;
+        #[cfg(feature = "mutants")]
+        if let Some(Mutant::Fold(bug)) = mutant {
+            self.fold = Fold::new(self.election).with_mutant(Some(bug));
+        }
+        self
     }
 
     /// Number of the last entry held, 0 for none.
@@ -102,7 +115,7 @@ impl LedgerCopy {
         let keep = usize::try_from(from.saturating_sub(1)).unwrap_or(usize::MAX);
         let mut kept = core::mem::take(&mut self.entries);
         kept.truncate(keep);
-        *self = Self::new(self.election);
+        *self = Self::new(self.election).with_mutant(self.mutant);
         self.append(&kept, rng);
     }
 }

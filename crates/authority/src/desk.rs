@@ -39,6 +39,8 @@ pub(crate) enum SeatCall {
     Recheck,
     /// Statements, cosignatures, refusals.
     Post,
+    /// Removing statements of settled heights.
+    Prune,
     /// An act on keys beside the ledger; the ticket to answer.
     Setup(u64),
 }
@@ -131,10 +133,6 @@ impl Desk {
 
     pub(crate) fn notify(&mut self, notice: Notice) {
         self.effects.push(Effect::Notify(notice));
-    }
-
-    pub(crate) fn alarm(&mut self, election: ElectionId, what: String) {
-        self.notify(Notice::Alarm { election, what });
     }
 
     /// Everything ordered since the last call.

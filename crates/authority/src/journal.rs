@@ -9,6 +9,7 @@
 //! 2 cut       from u64                              the copy from there on is given up
 //! 3 vote      fingerprint 32 | vote | vote*         an own statement with the votes behind it
 //! 4 decided   fingerprint 32 | certificate          what is final
+//! 5 alarm     number u64 | alarm                    what proves that somebody lied
 //! ```
 
 use bytes::Bytes;
@@ -46,6 +47,13 @@ pub(crate) enum Record {
         fingerprint: [u8; 32],
         /// The decision.
         certificate: Certificate,
+    },
+    /// An own alarm with signed texts.
+    Alarm {
+        /// Under which it is stored.
+        number: u64,
+        /// See [`crate::alarm`].
+        alarm: Bytes,
     },
 }
 
@@ -95,6 +103,10 @@ impl Record {
                 out.extend_from_slice(fingerprint);
                 out.extend_from_slice(&certificate.encode());
             }
+            Self::Alarm { number, alarm } => {
+                out.extend_from_slice(&number.to_be_bytes());
+                out.extend_from_slice(alarm);
+            }
         }
         out.into()
     }
@@ -105,6 +117,7 @@ impl Record {
             Self::Cut { .. } => 2,
             Self::Voted { .. } => 3,
             Self::Decided { .. } => 4,
+            Self::Alarm { .. } => 5,
         }
     }
 
@@ -122,6 +135,11 @@ impl Record {
             4 => body.split_first_chunk().and_then(|(fingerprint, certificate)| {
                 let certificate = Certificate::decode(certificate)?;
                 Some(Self::Decided { fingerprint: *fingerprint, certificate })
+            }),
+            5 => body.split_first_chunk::<8>().and_then(|(number, alarm)| {
+                crate::alarm::Alarm::decode(alarm)?;
+                let number = u64::from_be_bytes(*number);
+                Some(Self::Alarm { number, alarm: record.slice_ref(alarm) })
             }),
             _ => return Err("has an unknown kind"),
         };
@@ -168,6 +186,8 @@ mod tests {
         let value = Value { size: 3, root: [1; 32] };
         let certificate =
             Certificate { height: 1, round: 2, value, signatures: vec![(1, [4; 64])] };
+        let (code, what, texts) = ("split-view".into(), "x".into(), vec!["text".to_owned()]);
+        let alarm = crate::alarm::Alarm { code, what, texts, minutes: 3, times: 1 }.encode();
         let entries =
             vec![Bytes::from_static(b"first"), Bytes::from_static(b""), [5; 300].to_vec().into()];
         for record in [
@@ -176,6 +196,7 @@ mod tests {
             Record::Voted { fingerprint: [2; 32], vote: vote(1), evidence: vec![] },
             Record::Voted { fingerprint: [2; 32], vote: vote(1), evidence: vec![vote(2), vote(3)] },
             Record::Decided { fingerprint: [2; 32], certificate },
+            Record::Alarm { number: 9, alarm },
         ] {
             let bytes = record.encode(ELECTION);
             assert_eq!(Record::decode(&bytes), Ok((ELECTION, record)));

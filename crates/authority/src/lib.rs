@@ -20,16 +20,18 @@
 //! * a submission or act is answered once.
 //!
 //! Left out on purpose: who may administer (the gateway), the election of one appender among the
-//! authorities (any may append), scheduled opening and closing, and removing the statements of
-//! settled heights from the store.
+//! authorities (any may append), scheduled opening and closing.
 #![forbid(unsafe_code)]
 
+pub mod alarm;
 mod api;
 mod authority;
+pub mod chronicle;
 mod copy;
 mod desk;
 mod head;
 mod journal;
+mod mutant;
 mod outbox;
 pub mod rounds;
 mod seat;
@@ -37,7 +39,9 @@ mod seat;
 pub mod testing;
 pub mod vote;
 
-pub use api::{Act, Answer, Config, Effect, Event, Notice};
+pub use api::{Act, Answer, Comparison, Config, Effect, Event, Notice};
 pub use authority::{Authority, StartError};
 pub use journal::JournalError;
-pub use seat::ElectionView;
+#[cfg(feature = "mutants")]
+pub use mutant::Mutant;
+pub use seat::{ElectionView, Standing};

@@ -41,7 +41,8 @@
 //!
 //! # Left out on purpose
 //! Signatures (the caller passes on only statements that it verified, see [`crate::vote`]), the
-//! store, and changes of the authority set.
+//! store, and whose key counts when. Whoever has no voice, because its new key does not count yet,
+//! observes: it learns what was decided and says nothing.
 
 mod book;
 #[cfg(test)]
@@ -49,7 +50,10 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use crate::vote::{Certificate, Kind, Statement, Value, Vote};
+use crate::{
+    mutant::Mutant,
+    vote::{Certificate, Kind, Statement, Value, Vote},
+};
 use book::Book;
 
 /// What an authority knows of its own tree.
@@ -222,6 +226,8 @@ pub struct Rounds {
     cast: BTreeMap<(u32, Kind), Statement>,
     book: Book,
     certificates: BTreeMap<u64, Certificate>,
+    observes: bool,
+    mutant: Option<Mutant>,
 }
 
 impl Rounds {
@@ -242,6 +248,8 @@ impl Rounds {
             cast: BTreeMap::new(),
             book: Book::default(),
             certificates: BTreeMap::new(),
+            observes: false,
+            mutant: None,
         };
         for vote in recovered.heard.iter().chain(&recovered.cast) {
             if vote.statement.height == height {
@@ -255,6 +263,20 @@ impl Rounds {
         }
         rounds.resume();
         rounds
+    }
+
+    /// From now on with a seeded bug.
+    pub(crate) fn set_mutant(&mut self, mutant: Option<Mutant>) {
+        self.mutant = mutant;
+    }
+
+    /// From now on without, or with, a voice.
+    pub fn observe(&mut self, observes: bool) {
+        self.observes = observes;
+    }
+
+    fn has(&self, mutant: Mutant) -> bool {
+        self.mutant == Some(mutant)
     }
 
     /// The height being agreed on, from 0.
@@ -311,9 +333,9 @@ impl Rounds {
             Input::Certified(certificate) => self.keep(certificate),
         }
         while self.decide(leaves, &mut effects)
-            || self.skip_rounds()
-            || self.follow(leaves, &mut effects)
-        {}
+            || (!self.observes && (self.skip_rounds() || self.follow(leaves, &mut effects)))
+        {
+        }
         effects
     }
 
@@ -356,7 +378,11 @@ impl Rounds {
 
     /// Lines 49-54: a quorum of `ready` for one value in one round, of this height or a later one.
     fn decide(&mut self, leaves: &dyn Leaves, effects: &mut Vec<Effect>) -> bool {
-        for (height, round, value) in self.book.decisions(self.votes()) {
+        let votes = match self.has(Mutant::DecidedByWitnesses) {
+            true => self.setup.quorum.witnesses(),
+            false => self.votes(),
+        };
+        for (height, round, value) in self.book.decisions(votes) {
             let votes = self.book.votes(height, round, Kind::Ready, Some(value));
             let signatures = votes.map(|vote| (vote.author, vote.signature)).collect();
             self.keep(Certificate { height, round, value, signatures });
@@ -498,7 +524,9 @@ impl Rounds {
             }
             (lock, None) => lock.is_none_or(|lock| lock.value == value),
         };
+        let free = free || self.has(Mutant::LockDropped);
         match self.judge(value, leaves) {
+            Judgement::TooShort if self.has(Mutant::CheckedUnseen) => Some(Some(value)),
             Judgement::TooShort => None,
             Judgement::Holds if free => Some(Some(value)),
             Judgement::Holds | Judgement::Differs => Some(None),
@@ -581,7 +609,7 @@ impl Rounds {
     }
 
     fn votes(&self) -> usize {
-        self.setup.quorum.votes()
+        self.setup.quorum.votes() - usize::from(self.has(Mutant::QuorumTooSmall))
     }
 
     fn last_size(&self) -> u64 {

@@ -2,19 +2,25 @@
 
 mod appending;
 mod finality;
+mod pruning;
 mod reading;
 mod restoring;
 mod setup;
+mod shouting;
+mod succeeding;
 mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
+use ballot::Tracker;
 use bytes::Bytes;
 use election::{Body, ElectionId, Entry, SignedRefusal, keys::Key};
 use kv::api::{Error, KeyValue, Response};
 
 use crate::{
-    api::Notice,
+    alarm::Alarms,
+    api::{Config, Notice},
+    chronicle::{Chronicle, HEIGHTS_MAX},
     copy::LedgerCopy,
     desk::{Desk, Purpose, SeatCall, sha256},
     journal::{JournalError, Record},
@@ -22,11 +28,14 @@ use crate::{
 };
 use appending::{Intake, Matter};
 use finality::Finality;
+use pruning::Pruning;
 use reading::Reader;
 use restoring::Repair;
 use setup::Setup;
+use shouting::Shown;
+use succeeding::Changes;
 
-pub use view::ElectionView;
+pub use view::{ElectionView, Standing};
 
 /// See the module.
 pub(crate) struct Seat {
@@ -40,16 +49,21 @@ pub(crate) struct Seat {
     finality: Finality,
     outbox: crate::outbox::Outbox,
     setup: Setup,
+    changes: Changes,
+    chronicle: Chronicle,
+    alarms: Alarms,
+    shown: Shown,
+    pruning: Pruning,
     /// Signed refusals by entry and authority, the own ones included.
     refusals: BTreeMap<u64, BTreeMap<u8, SignedRefusal>>,
     phase: &'static str,
 }
 
 impl Seat {
-    pub(crate) fn new(election: ElectionId) -> Self {
+    pub(crate) fn new(election: ElectionId, config: &Config) -> Self {
         Self {
             election,
-            copy: LedgerCopy::new(election),
+            copy: LedgerCopy::new(election).with_mutant(config.mutant()),
             reader: Reader::new(),
             repair: None,
             holes: 0,
@@ -57,6 +71,11 @@ impl Seat {
             finality: Finality::default(),
             outbox: crate::outbox::Outbox::default(),
             setup: Setup::default(),
+            changes: Changes::default(),
+            chronicle: Chronicle::default(),
+            alarms: Alarms::default(),
+            shown: Shown::default(),
+            pruning: Pruning::default(),
             refusals: BTreeMap::new(),
             phase: "empty",
         }
@@ -73,6 +92,7 @@ impl Seat {
     ) -> Result<(), JournalError> {
         let broken = |record, reason| Err(JournalError { record, reason });
         let mut entries: Vec<Bytes> = Vec::new();
+        let mut decided = VecDeque::new();
         let count = records.len();
         for (number, record) in records.into_iter().enumerate() {
             match record {
@@ -85,12 +105,20 @@ impl Seat {
                 Record::Cut { from } => {
                     entries.truncate(usize::try_from(from - 1).unwrap_or(usize::MAX));
                 }
-                other => self.finality.remember(other),
+                Record::Alarm { number, alarm } => {
+                    self.alarms.learn(desk.config.index, number, &alarm);
+                }
+                other => {
+                    decided.extend(self.finality.remember(other));
+                }
             }
         }
         self.copy.append(&entries, &mut desk.rng);
         self.phase = phase_name(&self.copy);
         self.attend(desk);
+        for certificate in decided.iter().rev().take(HEIGHTS_MAX).rev() {
+            self.chronicle.decided(certificate, self.finality.numbers(), None);
+        }
         if !self.holds_what_it_decided() {
             return broken(count, "is missing: the entries are not those that were decided");
         }
@@ -107,6 +135,8 @@ impl Seat {
         self.read_on(desk);
         self.drive(Input::Ticked { now_ms: desk.now_ms }, desk);
         self.endorse(desk);
+        self.succeed_on(desk);
+        self.prune(desk);
     }
 
     pub(crate) fn on_replied(
@@ -123,6 +153,7 @@ impl Seat {
             SeatCall::Append => self.on_appended(result, desk),
             SeatCall::Recheck => self.on_rechecked(result, desk),
             SeatCall::Post => self.outbox.on_replied(result.is_ok(), desk.now_ms),
+            SeatCall::Prune => self.on_pruned(result.is_ok()),
             SeatCall::Setup(ticket) => self.on_setup_stored(ticket, result, desk),
         }
     }
@@ -150,6 +181,10 @@ impl Seat {
                 }
             }
             Key::Refusal { entry, authority } => self.on_refusal_key(entry, authority, &kv.value),
+            Key::Succession { generation, authority } => {
+                self.on_succession_key(generation, authority, &kv.value, desk);
+            }
+            Key::Alarm { authority, number } => self.alarms.learn(authority, number, &kv.value),
             _ => self.setup.on_key(key, &kv.value),
         }
     }
@@ -208,6 +243,13 @@ impl Seat {
                 continue;
             };
             let election = self.election;
+            let decoded = Entry::decode(entry).ok();
+            let kind = decoded.as_ref().map(|entry| entry.body.kind().name());
+            let tracker = decoded.and_then(|entry| match entry.body {
+                Body::Ballot(ballot) => Some(Tracker::of_hash(&sha256(ballot))),
+                _ => None,
+            });
+            desk.notify(Notice::Ordered { election, entry: number, kind, tracker });
             let notice = match outcome {
                 Ok(leaf) => Notice::Accepted { election, entry: number, leaf: *leaf },
                 Err(refusal) => {
@@ -262,8 +304,7 @@ impl Seat {
         let Ok(refusal) = SignedRefusal::decode(value) else { return };
         let fits = (refusal.election, refusal.entry, refusal.authority)
             == (self.election, entry, authority);
-        let key = self.finality.key_of(authority);
-        if fits && key.is_some_and(|key| refusal.verify(&key)) {
+        if fits && self.finality.keys_of(authority).any(|key| refusal.verify(&key)) {
             self.refusals.entry(entry).or_default().entry(authority).or_insert(refusal);
         }
     }

@@ -23,6 +23,7 @@
 //! 7 close        the administrator's signature
 //! 8 share        number of the trustee ‖ decryption share
 //! 9 result       counts
+//! 30 new key     an authority's new key, signed by a quorum (`succession`)
 //! ```
 
 use ballot::signature::{PublicKey, SigningKey};
@@ -87,6 +88,8 @@ pub enum Body<'a> {
     },
     /// The counts.
     Result(&'a [u8]),
+    /// An authority's new key, see [`crate::succession`].
+    AuthorityKey(&'a [u8]),
 }
 
 /// What kind of entry.
@@ -110,10 +113,12 @@ pub enum Kind {
     Share = 8,
     /// See [`Body::Result`].
     Result = 9,
+    /// See [`Body::AuthorityKey`].
+    AuthorityKey = 30,
 }
 
 impl Kind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Manifest,
         Self::RollChunk,
         Self::Ceremony,
@@ -123,6 +128,7 @@ impl Kind {
         Self::Close,
         Self::Share,
         Self::Result,
+        Self::AuthorityKey,
     ];
 
     /// Its name in sentences.
@@ -137,6 +143,7 @@ impl Kind {
             Self::Close => "closing",
             Self::Share => "decryption share",
             Self::Result => "result",
+            Self::AuthorityKey => "authority's new key",
         }
     }
 }
@@ -154,6 +161,7 @@ impl Body<'_> {
             Self::Close { .. } => Kind::Close,
             Self::Share { .. } => Kind::Share,
             Self::Result(_) => Kind::Result,
+            Self::AuthorityKey(_) => Kind::AuthorityKey,
         }
     }
 
@@ -166,7 +174,8 @@ impl Body<'_> {
             Self::RollChunk(body)
             | Self::Ceremony(body)
             | Self::Ballot(body)
-            | Self::Result(body) => bytes.extend_from_slice(body),
+            | Self::Result(body)
+            | Self::AuthorityKey(body) => bytes.extend_from_slice(body),
             Self::Endorsement { endorser, signature } => {
                 bytes.extend_from_slice(&match endorser {
                     Endorser::Trustee(index) => [1, *index],
@@ -218,7 +227,7 @@ impl<'a> Entry<'a> {
         }
         let kind = reader.u8("kind")?;
         let kind = Kind::ALL.into_iter().find(|known| *known as u8 == kind);
-        let kind = kind.ok_or_else(|| reader.wrong("kind", "must be 1 to 9"))?;
+        let kind = kind.ok_or_else(|| reader.wrong("kind", "must be 1 to 9, or 30"))?;
         let stamp = reader.u32("stamp")?;
         let appender = reader.u8("appender")?;
         let body = read_body(kind, &mut reader)?;
@@ -246,6 +255,7 @@ fn read_body<'a>(kind: Kind, reader: &mut Reader<'a>) -> Result<Body<'a>, Decode
         Kind::Ceremony => Body::Ceremony(reader.rest()),
         Kind::Ballot => Body::Ballot(reader.rest()),
         Kind::Result => Body::Result(reader.rest()),
+        Kind::AuthorityKey => Body::AuthorityKey(reader.rest()),
         Kind::Open => Body::Open { signature: reader.array("opening signature")? },
         Kind::Close => Body::Close { signature: reader.array("closing signature")? },
         Kind::Endorsement => {
@@ -337,6 +347,7 @@ mod tests {
             Body::Close { signature },
             Body::Share { trustee: 1, share: b"share" },
             Body::Result(b"result"),
+            Body::AuthorityKey(b"succession"),
         ];
         for body in bodies {
             let bytes = appender().seal(ID, 1000, &body).unwrap();
@@ -361,7 +372,7 @@ mod tests {
         };
         check(&[], "entry: signature at byte 0: the bytes end inside it");
         check(&with(0, 2), "entry: version at byte 0: must be 1");
-        check(&with(1, 10), "entry: kind at byte 1: must be 1 to 9");
+        check(&with(1, 10), "entry: kind at byte 1: must be 1 to 9, or 30");
         check(
             &with(1, 4),
             "entry: endorser's role at byte 7: must be 1 (trustee) or 2 (authority)",

@@ -49,7 +49,7 @@ use ballot::{
     threshold::VerifiedShare,
 };
 use bytes::Bytes;
-use ledger::{Tree, leaf_hash};
+use ledger::{Policy, Tree, leaf_hash};
 use rand_core::CryptoRng;
 
 use ceremony::CeremonyLog;
@@ -66,9 +66,11 @@ pub use voting::{CredentialState, Turnout};
 use crate::{
     entry::{Body, ENTRY_BYTES_MAX, Entry, Kind},
     id::ElectionId,
-    manifest::{Act, Endorser, Manifest},
+    manifest::{Act, Authority, Endorser, Manifest},
+    mutant::Mutant,
     refusal::{Refusal, code},
     roll::{Roll, Voter},
+    succession::Successions,
     wire::sha256,
 };
 
@@ -135,6 +137,7 @@ enum Change {
     Closed,
     Shared(u8, VerifiedShare),
     Published(Outcome),
+    Succeeded(Authority),
 }
 
 /// The state of one election after some entries.
@@ -145,7 +148,10 @@ pub struct Fold {
     /// The latest stamp of each appender.
     stamps: BTreeMap<u8, u32>,
     verdicts: Verdicts,
+    successions: Successions,
     stage: Stage,
+    #[cfg(any(test, feature = "mutants"))]
+    mutant: Option<Mutant>,
 }
 
 impl Fold {
@@ -157,7 +163,29 @@ impl Fold {
             leaves: Vec::new(),
             stamps: BTreeMap::new(),
             verdicts: Verdicts::default(),
+            successions: Successions::default(),
             stage: Stage::Empty,
+            #[cfg(any(test, feature = "mutants"))]
+            mutant: None,
+        }
+    }
+
+    /// The same with a seeded bug.
+    #[cfg(any(test, feature = "mutants"))]
+    #[must_use]
+    pub fn with_mutant(mut self, mutant: Option<Mutant>) -> Self {
+        self.mutant = mutant;
+        self
+    }
+
+    /// Whether the seeded bug is on; never without the feature `mutants`.
+    fn has(&self, mutant: Mutant) -> bool {
+        #[cfg(any(test, feature = "mutants"))]
+        return self.mutant == Some(mutant);
+        #[cfg(not(any(test, feature = "mutants")))]
+        {
+            let _ = mutant;
+            false
         }
     }
 
@@ -167,12 +195,20 @@ impl Fold {
     /// Why it is no leaf; the state is as before.
     pub fn push(&mut self, bytes: &Bytes) -> Result<Accepted, Refusal> {
         let entry = decode(bytes)?;
-        let change = self.judge(&entry)?;
+        let change = match self.judge(&entry) {
+            Err(refusal) if !self.has(Mutant::RefusedIsLeaf) => {
+                self.forget(&entry);
+                return Err(refusal);
+            }
+            change => change,
+        };
         let leaf_index = self.tree.append(leaf_hash(bytes));
         self.leaves.push(bytes.clone());
         let latest = self.stamps.entry(entry.appender).or_default();
         *latest = entry.stamp.max(*latest);
-        self.apply(change, &entry, leaf_index);
+        if let Ok(change) = change {
+            self.apply(change, &entry, leaf_index);
+        }
         Ok(Accepted { leaf_index })
     }
 
@@ -271,9 +307,16 @@ impl Fold {
         let Some(charter) = self.charter() else {
             return self.judge_first(entry);
         };
-        charter.check_appender(entry)?;
+        charter.check_appender(entry, self.successions.newest(entry.appender))?;
         self.check_stamp(entry, &charter.manifest)?;
         match (&self.stage, entry.body) {
+            (Stage::Closed(closed), Body::Ballot(ballot)) if self.takes_late(entry) => {
+                closed.voting.check_rules(ballot).map(Change::Voted)
+            }
+            (Stage::Setup(_) | Stage::Open(_) | Stage::Closed(_), Body::AuthorityKey(body)) => {
+                let (manifest, fingerprint) = (&charter.manifest, &charter.fingerprint);
+                self.successions.check(manifest, fingerprint, body).map(Change::Succeeded)
+            }
             (_, Body::Ballot(ballot)) => self.judge_ballot(ballot, charter).map(Change::Voted),
             (Stage::Setup(setup), Body::RollChunk(chunk)) => {
                 setup.check_chunk(chunk).map(Change::Chunk)
@@ -307,6 +350,23 @@ impl Fold {
         }
     }
 
+    /// Never, but for seeded bugs.
+    fn takes_late(&self, entry: &Entry<'_>) -> bool {
+        let latest = self.stamps.values().max().copied().unwrap_or_default();
+        self.has(Mutant::PhaseAtAppendOnly)
+            || (self.has(Mutant::BallotAfterClose) && entry.stamp <= latest)
+    }
+
+    /// A refused entry leaves no trace.
+    fn forget(&mut self, entry: &Entry<'_>) {
+        let weeds = self.has(Mutant::WeedsAgainstRefused);
+        if let (Stage::Open(voting), Body::Ballot(ballot), true) =
+            (&mut self.stage, entry.body, weeds)
+        {
+            voting.weed(ballot);
+        }
+    }
+
     fn judge_first(&self, entry: &Entry<'_>) -> Result<Change, Refusal> {
         let Body::Manifest { manifest, signature } = entry.body else {
             let kind = entry.body.kind().name();
@@ -314,7 +374,7 @@ impl Fold {
             return Err(Refusal::new(code::NO_MANIFEST, sentence));
         };
         let charter = Charter::new(self.election, manifest, &signature)?;
-        charter.check_appender(entry)?;
+        charter.check_appender(entry, None)?;
         Ok(Change::Found(Box::new(charter)))
     }
 
@@ -388,6 +448,15 @@ impl Fold {
     fn apply(&mut self, change: Change, entry: &Entry<'_>, leaf_index: u64) {
         let stage = core::mem::replace(&mut self.stage, Stage::Empty);
         self.stage = match (stage, change) {
+            (stage, Change::Succeeded(authority)) => {
+                self.successions.add(leaf_index, authority);
+                stage
+            }
+            // A seeded bug only: `takes_late`.
+            (Stage::Closed(mut closed), Change::Voted(vote)) => {
+                closed.voting.add(vote, leaf_index);
+                Stage::Closed(closed)
+            }
             (Stage::Empty, Change::Found(charter)) => {
                 Stage::Setup(Box::new(Setup::new(Arc::new(*charter))))
             }
@@ -423,7 +492,7 @@ impl Fold {
             fingerprint: voting.charter.fingerprint,
             checkpoint_root: self.tree.root().0,
             checkpoint_size: self.tree.size(),
-            tally: voting.tally(&self.leaves),
+            tally: voting.tally(&self.leaves, self.has(Mutant::RevoteCountedTwice)),
         }
     }
 }
@@ -492,6 +561,28 @@ impl Fold {
         &self.tree
     }
 
+    /// Changes of authorities' keys, oldest first.
+    pub fn successions(&self) -> &Successions {
+        &self.successions
+    }
+
+    /// The authorities with the keys that count below `size` leaves; none without a manifest.
+    pub fn authorities_at(&self, size: u64) -> Vec<Authority> {
+        let manifest = self.manifest();
+        manifest.map_or(Vec::new(), |manifest| self.successions.authorities_at(manifest, size))
+    }
+
+    /// Whose cosignatures count on a checkpoint of this size; `None` without a manifest.
+    pub fn policy_at(&self, size: u64) -> Option<Policy> {
+        let policy = self.manifest()?.policy().ok()?;
+        Some(self.successions.policy_at(&policy, size))
+    }
+
+    /// The latest stamp of an authority on the ledger, in minutes since 1970 UTC; 0 for none.
+    pub fn latest_stamp(&self, authority: u8) -> u32 {
+        self.stamps.get(&authority).copied().unwrap_or_default()
+    }
+
     /// The leaves, in order.
     pub fn leaves(&self) -> &[Bytes] {
         &self.leaves
@@ -534,6 +625,9 @@ impl Fold {
 
     /// Leaves of the ballots that count and their weights, in the order of the roll.
     pub fn counted(&self) -> Vec<(u64, u32)> {
+        if self.has(Mutant::RevoteCountedTwice) {
+            return self.voting().map(Voting::accepted).unwrap_or_default();
+        }
         self.voting().map(|voting| voting.counted().collect()).unwrap_or_default()
     }
 

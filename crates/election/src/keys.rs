@@ -15,6 +15,11 @@
 //! \0q/{<id>}/round/<20 digits: height>/<10 digits: round>/<proposal|checked|ready>/<3 digits>
 //! \0q/{<id>}/cosig/<20 digits: size>/<3 digits: authority>
 //! \0q/{<id>}/refusal/<20 digits: entry>/<3 digits: authority>
+//! \0q/{<id>}/succession/<10 digits: generation>/<3 digits: authority that signs>
+//! \0q/{<id>}/alarm/<3 digits: authority>/<20 digits>
+//! \0q/{<id>}/audit/<20 digits: milliseconds since 1970>/<3 digits: node>/<10 digits>
+//! \0q/audit/<20 digits: milliseconds since 1970>/<3 digits: node>/<10 digits>
+//! \0q/hooks/…                                see the gateway
 //! \0q/directory/<id>                         every election of the store
 //! \0q/authority/<3 digits>                   an authority's key text, written when a node starts
 //! ```
@@ -101,6 +106,29 @@ pub enum Key {
         /// Number of the authority.
         authority: u8,
     },
+    /// An authority's signature on another one's new key.
+    Succession {
+        /// Which change of a key, from 1.
+        generation: u32,
+        /// Number of the authority that signs.
+        authority: u8,
+    },
+    /// Something that must not happen, with what proves it.
+    Alarm {
+        /// Number of the authority that noticed.
+        authority: u8,
+        /// Which of its alarms, from 0.
+        number: u64,
+    },
+    /// An administrative act.
+    Audit {
+        /// When, in milliseconds since 1970 UTC.
+        at_ms: u64,
+        /// The node that took it.
+        node: u8,
+        /// Which act of that node's process.
+        number: u32,
+    },
 }
 
 impl Key {
@@ -126,6 +154,13 @@ impl Key {
             }
             Self::Cosignature { size, authority } => format!("cosig/{size:020}/{authority:03}"),
             Self::Refusal { entry, authority } => format!("refusal/{entry:020}/{authority:03}"),
+            Self::Succession { generation, authority } => {
+                format!("succession/{generation:010}/{authority:03}")
+            }
+            Self::Alarm { authority, number } => format!("alarm/{authority:03}/{number:020}"),
+            Self::Audit { at_ms, node, number } => {
+                format!("audit/{at_ms:020}/{node:03}/{number:010}")
+            }
         }
     }
 
@@ -152,6 +187,18 @@ impl Key {
             ["refusal", entry, authority] => {
                 Self::Refusal { entry: entry.parse().ok()?, authority: authority.parse().ok()? }
             }
+            ["succession", generation, authority] => Self::Succession {
+                generation: generation.parse().ok()?,
+                authority: authority.parse().ok()?,
+            },
+            ["alarm", authority, number] => {
+                Self::Alarm { authority: authority.parse().ok()?, number: number.parse().ok()? }
+            }
+            ["audit", at_ms, node, number] => Self::Audit {
+                at_ms: at_ms.parse().ok()?,
+                node: node.parse().ok()?,
+                number: number.parse().ok()?,
+            },
             ["round", height, round, step, authority] => Self::Round {
                 height: height.parse().ok()?,
                 round: round.parse().ok()?,
@@ -240,6 +287,9 @@ mod tests {
             round(7, 1, Step::Ready),
             Key::Cosignature { size: 9, authority: 1 },
             Key::Refusal { entry: 12, authority: 2 },
+            Key::Succession { generation: 1, authority: 2 },
+            Key::Alarm { authority: 3, number: 7 },
+            Key::Audit { at_ms: 1_790_000_000_000, node: 1, number: 3 },
         ];
         for key in keys {
             assert_eq!(Key::parse(&key.of(ID)), Some((ID, key)));

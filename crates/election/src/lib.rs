@@ -19,9 +19,11 @@ mod fold;
 mod id;
 pub mod keys;
 pub mod manifest;
+mod mutant;
 pub mod receipt;
 pub mod refusal;
 pub mod roll;
+pub mod succession;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod wire;
@@ -32,6 +34,9 @@ pub use entry::{Appender, Body, Entry};
 pub use fold::{Accepted, Blocker, CheckedBallot, CredentialState, Fold, Outcome, Phase, Turnout};
 pub use id::{ElectionId, ElectionIdError};
 pub use manifest::{Act, Authority, Draft, Endorser, Manifest, Trustee};
+#[cfg(any(test, feature = "mutants"))]
+pub use mutant::Mutant;
 pub use refusal::{Refusal, SignedRefusal};
 pub use roll::{Classes, Roll, RollError, RollSummary, Voter};
+pub use succession::{SignedSuccession, Succession, Successions};
 pub use wire::DecodeError;

@@ -92,6 +92,8 @@ pub enum PolicyError {
     },
     /// Two authorities share a name or a key.
     Twice(String),
+    /// No authority has this name.
+    Unknown(String),
     /// The origin is not printable.
     Origin,
 }
@@ -110,6 +112,7 @@ impl fmt::Display for PolicyError {
             Self::Twice(name) => {
                 write!(f, "authority {name} appears twice, by its name or by its key")
             }
+            Self::Unknown(name) => write!(f, "no authority is called {name}"),
             Self::Origin => write!(f, "the origin must be printable, without spaces or +"),
         }
     }
@@ -199,6 +202,18 @@ impl Policy {
             }
         }
         Ok(Self { origin, authorities, faulty, quorum })
+    }
+
+    /// The same with another key for the authority of this key's name.
+    ///
+    /// # Errors
+    /// When there is no such authority, or the key is another one's.
+    pub fn with_key(&self, key: &AuthorityKey) -> Result<Self, PolicyError> {
+        let place = self.authorities.iter().position(|one| one.name() == key.name());
+        let place = place.ok_or_else(|| PolicyError::Unknown(key.name().to_owned()))?;
+        let mut authorities = self.authorities.clone();
+        authorities[place] = key.clone();
+        Self::new(self.origin.clone(), authorities, self.faulty)
     }
 
     /// Which logs it speaks about.

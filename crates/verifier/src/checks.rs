@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use election::{Archive, Manifest, Phase, Refusal, entry::Kind, refusal::code};
+use election::{
+    Archive, Manifest, Phase, Refusal, entry::Kind, refusal::code, succession::Successions,
+};
 use ledger::{AuthorityKey, Policy, Tree};
 
 use crate::{
@@ -158,8 +160,14 @@ impl<'a> Run<'a> {
         let Some(policy) = self.trust.or(own.as_ref()) else {
             return Err("The manifest is not readable, so no authority is known.".to_owned());
         };
+        let successions = self
+            .manifest
+            .as_ref()
+            .map(|manifest| Successions::scan(manifest, &self.archive.leaves))
+            .unwrap_or_default();
         for note in &self.archive.checkpoints {
             let size = note.checkpoint.size;
+            let policy = successions.policy_at(policy, size);
             let signers =
                 policy.signers(note).map_err(|error| format!("At size {size}: {error}."))?;
             // In an archive there is no room for signatures that nobody here can check.
@@ -172,6 +180,7 @@ impl<'a> Run<'a> {
         if origin.as_ref().is_some_and(|origin| *origin != note.checkpoint.origin) {
             return Err(format!("They signed another log, {}.", note.checkpoint.origin));
         }
+        let policy = successions.policy_at(policy, note.checkpoint.size);
         let signers = policy.verify(note).map_err(|error| format!("{error}."))?;
         let names: Vec<&str> =
             signers.iter().map(|number| policy.authorities()[number - 1].name()).collect();
@@ -293,7 +302,7 @@ fn title_of(refused: &Refused) -> Title {
         Some(Kind::Endorsement) => Title::Manifest,
         Some(Kind::RollChunk) => Title::Roll,
         Some(Kind::Ceremony) => Title::Ceremony,
-        Some(Kind::Open | Kind::Close) => Title::Entries,
+        Some(Kind::Open | Kind::Close | Kind::AuthorityKey) => Title::Entries,
         Some(Kind::Ballot) if refused.refusal.code == code::BAD_PROOF => Title::Proofs,
         Some(Kind::Ballot) => Title::Ballots,
         Some(Kind::Share) => Title::Shares,

@@ -52,6 +52,7 @@ pub(super) enum Matter {
     Close { signature: [u8; 64] },
     Share { trustee: u8, share: Bytes },
     Result(Bytes),
+    AuthorityKey(Bytes),
 }
 
 impl Matter {
@@ -70,6 +71,7 @@ impl Matter {
             Self::Close { signature } => Body::Close { signature: *signature },
             Self::Share { trustee, share } => Body::Share { trustee: *trustee, share },
             Self::Result(result) => Body::Result(result),
+            Self::AuthorityKey(body) => Body::AuthorityKey(body),
         }
     }
 
@@ -90,6 +92,7 @@ impl Matter {
                 Self::Share { trustee, share: bytes.slice_ref(share) }
             }
             Body::Result(result) => Self::Result(bytes.slice_ref(result)),
+            Body::AuthorityKey(body) => Self::AuthorityKey(bytes.slice_ref(body)),
         })
     }
 }
@@ -216,9 +219,10 @@ impl Seat {
 
     fn append(&mut self, desk: &mut Desk) {
         let appender = desk.appender();
+        let stamp = self.stamp(desk);
         let (mut matters, mut entries, mut bytes) = (Vec::new(), Vec::new(), 0);
         while let Some(matter) = self.intake.queue.front() {
-            let sealed = appender.seal(self.election, desk.minutes, &matter.body());
+            let sealed = appender.seal(self.election, stamp, &matter.body());
             let Ok(entry) = sealed else {
                 // Checked before it came here; nothing that is too large was ever queued.
                 let dropped = self.intake.queue.pop_front();
@@ -243,6 +247,14 @@ impl Seat {
         let (in_doubt, under_way) = (false, false);
         self.intake.batch = Some(Batch { base, after, matters, entries, in_doubt, under_way });
         self.send_batch(desk);
+    }
+
+    /// The minute, but not so long before the own latest one that the fold would refuse it: the
+    /// clock may have been wrong then, or be wrong now.
+    fn stamp(&self, desk: &Desk) -> u32 {
+        let fold = self.copy.fold();
+        let slack = fold.manifest().map_or(0, |manifest| manifest.stamp_slack_minutes.into());
+        desk.minutes.max(fold.latest_stamp(desk.config.index).saturating_sub(slack))
     }
 
     fn send_batch(&mut self, desk: &mut Desk) {

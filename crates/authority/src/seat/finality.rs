@@ -13,16 +13,18 @@ use std::collections::{BTreeMap, VecDeque};
 use ballot::signature::PublicKey;
 use bytes::Bytes;
 use election::{
-    Manifest,
+    Manifest, Successions,
     keys::{Key, Step},
 };
 use ledger::{Checkpoint, Cosignature, Hash, SignedCheckpoint};
 
 use super::Seat;
 use crate::{
+    alarm::code,
     api::Notice,
     desk::Desk,
     journal::Record,
+    mutant::Mutant,
     rounds::{Effect, Input, Leaves, Quorum, Recovered, Rounds, Setup},
     vote::{Certificate, Kind, VOTE_BYTES, Value, Vote},
 };
@@ -32,35 +34,104 @@ const COSIGNATURE_BYTES: usize = 72;
 /// Cosignatures kept for sizes the own tree has not reached; above that the smallest sizes go.
 const EARLY_MAX: usize = 1024;
 
+/// Heights below the own one whose statements still get into the record for people.
+const LATE_HEIGHTS: u64 = 2;
+
 /// What waits for the journal.
 enum Deferred {
     Vote { vote: Vote, evidence: Vec<Vote> },
     Cosign(Certificate),
 }
 
-/// What a manifest says about authorities, ready for use.
-struct Authorities {
+/// The keys of all authorities, by place, that count from a size on.
+struct Generation {
+    /// Leaves.
+    from: u64,
+    keys: Vec<PublicKey>,
+    cosigners: Vec<ledger::AuthorityKey>,
+}
+
+/// What manifest and changes of keys say about authorities, ready for use.
+pub(super) struct Authorities {
     fingerprint: [u8; 32],
     origin: String,
     numbers: Vec<u8>,
-    keys: Vec<PublicKey>,
-    cosigners: Vec<ledger::AuthorityKey>,
+    /// The manifest's first; see [`election::succession`] for what counts when.
+    generations: Vec<Generation>,
     quorum: Quorum,
+    /// What a quorum is.
+    votes: usize,
 }
 
 impl Authorities {
     /// `None` when the manifest has no usable set; a checked one has.
-    fn of(manifest: &Manifest) -> Option<Self> {
+    fn of(manifest: &Manifest, successions: &Successions) -> Option<Self> {
+        let sizes = successions.all().iter().map(|change| change.leaf + 1);
+        let generation = |from| {
+            let listed = successions.authorities_at(manifest, from);
+            let keys = listed.iter().map(|one| PublicKey::from_bytes(one.key.public()).ok());
+            let keys = keys.collect::<Option<_>>()?;
+            Some(Generation { from, keys, cosigners: listed.into_iter().map(|a| a.key).collect() })
+        };
         let listed = &manifest.authorities;
-        let keys = listed.iter().map(|one| PublicKey::from_bytes(one.key.public()).ok());
+        let quorum = Quorum::new(u8::try_from(listed.len()).ok()?, manifest.faulty)?;
         Some(Self {
             fingerprint: manifest.fingerprint().0,
             origin: manifest.origin(),
             numbers: listed.iter().map(|one| one.index).collect(),
-            keys: keys.collect::<Option<_>>()?,
-            cosigners: listed.iter().map(|one| one.key.clone()).collect(),
-            quorum: Quorum::new(u8::try_from(listed.len()).ok()?, manifest.faulty)?,
+            generations: core::iter::once(0).chain(sizes).map(generation).collect::<Option<_>>()?,
+            quorum,
+            votes: quorum.votes(),
         })
+    }
+
+    /// The keys that count for a checkpoint of this size, and in the round behind it.
+    fn at(&self, size: u64) -> &Generation {
+        let counts = |one: &&Generation| one.from <= size;
+        let newest = self.generations.iter().rev().find(counts);
+        newest.unwrap_or_else(|| self.generations.first().expect("the manifest's are there"))
+    }
+
+    /// The place of the authority with this number if this key counts there at this size.
+    fn place_of(&self, number: u8, key: &ledger::AuthorityKey, size: u64) -> Option<u8> {
+        let place = self.place(number)?;
+        (self.at(size).cosigners.get(usize::from(place)) == Some(key)).then_some(place)
+    }
+
+    /// A quorum of `ready`, by keys that counted in the round: those in force below the size, or
+    /// those before if the last change itself became final with it.
+    fn holds(&self, certificate: &Certificate) -> bool {
+        let counts = |one: &&Generation| one.from <= certificate.value.size;
+        let recent = self.generations.iter().rev().filter(counts).take(2);
+        recent.into_iter().any(|one| certificate.verify(&self.fingerprint, &one.keys, self.votes))
+    }
+
+    /// Whether a vote is signed by a key that counts: of the height under way, behind the final
+    /// size `last`, exactly that; of a later height any, since what counts there is not known yet.
+    fn signed(&self, vote: &Vote, height: u64, last: u64) -> bool {
+        let by = |one: &Generation| vote.verify(&self.fingerprint, &one.keys);
+        if vote.statement.height == height {
+            return by(self.at(last));
+        }
+        self.generations.iter().rev().any(by)
+    }
+
+    /// Numbers of the authorities that signed this checkpoint, with keys that count there.
+    pub(super) fn signers(&self, note: &SignedCheckpoint) -> Vec<u8> {
+        let listed = self.numbers.iter().zip(&self.at(note.checkpoint.size).cosigners);
+        let signed = listed.filter(|(_, key)| {
+            let line = note.find(key).and_then(|line| Cosignature::from_bytes(&line.bytes));
+            line.is_some_and(|line| key.verify_cosignature(&note.checkpoint, &line))
+        });
+        signed.map(|(number, _)| *number).collect()
+    }
+
+    pub(super) fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    pub(super) fn votes(&self) -> usize {
+        self.votes
     }
 
     fn place(&self, number: u8) -> Option<u8> {
@@ -95,11 +166,38 @@ pub(super) struct Finality {
     cosignatures: BTreeMap<Value, BTreeMap<u8, Cosignature>>,
     early: BTreeMap<(u64, u8), Bytes>,
     last_final: Option<Value>,
+    successions: Successions,
+    /// The size decided before the one under way.
+    decided_before: u64,
 }
 
 impl Finality {
-    /// Takes a journal record at start.
-    pub(super) fn remember(&mut self, record: Record) {
+    /// Rounds from what the journal remembers.
+    fn begin(&mut self, desk: &Desk) {
+        let Some(set) = &self.authorities else { return };
+        let memory = self.memory.entry(set.fingerprint).or_default();
+        self.rounds = set.place(desk.config.index).map(|me| {
+            let setup = Setup { me, quorum: set.quorum, timeouts: desk.config.timeouts };
+            let mut rounds = Rounds::new(setup, &memory.recovered, desk.now_ms);
+            rounds.set_mutant(desk.config.mutant());
+            rounds
+        });
+        self.decided_before = self.decided_size();
+        self.give_voice(desk);
+    }
+
+    /// Whoever's key does not count behind the last decided size only observes.
+    fn give_voice(&mut self, desk: &Desk) {
+        let last = self.decided_size();
+        let Some(set) = &self.authorities else { return };
+        let own = set.place_of(desk.config.index, desk.signer.key(), last);
+        if let Some(rounds) = &mut self.rounds {
+            rounds.observe(own.is_none());
+        }
+    }
+
+    /// Takes a journal record at start; answers with a decision in it.
+    pub(super) fn remember(&mut self, record: Record) -> Option<Certificate> {
         match record {
             Record::Voted { fingerprint, vote, evidence } => {
                 let memory = self.memory.entry(fingerprint).or_default();
@@ -107,10 +205,42 @@ impl Finality {
                 memory.recovered.cast.push(vote);
             }
             Record::Decided { fingerprint, certificate } => {
-                self.memory.entry(fingerprint).or_default().decided(certificate);
+                self.memory.entry(fingerprint).or_default().decided(certificate.clone());
+                return Some(certificate);
             }
-            Record::Entries { .. } | Record::Cut { .. } => {}
+            Record::Entries { .. } | Record::Cut { .. } | Record::Alarm { .. } => {}
         }
+        None
+    }
+
+    /// The authorities of the manifest.
+    pub(super) fn authorities(&self) -> Option<&Authorities> {
+        self.authorities.as_ref()
+    }
+
+    /// Their numbers, by place.
+    pub(super) fn numbers(&self) -> &[u8] {
+        self.authorities.as_ref().map_or(&[], |set| &set.numbers)
+    }
+
+    /// The size decided last here.
+    pub(super) fn decided_size(&self) -> u64 {
+        self.rounds.as_ref().and_then(Rounds::last).map_or(0, |value| value.size)
+    }
+
+    /// The largest size that an authority has cosigned, as far as known.
+    pub(super) fn cosigned_size(&self, number: u8) -> u64 {
+        let place = self.authorities.as_ref().and_then(|set| set.place(number));
+        let signed = self.cosignatures.iter().rev();
+        let newest =
+            signed.filter_map(|(value, by)| by.contains_key(&place?).then_some(value.size));
+        newest.into_iter().next().unwrap_or(0)
+    }
+
+    /// The checkpoint of this size with all cosignatures known.
+    pub(super) fn checkpoint(&self, value: Value) -> Option<SignedCheckpoint> {
+        let set = self.authorities.as_ref()?;
+        Some(note(set, value, self.cosignatures.get(&value)?))
     }
 
     pub(super) fn height(&self) -> u64 {
@@ -141,7 +271,7 @@ impl Finality {
 
     /// Every size cosigned by a quorum, with all cosignatures known.
     pub(super) fn checkpoints(&self) -> impl Iterator<Item = SignedCheckpoint> {
-        let quorum = self.authorities.as_ref().map(|set| (set, set.quorum.votes()));
+        let quorum = self.authorities.as_ref().map(|set| (set, set.votes));
         quorum.into_iter().flat_map(move |(set, votes)| {
             let signed = self.cosignatures.iter().filter(move |(_, by)| by.len() >= votes);
             signed.map(move |(value, by)| note(set, *value, by))
@@ -154,10 +284,12 @@ impl Finality {
         Some(note(self.authorities.as_ref()?, value, self.cosignatures.get(&value)?))
     }
 
-    /// The key of the authority with this number.
-    pub(super) fn key_of(&self, number: u8) -> Option<PublicKey> {
-        let set = self.authorities.as_ref()?;
-        set.keys.get(usize::from(set.place(number)?)).copied()
+    /// The keys that the authority with this number has, and had.
+    pub(super) fn keys_of(&self, number: u8) -> impl Iterator<Item = PublicKey> {
+        let set = self.authorities.as_ref();
+        let place = set.and_then(|set| set.place(number)).map(usize::from);
+        let generations = set.into_iter().flat_map(|set| &set.generations);
+        generations.filter_map(move |one| one.keys.get(place?).copied())
     }
 
     /// What of the own should be in the store now.
@@ -182,7 +314,7 @@ impl Memory {
 fn note(set: &Authorities, value: Value, by: &BTreeMap<u8, Cosignature>) -> SignedCheckpoint {
     let mut note = SignedCheckpoint::unsigned(set.checkpoint(value));
     for (place, cosignature) in by {
-        note.add(&set.cosigners[usize::from(*place)], cosignature);
+        note.add(&set.at(value.size).cosigners[usize::from(*place)], cosignature);
     }
     note
 }
@@ -191,26 +323,27 @@ impl Seat {
     /// Begins, or begins anew, when the fold has come to a (different) manifest.
     pub(super) fn attend(&mut self, desk: &Desk) {
         let Some(manifest) = self.copy.fold().manifest() else { return };
-        let Some(set) = Authorities::of(manifest) else { return };
-        if self.finality.authorities.as_ref().map(|known| known.fingerprint)
-            == Some(set.fingerprint)
-        {
+        let successions = self.copy.fold().successions();
+        let known = self.finality.authorities.as_ref();
+        let is_known = known.is_some_and(|known| known.fingerprint == manifest.fingerprint().0);
+        if is_known && self.finality.successions == *successions {
             return;
         }
-        let listed = manifest.authority(desk.config.index);
-        let is_own = listed.is_some_and(|own| own.key == *desk.signer.key());
-        let me = set.place(desk.config.index).filter(|_| is_own);
+        let Some(mut set) = Authorities::of(manifest, successions) else { return };
+        set.votes -= usize::from(desk.config.mutant() == Some(Mutant::QuorumTooSmall));
+        self.finality.successions = successions.clone();
+        self.finality.authorities = Some(set);
+        if is_known {
+            return self.finality.give_voice(desk);
+        }
+        self.finality.begin(desk);
+        let Some(set) = self.finality.authorities.as_ref() else { return };
         let memory = self.finality.memory.entry(set.fingerprint).or_default();
-        self.finality.rounds = me.map(|me| {
-            let setup = Setup { me, quorum: set.quorum, timeouts: desk.config.timeouts };
-            Rounds::new(setup, &memory.recovered, desk.now_ms)
-        });
         for vote in &memory.recovered.cast {
             let (key, value) =
                 post(self.election, desk.config.index, vote, &memory.recovered.heard);
             memory.posts.insert(key, value);
         }
-        self.finality.authorities = Some(set);
         self.finality.cosignatures.clear();
         self.finality.last_final = None;
     }
@@ -228,12 +361,22 @@ impl Seat {
         for effect in effects {
             match effect {
                 Effect::Cast(statement) => self.vote(statement, desk),
-                Effect::Decided(certificate) => self.on_decided(certificate, desk),
+                Effect::Decided(certificate) => {
+                    if self.on_decided(certificate, desk) {
+                        // What follows was said by a machine that is no more, and never left.
+                        return;
+                    }
+                }
                 Effect::Equivocated { first, second } => {
                     let author = self.number_of(first.author);
                     let (first, second) = (first.statement, second.statement);
-                    let what = format!("authority {author} signed both {first:?} and {second:?}");
-                    desk.alarm(self.election, what);
+                    let texts = vec![format!("{first:?}"), format!("{second:?}")];
+                    let (height, round, kind) = (first.height, first.round, first.kind.name());
+                    let what = format!(
+                        "authority {author} signed two different `{kind}` in height {height}, \
+                         round {round}"
+                    );
+                    self.shout(code::EQUIVOCATION, what, texts, desk);
                 }
             }
         }
@@ -257,12 +400,22 @@ impl Seat {
         finality.deferred.push_back((ticket, Deferred::Vote { vote, evidence }));
     }
 
-    fn on_decided(&mut self, certificate: Certificate, desk: &mut Desk) {
-        let Some(set) = &self.finality.authorities else { return };
+    /// Whether the rounds began anew, because other keys count from here on.
+    fn on_decided(&mut self, certificate: Certificate, desk: &mut Desk) -> bool {
+        let Some(set) = &self.finality.authorities else { return false };
         let fingerprint = set.fingerprint;
         let record = Record::Decided { fingerprint, certificate: certificate.clone() };
         let ticket = desk.persist(self.election, &record);
         let settled = certificate.height;
+        self.chronicle.decided(&certificate, &set.numbers, Some(desk.now_ms));
+        let signed = self.finality.cosignatures.get(&certificate.value);
+        for (place, cosignature) in signed.into_iter().flatten() {
+            let number = set.numbers[usize::from(*place)];
+            self.chronicle.cosigned(certificate.value, number, cosignature.unix_seconds);
+        }
+        let changed =
+            set.at(self.finality.decided_before).from != set.at(certificate.value.size).from;
+        self.finality.decided_before = certificate.value.size;
         self.finality.remember(record);
         self.finality.deferred.retain(|(_, deferred)| match deferred {
             Deferred::Vote { vote, .. } => vote.statement.height > settled,
@@ -273,6 +426,12 @@ impl Seat {
             _ => true,
         });
         self.finality.deferred.push_back((ticket, Deferred::Cosign(certificate)));
+        if changed {
+            // What was heard under the old keys is read again.
+            self.finality.begin(desk);
+            self.read_again(desk);
+        }
+        changed
     }
 
     /// Everything up to this ticket is durable.
@@ -282,6 +441,7 @@ impl Seat {
                 Some((_, Deferred::Vote { vote, evidence })) => {
                     let (key, value) = post(self.election, desk.config.index, &vote, &evidence);
                     self.expect_post(key, value);
+                    self.chronicle.heard(desk.config.index, &vote, desk.now_ms);
                     self.drive(Input::Heard(vote), desk);
                 }
                 Some((_, Deferred::Cosign(certificate))) => self.cosign(&certificate, desk),
@@ -299,8 +459,9 @@ impl Seat {
 
     fn cosign(&mut self, certificate: &Certificate, desk: &mut Desk) {
         let Some(set) = &self.finality.authorities else { return };
-        let Some(me) = set.place(desk.config.index) else { return };
         let value = certificate.value;
+        let own = set.place_of(desk.config.index, desk.signer.key(), value.size);
+        let Some(me) = own else { return };
         assert_eq!(
             self.copy.root_at(value.size),
             Some(value.root),
@@ -308,6 +469,7 @@ impl Seat {
         );
         let checkpoint = set.checkpoint(value);
         let cosignature = desk.signer.cosign(&checkpoint, u64::from(desk.minutes) * 60);
+        self.chronicle.cosigned(value, desk.config.index, cosignature.unix_seconds);
         self.finality.cosignatures.entry(value).or_default().insert(me, cosignature);
         let authority = desk.config.index;
         let key = Key::Cosignature { size: value.size, authority }.of(self.election);
@@ -336,24 +498,29 @@ impl Seat {
     pub(super) fn on_round_key(&mut self, key: Key, value: &[u8], desk: &mut Desk) {
         let Key::Round { height, round, step, authority } = key else { return };
         let Some(set) = &self.finality.authorities else { return };
-        if height < self.finality.height() || !value.len().is_multiple_of(VOTE_BYTES) {
+        let (current, last) = (self.finality.height(), self.finality.decided_size());
+        if height + LATE_HEIGHTS < current || !value.len().is_multiple_of(VOTE_BYTES) {
             return;
         }
         let votes: Option<Vec<Vote>> =
-            value.chunks(VOTE_BYTES).take(1 + set.keys.len()).map(Vote::decode).collect();
+            value.chunks(VOTE_BYTES).take(1 + set.numbers.len()).map(Vote::decode).collect();
         let Some((vote, evidence)) = votes.as_deref().and_then(<[Vote]>::split_first) else {
             return;
         };
         let said = &vote.statement;
         let fits = (said.height, said.round, said.kind) == (height, round, kind_of(step))
             && set.place(authority) == Some(vote.author);
-        let signed = |vote: &Vote| vote.verify(&set.fingerprint, &set.keys);
+        let signed = |vote: &Vote| set.signed(vote, current, last);
         if !fits || !signed(vote) {
             return;
         }
         let evidence: Vec<Vote> = evidence.iter().filter(|vote| signed(vote)).cloned().collect();
         let disputed = said.value.filter(|_| said.kind == Kind::Proposal && evidence.is_empty());
         let vote = vote.clone();
+        self.chronicle.heard(authority, &vote, desk.now_ms);
+        if height < current {
+            return;
+        }
         for heard in evidence {
             self.drive(Input::Heard(heard), desk);
         }
@@ -380,10 +547,11 @@ impl Seat {
         let Some((cosignature, certificate)) = value.split_at_checked(COSIGNATURE_BYTES) else {
             return;
         };
-        let votes = set.quorum.votes();
-        let certificate = Certificate::decode(certificate)
+        let certificate = Certificate::decode(certificate);
+        let said = certificate.as_ref().map(|certificate| certificate.value);
+        let certificate = certificate
             .filter(|certificate| certificate.height >= self.finality.height())
-            .filter(|certificate| certificate.verify(&set.fingerprint, &set.keys, votes));
+            .filter(|certificate| set.holds(certificate));
         let Some(root) = self.copy.root_at(size) else {
             self.finality.early.insert((size, number), value.clone());
             if self.finality.early.len() > EARLY_MAX {
@@ -395,10 +563,15 @@ impl Seat {
         let cosignature = Cosignature::from_bytes(cosignature);
         if let (Some(place), Some(cosignature)) = (place, cosignature) {
             let ours = Value { size, root };
-            let signer = &set.cosigners[usize::from(place)];
+            let signer = &set.at(size).cosigners[usize::from(place)];
             if signer.verify_cosignature(&set.checkpoint(ours), &cosignature) {
                 let by = self.finality.cosignatures.entry(ours).or_default();
                 by.entry(place).or_insert(cosignature);
+                self.chronicle.cosigned(ours, number, cosignature.unix_seconds);
+            } else if let Some(other) = said.filter(|said| said.size == size) {
+                let mut note = SignedCheckpoint::unsigned(set.checkpoint(other));
+                note.add(signer, &cosignature);
+                self.compare_checkpoint(&note, desk);
             } else {
                 self.doubt(desk);
             }
@@ -416,7 +589,7 @@ impl Seat {
 
     fn count_cosignatures(&mut self, desk: &mut Desk) {
         let Some(set) = &self.finality.authorities else { return };
-        let votes = set.quorum.votes();
+        let votes = set.votes;
         let newest = self.finality.cosignatures.iter().rev().find(|(_, by)| by.len() >= votes);
         let Some((&value, _)) =
             newest.filter(|(value, _)| Some(**value) > self.finality.last_final)
@@ -425,7 +598,11 @@ impl Seat {
         };
         self.finality.last_final = Some(value);
         let Value { size, root } = value;
-        desk.notify(Notice::Final { election: self.election, size, root });
+        let election = self.election;
+        desk.notify(Notice::Final { election, size, root });
+        if let Some(note) = self.finality.final_checkpoint() {
+            desk.notify(Notice::Checkpoint { election, size, note: note.to_string() });
+        }
     }
 
     /// The own tree has grown or changed.
@@ -437,6 +614,7 @@ impl Seat {
             self.on_cosignature_key(size, number, &value, desk);
         }
         self.drive(Input::Grown { hurry }, desk);
+        self.compare_shown(desk);
     }
 
     /// Cosignatures over leaves that were given up are no longer backed by the own copy.

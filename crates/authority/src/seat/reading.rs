@@ -20,6 +20,7 @@ use kv::api::{
 
 use super::Seat;
 use crate::{
+    alarm::code,
     desk::{Desk, Purpose, SeatCall, Watcher},
     head::Head,
     rounds::Leaves,
@@ -179,7 +180,7 @@ impl Seat {
 
     /// Something that must not happen: say so and read everything again.
     pub(super) fn distrust(&mut self, what: String, desk: &mut Desk) {
-        desk.alarm(self.election, what);
+        self.shout(code::STORE_CHANGED, what, Vec::new(), desk);
         self.read_again(desk);
     }
 
@@ -250,7 +251,7 @@ impl Seat {
         let done = paging.ranges.is_empty();
         if first && page.header.revision < self.reader.asked_revision {
             let (now, before) = (page.header.revision, self.reader.asked_revision);
-            desk.alarm(self.election, ran_backwards(before, now));
+            self.shout(code::STORE_CHANGED, ran_backwards(before, now), Vec::new(), desk);
         }
         if done { self.on_read(desk) } else { self.ask_page(desk) }
     }

@@ -19,9 +19,11 @@ use kv::api::{
 
 use super::Seat;
 use crate::{
+    alarm::code,
     desk::{Desk, Purpose, SeatCall},
     head::Head,
     journal::Record,
+    mutant::Mutant,
 };
 
 /// Most entries in one transaction.
@@ -73,7 +75,8 @@ impl Seat {
         if let Some(&(first, _)) = numbers.front() {
             let count = numbers.len();
             let what = format!("{count} entries from {first} on are lost or changed in the store");
-            desk.alarm(self.election, format!("{what}; putting back the own ones"));
+            let what = format!("{what}; putting back the own ones");
+            self.shout(code::RESTORED, what, Vec::new(), desk);
         }
         let dropped = replaced.map_or(Vec::new(), |number| self.give_up_from(number, desk));
         let next = self.copy.position() + 1;
@@ -92,7 +95,7 @@ impl Seat {
         let mut new_head = (!hole && own.value() != head.value()).then(|| own.clone());
         if self.holes >= HOLES_MAX {
             let what = format!("entry {} of {} is nowhere", position + 1, head.entries());
-            desk.alarm(self.election, format!("{what}; going on without"));
+            self.shout(code::HOLE, format!("{what}; going on without"), Vec::new(), desk);
             self.holes = 0;
             new_head = Some(own);
         }
@@ -104,7 +107,7 @@ impl Seat {
     fn give_up_from(&mut self, number: u64, desk: &mut Desk) -> Vec<Bytes> {
         assert!(number > self.floor(), "entry {number} must stay");
         let what = format!("the store shows another entry {number} than before; following it");
-        desk.alarm(self.election, what);
+        self.shout(code::OTHER_ORDER, what, Vec::new(), desk);
         let dropped: Vec<Bytes> = (number..=self.copy.position())
             .filter_map(|number| self.copy.entry(number).cloned())
             .collect();
@@ -132,13 +135,16 @@ impl Seat {
     /// Sends the next repair, if there is one to send.
     pub(super) fn repair_on(&mut self, desk: &mut Desk) {
         let election = self.election;
+        let reversed = desk.config.mutant() == Some(Mutant::RestoredInOtherOrder);
+        let newest = self.copy.position();
         let Some(repair) = self.repair.as_mut().filter(|repair| repair.sent.is_none()) else {
             return;
         };
         let mut compare = vec![head_is(election, &repair.head)];
         let (mut success, mut bytes, mut through) = (Vec::new(), 0, repair.head.entries());
         while let Some(&(number, mod_revision)) = repair.numbers.front() {
-            let entry = self.copy.entry(number).expect("only a comparison cuts the copy").clone();
+            let source = if reversed { newest + 1 - number } else { number };
+            let entry = self.copy.entry(source).expect("only a comparison cuts the copy").clone();
             bytes += entry.len();
             if success.len() == ENTRIES_MAX || (bytes > BYTES_MAX && !success.is_empty()) {
                 break;

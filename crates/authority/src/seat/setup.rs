@@ -32,10 +32,10 @@ const ENDORSE_AGAIN_MS: u64 = 5_000;
 
 /// One write of an act, and the value that makes doing it again harmless.
 #[derive(Debug)]
-struct Step {
-    request: Request,
+pub(super) struct Step {
+    pub(super) request: Request,
     /// If the comparison fails: what the key must hold for the act to be done already.
-    expected: Option<Bytes>,
+    pub(super) expected: Option<Bytes>,
 }
 
 /// What lies beside the ledger, and acts under way.
@@ -86,7 +86,7 @@ impl Setup {
     }
 }
 
-fn refuse(code: &'static str, sentence: impl Into<String>) -> Refusal {
+pub(super) fn refuse(code: &'static str, sentence: impl Into<String>) -> Refusal {
     Refusal { code, sentence: sentence.into(), leaf: None }
 }
 
@@ -130,6 +130,7 @@ impl Seat {
             Act::Share { trustee, share } => {
                 self.append_body(ticket, share.len(), Matter::Share { trustee, share })
             }
+            Act::Succeed { authority, key } => self.succeed(ticket, authority, key, desk),
             Act::Result { result } => {
                 self.append_body(ticket, result.len(), Matter::Result(result))
             }
@@ -358,7 +359,12 @@ impl Seat {
         }
     }
 
-    fn start(&mut self, ticket: u64, steps: impl IntoIterator<Item = Step>, desk: &mut Desk) {
+    pub(super) fn start(
+        &mut self,
+        ticket: u64,
+        steps: impl IntoIterator<Item = Step>,
+        desk: &mut Desk,
+    ) {
         self.setup.jobs.insert(ticket, steps.into_iter().collect());
         self.step_on(ticket, desk);
     }
@@ -412,6 +418,6 @@ fn create_only(key: Bytes, value: Bytes) -> Step {
     Step { request, expected: Some(value) }
 }
 
-fn write(success: Vec<TxnOperation>) -> Request {
+pub(super) fn write(success: Vec<TxnOperation>) -> Request {
     Request::Txn(TxnRequest { success, ..TxnRequest::default() })
 }

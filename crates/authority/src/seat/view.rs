@@ -4,10 +4,29 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use election::{Archive, Draft, ElectionId, Fold, Refusal, SignedRefusal};
-use ledger::{Receipt, SignedCheckpoint};
+use ledger::{Policy, Receipt, SignedCheckpoint};
 
 use super::Seat;
-use crate::rounds::Leaves;
+use crate::{
+    alarm::Alarm,
+    chronicle::{HeightRecord, LastWord},
+    rounds::Leaves,
+};
+
+/// How an authority stands, as seen from here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Its number.
+    pub authority: u8,
+    /// Its name.
+    pub name: String,
+    /// The largest size it has cosigned.
+    pub cosigned_size: u64,
+    /// What it said last in a round.
+    pub last_word: Option<LastWord>,
+    /// Which change of keys gave it the key that counts, from 1; 0 for the manifest's own.
+    pub generation: u32,
+}
 
 /// Read access to one election, as this authority knows it now.
 #[derive(Clone, Copy)]
@@ -110,6 +129,44 @@ impl<'a> ElectionView<'a> {
     /// Height and round of finality.
     pub fn round(self) -> (u64, u32) {
         (self.seat.finality.height(), self.seat.finality.round())
+    }
+
+    /// The rounds kept, by height, ascending.
+    pub fn heights(self) -> impl DoubleEndedIterator<Item = &'a HeightRecord> {
+        self.seat.chronicle.heights()
+    }
+
+    /// Every authority of the manifest.
+    pub fn standings(self) -> Vec<Standing> {
+        let fold = self.fold();
+        let changes = fold.successions().all();
+        let standing = |one: election::Authority| Standing {
+            authority: one.index,
+            name: one.key.name().to_owned(),
+            cosigned_size: self.seat.finality.cosigned_size(one.index),
+            last_word: self.seat.chronicle.last_word(one.index),
+            generation: (1..)
+                .zip(changes)
+                .filter(|(_, change)| change.authority.index == one.index)
+                .last()
+                .map_or(0, |(generation, _)| generation),
+        };
+        fold.authorities_at(u64::MAX).into_iter().map(standing).collect()
+    }
+
+    /// Alarms, with the authority that noticed.
+    pub fn alarms(self) -> impl Iterator<Item = (u8, &'a Alarm)> {
+        self.seat.alarms.all()
+    }
+
+    /// Entries that somebody refused, newest first, with the refusals signed by authorities.
+    pub fn refused(self) -> impl Iterator<Item = (u64, &'a BTreeMap<u8, SignedRefusal>)> {
+        self.seat.refusals.iter().rev().map(|(entry, by)| (*entry, by))
+    }
+
+    /// Whose cosignatures count on a checkpoint of this size.
+    pub fn policy_at(self, size: u64) -> Option<Policy> {
+        self.fold().policy_at(size)
     }
 
     /// Whether everything held here is final and everything ordered is held here.

@@ -3,21 +3,23 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use authority::{
-    Act, Answer, Authority, Config, Effect, Event, Notice,
+    Act, Answer, Authority, Comparison, Config, Effect, Event, Notice,
     testing::{TestStore, key_name, key_seed, own_keys},
 };
 use base::Machine;
 use bytes::Bytes;
 use election::{
-    Act as Signed, ElectionId,
+    Act as Signed, ElectionId, keys,
     testing::{STAMP, TestElection},
 };
-use kv::api::{Error, Header, KeyRange, Request, WatchResponse};
+use kv::api::{Error, Header, KeyRange, RangeRequest, Request, Response, WatchResponse};
+use ledger::SignedCheckpoint;
 
 /// One authority and what its process holds.
 pub(crate) struct Node {
     pub(crate) authority: Authority,
-    pub(crate) index: u8,
+    /// Of its key.
+    seed: [u8; 32],
     pub(crate) config: Config,
     pub(crate) journal: Vec<Bytes>,
     pub(crate) answers: BTreeMap<u64, Answer>,
@@ -26,6 +28,8 @@ pub(crate) struct Node {
     events: VecDeque<Event>,
     /// Whether it hears and does nothing.
     pub(crate) stopped: bool,
+    /// Whether its watches deliver nothing.
+    deaf: bool,
     /// The next writing call happens, but its outcome is reported as unknown.
     pub(crate) lose_reply: bool,
 }
@@ -34,6 +38,8 @@ pub(crate) struct Cluster {
     pub(crate) store: TestStore,
     pub(crate) nodes: Vec<Node>,
     pub(crate) election: TestElection,
+    /// The cluster's clock.
+    pub(crate) minutes: u32,
     now_ms: u64,
     next_ticket: u64,
 }
@@ -44,8 +50,8 @@ impl Cluster {
         let election = own_keys(election);
         let count = election.manifest.authorities.len() as u8;
         let nodes = (1..=count).map(Node::new).collect();
-        let mut cluster =
-            Self { store: TestStore::default(), nodes, election, now_ms: 1, next_ticket: 1 };
+        let (store, minutes) = (TestStore::default(), STAMP);
+        let mut cluster = Self { store, nodes, election, minutes, now_ms: 1, next_ticket: 1 };
         for node in &mut cluster.nodes {
             node.events.push_back(Event::Started);
         }
@@ -62,7 +68,7 @@ impl Cluster {
         for _ in 0..ms.div_ceil(20) {
             self.now_ms += 20;
             for node in &mut self.nodes {
-                let ticked = Event::Ticked { now_ms: self.now_ms, minutes: STAMP };
+                let ticked = Event::Ticked { now_ms: self.now_ms, minutes: self.minutes };
                 node.events.push_back(ticked);
             }
             self.settle();
@@ -152,13 +158,60 @@ impl Cluster {
     /// Kills a node: what was not durable is gone.
     pub(crate) fn restart(&mut self, node: usize) {
         let old = &mut self.nodes[node];
-        old.authority =
-            Authority::new(old.config.clone(), &key_seed(old.index), old.journal.clone())
-                .expect("the journal is whole");
+        old.authority = Authority::new(old.config.clone(), &old.seed, old.journal.clone())
+            .expect("the journal is whole");
         old.watches.clear();
         old.events.clear();
         old.events.push_back(Event::Started);
         old.stopped = false;
+    }
+
+    /// A node loses its folder and starts again with a new key, which is returned.
+    pub(crate) fn lose_folder(&mut self, node: usize, seed: [u8; 32]) -> [u8; 32] {
+        let old = &mut self.nodes[node];
+        (old.seed, old.journal) = (seed, Vec::new());
+        self.restart(node);
+        *self.nodes[node].authority.key().public()
+    }
+
+    /// A node loses its journal, but not its key: as if it were behind from the beginning.
+    pub(crate) fn lose_journal(&mut self, node: usize) {
+        self.nodes[node].journal.clear();
+        self.restart(node);
+    }
+
+    /// Watches deliver nothing, or deliver again.
+    pub(crate) fn deaf(&mut self, deaf: bool) {
+        for node in &mut self.nodes {
+            node.deaf = deaf;
+        }
+    }
+
+    /// Shows a node a checkpoint.
+    pub(crate) fn show(&mut self, node: usize, note: &SignedCheckpoint) -> Comparison {
+        let (ticket, election) = (self.next_ticket, self.id());
+        self.next_ticket += 1;
+        let note = Box::new(note.clone());
+        self.nodes[node].events.push_back(Event::Compared { ticket, election, note });
+        self.settle();
+        match self.nodes[node].answers.remove(&ticket) {
+            Some(Answer::Compared(comparison)) => comparison,
+            other => panic!("{other:?} to a checkpoint"),
+        }
+    }
+
+    /// How many keys of the election start with this tail.
+    pub(crate) fn count_keys(&mut self, tail: &str) -> usize {
+        let prefix = [&keys::prefix(self.id())[..], tail.as_bytes()].concat();
+        let range = RangeRequest {
+            range: KeyRange::prefix(prefix),
+            keys_only: true,
+            ..RangeRequest::default()
+        };
+        match self.store.call(&Request::Range(range)) {
+            Ok(Response::Range(found)) => found.kvs.len(),
+            other => panic!("{other:?} to a range"),
+        }
     }
 
     /// The store is another one from now on; connections to the old one are gone.
@@ -198,7 +251,7 @@ impl Node {
         let config = Config::new(index, &key_name(index), [index; 32]);
         Self {
             authority: Authority::new(config.clone(), &key_seed(index), []).expect("a fresh start"),
-            index,
+            seed: key_seed(index),
             config,
             journal: Vec::new(),
             answers: BTreeMap::new(),
@@ -206,6 +259,7 @@ impl Node {
             watches: BTreeMap::new(),
             events: VecDeque::new(),
             stopped: false,
+            deaf: false,
             lose_reply: false,
         }
     }
@@ -221,7 +275,8 @@ impl Node {
             self.events.clear();
             return false;
         }
-        for (watch, (range, next)) in &mut self.watches {
+        let heard = self.watches.iter_mut().filter(|_| !self.deaf);
+        for (watch, (range, next)) in heard {
             for (revision, events) in store.changes(range, *next) {
                 *next = revision + 1;
                 let header = Header { revision, raft_term: 1 };

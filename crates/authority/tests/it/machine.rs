@@ -11,7 +11,7 @@ use ledger::leaf_hash;
 
 use crate::cluster::Cluster;
 
-fn opened(seed: u64, authorities: u8, faulty: u8) -> Cluster {
+pub(crate) fn opened(seed: u64, authorities: u8, faulty: u8) -> Cluster {
     let election = ElectionBuilder::new(seed).authorities(authorities, faulty).voters(6).build();
     let mut cluster = Cluster::new(election);
     cluster.open();
@@ -19,7 +19,7 @@ fn opened(seed: u64, authorities: u8, faulty: u8) -> Cluster {
 }
 
 /// Casts for a voter at a node; the answer must be `Ordered`.
-fn vote(cluster: &mut Cluster, node: usize, voter: usize) -> u64 {
+pub(crate) fn vote(cluster: &mut Cluster, node: usize, voter: usize) -> u64 {
     let ballot = cluster.election.cast(voter, &[choose(0), choose(1)]);
     let ticket = cluster.submit(node, &ballot);
     cluster.pass(40);
@@ -29,7 +29,7 @@ fn vote(cluster: &mut Cluster, node: usize, voter: usize) -> u64 {
     }
 }
 
-fn close(cluster: &mut Cluster) {
+pub(crate) fn close(cluster: &mut Cluster) {
     let fingerprint = cluster.election.manifest.fingerprint();
     let signature = Signed::Close.sign(&fingerprint, &cluster.election.admin);
     let answer = cluster.act(0, Act::Close { signature });

@@ -2,4 +2,6 @@
 
 mod cluster;
 mod machine;
+mod reconciling;
 mod rounds;
+mod visible;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use ballot::{BallotContext, BallotError, Fingerprint, ParsedBallot, signature::PublicKey};
+use ledger::AuthorityKey;
 
 use crate::{
     definition::Problem,
@@ -64,9 +65,15 @@ impl Charter {
         Ok(Self { manifest, fingerprint, context, appenders, a_offsets })
     }
 
-    /// Checks that the entry's appender is an authority and signed it.
-    pub(crate) fn check_appender(&self, entry: &Entry<'_>) -> Result<(), Refusal> {
-        let Some(key) = self.appenders.get(&entry.appender) else {
+    /// Checks that the entry's appender is an authority and signed it, with the key that followed
+    /// the manifest's if there is one.
+    pub(crate) fn check_appender(
+        &self,
+        entry: &Entry<'_>,
+        successor: Option<&AuthorityKey>,
+    ) -> Result<(), Refusal> {
+        let newest = successor.and_then(|key| PublicKey::from_bytes(key.public()).ok());
+        let Some(key) = newest.as_ref().or_else(|| self.appenders.get(&entry.appender)) else {
             let sentence = format!("Number {} is no authority of this election.", entry.appender);
             return Err(Refusal::new(code::UNKNOWN_APPENDER, sentence));
         };

@@ -167,6 +167,18 @@ impl Voting {
         }
     }
 
+    /// For a seeded bug: ciphertexts of a ballot that is no leaf.
+    pub(crate) fn weed(&mut self, ballot: &[u8]) {
+        if self.charter.header(ballot).is_ok() {
+            self.a_seen.extend(self.charter.a_prefixes(ballot));
+        }
+    }
+
+    /// For a seeded bug: every accepted ballot, replaced ones included.
+    pub(crate) fn accepted(&self) -> Vec<(u64, u32)> {
+        self.trackers.values().map(|(_, leaf)| (*leaf, 1)).collect()
+    }
+
     pub(crate) fn turnout(&self) -> Turnout {
         self.turnout
     }
@@ -190,9 +202,10 @@ impl Voting {
     }
 
     /// The weighted sum of each credential's last accepted ballot.
-    pub(crate) fn tally(&self, leaves: &[Bytes]) -> EncryptedTally {
+    pub(crate) fn tally(&self, leaves: &[Bytes], all: bool) -> EncryptedTally {
         let mut tally = EncryptedTally::new(&self.charter.context);
-        for (leaf, weight) in self.counted() {
+        let counted = if all { self.accepted() } else { self.counted().collect() };
+        for (leaf, weight) in counted {
             let entry = Entry::decode(&leaves[leaf as usize]).expect("a leaf was decoded before");
             let Body::Ballot(ballot) = entry.body else {
                 panic!("leaf {leaf} was recorded as a ballot but is a {}", entry.body.kind().name())

@@ -48,7 +48,7 @@ impl Gateway {
                 refusal.code.clone(),
                 refusal.sentence.clone(),
             )),
-            Answer::Ordered { .. } | Answer::AlreadyAccepted { .. } => {
+            Answer::Ordered { .. } | Answer::AlreadyAccepted { .. } | Answer::Compared(_) => {
                 Err(Problem::unavailable("The authority gave an answer to something else."))
             }
         }

@@ -140,7 +140,10 @@ fn refused(answer: Answer) -> Problem {
             "The store did not take it ({error}). Send the same bytes again, to this or another \
              node; they count once."
         )),
-        Answer::Ordered { .. } | Answer::AlreadyAccepted { .. } | Answer::Done { .. } => {
+        Answer::Ordered { .. }
+        | Answer::AlreadyAccepted { .. }
+        | Answer::Compared(_)
+        | Answer::Done { .. } => {
             Problem::unavailable("The authority gave an answer to something else.")
         }
     }
