@@ -101,6 +101,8 @@ pub struct AppliedReport {
 /// Figures of the applied state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StateSummary {
+    /// The last applied entry.
+    pub applied: LogIndex,
     /// Store revision.
     pub revision: i64,
     /// Bytes on disk.

@@ -99,7 +99,8 @@ impl Replica {
             heartbeat_ticks: timing.ticks(timing.heartbeat_ms),
             ..config.raft
         };
-        let raft = Raft::new(raft_config, recovered).map_err(|e| ConfigError(e.to_string()))?;
+        let mut raft = Raft::new(raft_config, recovered).map_err(|e| ConfigError(e.to_string()))?;
+        raft.note_state_held(state.applied);
         let status = raft.status();
         Ok(Self {
             member,

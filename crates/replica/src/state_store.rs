@@ -196,6 +196,7 @@ impl<D: Disk> StateStore<D> {
     /// Figures for status and readiness.
     pub fn summary(&self) -> StateSummary {
         StateSummary {
+            applied: LogIndex::new(self.applied),
             revision: self.kv.revision(),
             size_bytes: self.kv.store().size_bytes(),
             live_bytes: self.kv.store().live_bytes(),

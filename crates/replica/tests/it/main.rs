@@ -1,6 +1,7 @@
 //! Members over in-memory disks and a network that a test can cut: the parts together.
 
 mod cluster;
+mod every_byte;
 mod group;
 
 use cluster::Cluster;
