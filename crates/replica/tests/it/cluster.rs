@@ -37,6 +37,8 @@ pub(crate) struct Cluster {
     random: Prng,
     cut: BTreeSet<u64>,
     duplicate: fn(&PeerMessage) -> bool,
+    lose: fn(&PeerMessage) -> bool,
+    falsifies_records: bool,
     wire: VecDeque<(u64, u64, PeerMessage)>,
     answers: BTreeMap<u64, Result<Response, Error>>,
     next_call: u64,
@@ -111,6 +113,8 @@ impl Cluster {
             random: Prng::named(size, "cluster"),
             cut: BTreeSet::new(),
             duplicate: |_| false,
+            lose: |_| false,
+            falsifies_records: false,
             wire: VecDeque::new(),
             answers: BTreeMap::new(),
             next_call: 0,
@@ -225,6 +229,18 @@ impl Cluster {
         leader
     }
 
+    /// A quiet moment of every log.
+    pub(crate) fn idle(&mut self) {
+        let ids: Vec<u64> = self.members.keys().copied().collect();
+        for id in ids {
+            let log = &mut self.members.get_mut(&id).expect("runs").log;
+            log.idle(1 << 10).expect("the disk works");
+            if let Some(through) = log.scrub(1 << 10).expect("the disk works") {
+                self.step(id, Event::LogRotten { through });
+            }
+        }
+    }
+
     /// Whoever leads first within so many ticks and is not `old`.
     pub(crate) fn leader_within(&mut self, ticks: u64, old: u64) -> Option<u64> {
         for _ in 0..ticks {
@@ -252,6 +268,15 @@ impl Cluster {
 
     pub(crate) fn duplicate(&mut self, which: fn(&PeerMessage) -> bool) {
         self.duplicate = which;
+    }
+
+    pub(crate) fn lose(&mut self, which: fn(&PeerMessage) -> bool) {
+        self.lose = which;
+    }
+
+    /// What members send for a damaged record is something else from now on.
+    pub(crate) fn falsify_records(&mut self) {
+        self.falsifies_records = true;
     }
 
     /// Gives the call to the member and lets it be batched.
@@ -295,8 +320,16 @@ impl Cluster {
             {
                 continue;
             }
+            if (self.lose)(&message) {
+                continue;
+            }
             let bytes = message.encode();
-            let message = PeerMessage::decode(bytes).expect("own messages can be read");
+            let mut message = PeerMessage::decode(bytes).expect("own messages can be read");
+            if let PeerMessage::Records { records, .. } = &mut message
+                && self.falsifies_records
+            {
+                records.iter_mut().for_each(|record| *record = vec![7; record.len()].into());
+            }
             self.step(to, Event::Received { from: MemberId::new(from), message });
         }
     }
@@ -340,7 +373,7 @@ impl Cluster {
                 return Ok(Some(Event::Admitted { admission }));
             }
             Effect::Stop { reason } => {
-                self.stopped.insert(id, reason);
+                self.stopped.entry(id).or_insert(reason);
             }
             Effect::SettleLoss => member.log.settle_loss().map_err(text)?,
             Effect::WishAnswered { call, result } => {
@@ -353,7 +386,10 @@ impl Cluster {
                 return Ok(Some(Event::Loaded { entries, purpose }));
             }
             Effect::Read { call, request, term } => {
-                self.answers.insert(call, member.state.read(&request, term));
+                let answered = member.state.answer(&request, term);
+                let met = answered.as_ref().err().copied();
+                self.answers.insert(call, answered.unwrap_or(Err(Error::Corrupt)));
+                return Ok(met.map(|offset| Event::DamageMet { offset }));
             }
             Effect::Reply { call, result } => {
                 assert!(self.answers.insert(call, result).is_none(), "call {call} answered twice");
@@ -371,6 +407,11 @@ fn text(error: impl core::fmt::Display) -> String {
 impl Disks {
     fn new(founding: Membership) -> Self {
         Self { log: MemoryDisk::new(), state: [MemoryDisk::new(), MemoryDisk::new()], founding }
+    }
+
+    /// Empty folders in their place.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::new(self.founding.clone());
     }
 
     fn fork(&self) -> Self {

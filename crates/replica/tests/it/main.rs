@@ -3,6 +3,7 @@
 mod cluster;
 mod every_byte;
 mod group;
+mod rot;
 
 use cluster::Cluster;
 use kv::api::{Error, KeyRange, LeaseGrantRequest, PutRequest, RangeRequest, Request, Response};
