@@ -168,6 +168,11 @@ impl<B: Backing> Kv<B> {
         &self.store
     }
 
+    /// The backing, for whoever repairs it ([`Store::backing_mut`]).
+    pub fn backing_mut(&mut self) -> &mut B {
+        self.store.backing_mut()
+    }
+
     /// Gives the backing back, as a restart does.
     pub fn into_backing(self) -> B {
         self.store.into_backing()
@@ -247,6 +252,21 @@ impl<B: Backing> Kv<B> {
     /// # Panics
     /// When the request writes ([`Request::is_write`]): such a call belongs into the log.
     pub fn read(&self, request: &Request, raft_term: u64) -> Result<Response, Error> {
+        self.answer(request, raft_term).unwrap_or(Err(Error::Corrupt))
+    }
+
+    /// As [`Kv::read`], for who can do something about the damage.
+    ///
+    /// # Errors
+    /// [`ReadError::Damaged`]: where this member's store is damaged; nothing may be answered.
+    ///
+    /// # Panics
+    /// As [`Kv::read`].
+    pub fn answer(
+        &self,
+        request: &Request,
+        raft_term: u64,
+    ) -> Result<Result<Response, Error>, ReadError> {
         let answered = match request {
             Request::Range(request) => self.read_range(request),
             Request::Txn(txn) if !request.is_write() => self.read_txn(txn),
@@ -264,9 +284,9 @@ impl<B: Backing> Kv<B> {
             write => panic!("a write is applied, not read: {write:?}"),
         };
         match answered {
-            Ok(response) => Ok(with_term(response, raft_term)),
-            Err(Stop::Refused(error)) => Err(error),
-            Err(Stop::Damaged(_)) => Err(Error::Corrupt),
+            Ok(response) => Ok(Ok(with_term(response, raft_term))),
+            Err(Stop::Refused(error)) => Ok(Err(error)),
+            Err(Stop::Damaged(error)) => Err(error),
         }
     }
 

@@ -46,12 +46,46 @@ impl Totals {
     }
 }
 
+/// Of so many records the place of one is remembered.
+const PLACE_EVERY: u64 = 64;
+
+/// Which log entry the record at some place is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Index of the log entry.
+    pub index: u64,
+    /// Where its record begins.
+    pub offset: u64,
+}
+
+/// The places of some records, the first among them; both numbers ascend.
+#[derive(Clone, Debug, Default)]
+struct Places {
+    noted: Vec<Place>,
+    records: u64,
+}
+
+impl Places {
+    fn note(&mut self, index: u64, offset: u64) {
+        if self.records.is_multiple_of(PLACE_EVERY) {
+            self.noted.push(Place { index, offset });
+        }
+        self.records += 1;
+    }
+
+    fn last_where(&self, holds: impl Fn(&Place) -> bool) -> Option<Place> {
+        let behind = self.noted.partition_point(holds);
+        self.noted.get(behind.checked_sub(1)?).copied()
+    }
+}
+
 /// See the module.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Book {
     pub(crate) index: Index,
     /// Place `i` is revision `i + 2`: the first change of a new store has revision 2.
     revisions: Vec<RevisionAt>,
+    places: Places,
     pub(crate) applied_index: u64,
     pub(crate) totals: Totals,
 }
@@ -59,6 +93,16 @@ pub(crate) struct Book {
 impl Book {
     pub(crate) fn revision(&self) -> i64 {
         self.revisions.len() as i64 + 1
+    }
+
+    /// The last noted record that lies at `offset` or before it.
+    pub(crate) fn place_before_offset(&self, offset: u64) -> Option<Place> {
+        self.places.last_where(|place| place.offset <= offset)
+    }
+
+    /// The last noted record of `index` or a lower one.
+    pub(crate) fn place_before_index(&self, index: u64) -> Option<Place> {
+        self.places.last_where(|place| place.index <= index)
     }
 
     pub(crate) fn revision_at(&self, revision: i64) -> Option<&RevisionAt> {
@@ -91,6 +135,7 @@ impl Book {
         visit: &mut dyn FnMut(i64, &PlacedChange, &Found),
     ) -> Result<(), String> {
         self.applied_index = record.applied_index;
+        self.places.note(record.applied_index, position.offset);
         for group in &record.groups {
             let main = self.revision() + 1;
             for (sub, change) in group.iter().enumerate() {

@@ -25,7 +25,8 @@
 //!
 //! # Bounds
 //! The index lives in memory: about 110 B a key plus the key, 40 B for each version beyond the
-//! first, and 24 B a revision for the way from a revision to its record. Values stay in the log,
+//! first, 24 B a revision for the way from a revision to its record, and 16 B for every 64th record
+//! for the way from a log entry to its record ([`Place`]). Values stay in the log,
 //! apart from the newest [`RECENT_BYTES`] of records.
 //!
 //! # Left out
@@ -45,6 +46,7 @@ mod store;
 mod types;
 
 pub use backing::{Backing, BackingError, MemoryBacking, Position, Visit};
+pub use book::Place;
 pub use cursor::{Cursor, PAGE_KEYS_MAX, Span, SpanEnd};
 pub use error::{CommitError, OpenError, ReadError};
 pub use recent::RECENT_BYTES;

@@ -5,7 +5,7 @@ use core::ops::ControlFlow;
 use bytes::Bytes;
 
 use crate::backing::{Backing, BackingError};
-use crate::book::{Book, event, fingerprint};
+use crate::book::{Book, Place, event, fingerprint};
 use crate::cursor::{Cursor, PAGE_KEYS_MAX, Span};
 use crate::error::{CommitError, OpenError, ReadError};
 use crate::recent::Recent;
@@ -62,6 +62,17 @@ impl<B: Backing> Store<B> {
         self.book.applied_index
     }
 
+    /// The record at `offset` or the nearest one before it whose place is remembered: from there
+    /// on the records can be counted. `None` when there is none.
+    pub fn place_before_offset(&self, offset: u64) -> Option<Place> {
+        self.book.place_before_offset(offset)
+    }
+
+    /// The record of the log entry `index` or the nearest one before it whose place is remembered.
+    pub fn place_before_index(&self, index: u64) -> Option<Place> {
+        self.book.place_before_index(index)
+    }
+
     /// The newest revision; 1 when nothing was ever changed.
     pub fn revision(&self) -> i64 {
         self.book.revision()
@@ -90,6 +101,11 @@ impl<B: Backing> Store<B> {
     /// The backing.
     pub fn backing(&self) -> &B {
         &self.backing
+    }
+
+    /// The backing, for whoever repairs it: what records hold and where they lie must not change.
+    pub fn backing_mut(&mut self) -> &mut B {
+        &mut self.backing
     }
 
     /// Gives the backing back, as a restart does.

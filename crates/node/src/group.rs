@@ -64,6 +64,23 @@ pub struct GroupView {
     pub snapshots_sending: u64,
     /// Whether a snapshot is coming in.
     pub is_receiving_snapshot: bool,
+    /// What damage was found.
+    pub health: HealthView,
+}
+
+/// What the checks of state and log have found since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HealthView {
+    /// The log entry whose record in the state waits for repair.
+    pub damaged_record: Option<u64>,
+    /// Whether applying stands still because of it.
+    pub is_halted: bool,
+    /// Records repaired from other members.
+    pub records_repaired: u64,
+    /// Times the whole state was checked.
+    pub scrub_rounds: u64,
+    /// Damaged segments of the log given up.
+    pub log_segments_given_up: u64,
 }
 
 impl GroupView {
@@ -101,6 +118,7 @@ impl GroupView {
             transfer_to: status.transfer_to.map(MemberId::get),
             snapshots_sending: 0,
             is_receiving_snapshot: false,
+            health: HealthView::default(),
         }
     }
 }

@@ -206,15 +206,15 @@ impl Node {
         let state_thread = StateThread {
             state: shared.clone(),
             orders: state_orders,
-            completions,
+            completions: completions.clone(),
             watches: watches.clone(),
             metrics: metrics.clone(),
             fatal: fatal.clone(),
         };
         self.spawn("state", move || state_thread.run())?;
-        let readable = shared.clone();
-        self.spawn("read", move || runtime::read::run(&readable, &read_orders))?;
-        let watch_thread = WatchThread::new(shared, watch_orders, metrics.clone(), fatal);
+        let (readable, met) = (shared.clone(), completions.clone());
+        self.spawn("read", move || runtime::read::run(&readable, &read_orders, &met))?;
+        let watch_thread = WatchThread::new(shared, watch_orders, metrics.clone(), completions);
         self.spawn("watch", move || watch_thread.run())?;
 
         let mut random = Prng::named(config.seed, "node");

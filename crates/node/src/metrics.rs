@@ -51,6 +51,10 @@ pub struct Metrics {
     pub(crate) snapshots_sent: Counter,
     pub(crate) snapshots_installed: Counter,
     pub(crate) members: Gauge,
+    pub(crate) records_damaged: Gauge,
+    pub(crate) records_repaired: Gauge,
+    pub(crate) scrub_rounds: Gauge,
+    pub(crate) log_segments_cut: Gauge,
     pub(crate) commit_seconds: Histogram,
     peer_lag: Family<PeerLabel, Gauge>,
     peer_silent: Family<PeerLabel, Gauge>,
@@ -87,6 +91,10 @@ impl Metrics {
             snapshots_sent: Counter::default(),
             snapshots_installed: Counter::default(),
             members: Gauge::default(),
+            records_damaged: Gauge::default(),
+            records_repaired: Gauge::default(),
+            scrub_rounds: Gauge::default(),
+            log_segments_cut: Gauge::default(),
             commit_seconds: seconds(),
             peer_lag: Family::default(),
             peer_silent: Family::default(),
@@ -114,6 +122,13 @@ impl Metrics {
         gauge("disk_stalled_ms", "Age of the oldest unfinished write", &self.disk_stalled_ms);
         gauge("raft_log_entries", "Entries in the log", &self.log_entries);
         gauge("raft_members", "Members, learners included", &self.members);
+        gauge("state_records_damaged", "1 while a record waits for repair", &self.records_damaged);
+        let repaired = "Records of the state repaired from other members since the start";
+        gauge("state_records_repaired", repaired, &self.records_repaired);
+        let rounds = "Times the whole state was checked for damage since the start";
+        gauge("state_scrub_rounds", rounds, &self.scrub_rounds);
+        let given_up = "Damaged segments of the log given up since the start";
+        gauge("log_segments_given_up", given_up, &self.log_segments_cut);
         registry.register("snapshots_sent", "Snapshots offered", self.snapshots_sent.clone());
         registry.register(
             "snapshots_installed",

@@ -43,6 +43,8 @@ pub(crate) struct Core {
     /// Handed out to be applied up to here.
     pub(crate) handed: LogIndex,
     pub(crate) applied: LogIndex,
+    /// The state machine held everything up to here at the start, be it more than the log.
+    pub(crate) state_held: LogIndex,
     load: Load,
     /// A snapshot on which the log is being rebased, and the write that does it.
     installing: Option<(Ticket, Snapshot)>,
@@ -87,6 +89,7 @@ impl Core {
             commit: applied.max(base.index),
             handed: applied,
             applied,
+            state_held: LogIndex::ZERO,
             load: Load::Idle,
             installing: None,
             effects: Vec::new(),
@@ -355,7 +358,10 @@ impl Core {
         }
     }
 
-    /// Lifts the restriction once its reason is gone.
+    /// Lifts the restriction once its reason is gone. Then the log again holds every entry that
+    /// this member may have helped to commit, so what the state machine held is committed *in this
+    /// log*. Whoever did not say so could lead with a log that begins behind what the others need
+    /// and a state that is ahead of what it may call committed: it could send neither.
     fn review_restriction(&mut self) {
         let durable_through = |index| self.durability.durable() >= index;
         let is_over = match self.restriction {
@@ -370,6 +376,7 @@ impl Core {
         };
         if is_over {
             self.restriction = None;
+            self.advance_commit(self.state_held);
         }
     }
 

@@ -94,6 +94,12 @@ impl Raft {
         }
     }
 
+    /// The state machine holds everything up to `through`, although damage took the end of the log
+    /// before that: so much is committed. To be told before the first step.
+    pub fn note_state_held(&mut self, through: LogIndex) {
+        self.core.state_held = through;
+    }
+
     /// Why it does not vote, although it may have a vote.
     pub fn restriction(&self) -> Option<Restriction> {
         self.core.restriction

@@ -40,6 +40,8 @@ pub(crate) struct Kept {
     unsynced_entries: u64,
     unsynced_bytes: u64,
     is_syncing: bool,
+    /// The log cannot be read back up to here and is to be cut however short it gets.
+    rotten: Option<LogIndex>,
 }
 
 impl Kept {
@@ -54,6 +56,22 @@ impl Kept {
         self.unsynced_entries += count;
         self.unsynced_bytes += bytes;
     }
+
+    /// The log is to be cut through this entry; `false` if that was said before.
+    pub(crate) fn give_up(&mut self, through: LogIndex) -> bool {
+        let is_new = self.rotten.is_none_or(|known| known < through);
+        self.rotten = self.rotten.max(Some(through));
+        is_new
+    }
+
+    /// Orders the state to be made durable, unless that is under way.
+    pub(crate) fn sync_now(&mut self, effects: &mut Vec<Effect>) {
+        if !self.is_syncing {
+            (self.unsynced_entries, self.unsynced_bytes) = (0, 0);
+            self.is_syncing = true;
+            effects.push(Effect::State(StateOrder::Sync));
+        }
+    }
 }
 
 impl Replica {
@@ -66,10 +84,9 @@ impl Replica {
         let (kept, keeping) = (&mut self.kept, self.log_keeping);
         let is_due = kept.unsynced_entries >= keeping.sync_every_entries
             || kept.unsynced_bytes >= keeping.sync_every_bytes;
-        if is_due && !kept.is_syncing {
-            (kept.unsynced_entries, kept.unsynced_bytes) = (0, 0);
-            kept.is_syncing = true;
-            effects.push(Effect::State(StateOrder::Sync));
+        let is_due = is_due || kept.rotten.is_some_and(|rotten| rotten > self.synced);
+        if is_due {
+            kept.sync_now(effects);
         }
     }
 
@@ -83,18 +100,21 @@ impl Replica {
     pub(crate) fn cut_if_due(&mut self, effects: &mut Vec<Effect>) {
         let needed = self.snapshots.lowest_outgoing().unwrap_or(LogIndex::new(u64::MAX));
         let limit = self.synced.min(needed).min(self.applied);
-        let mut through = None;
+        let durable = self.synced.min(self.applied);
         let kept = &mut self.kept;
+        let rotten = kept.rotten.take_if(|rotten| *rotten <= durable);
+        let mut through = rotten.filter(|rotten| *rotten > self.raft.base().index);
         while let Some((last, entries, bytes)) = kept.batches.front().copied() {
             let is_over = kept.entries > self.log_keeping.keep_entries
                 || kept.bytes > self.log_keeping.keep_bytes;
-            if !is_over || last > limit {
+            let is_rotten = rotten.is_some_and(|rotten| last <= rotten);
+            if !(is_rotten || is_over && last <= limit) {
                 break;
             }
             kept.batches.pop_front();
             kept.entries -= entries;
             kept.bytes -= bytes;
-            through = Some(last);
+            through = through.max(Some(last));
         }
         if let Some(through) = through {
             self.drive(Input::LogCutRequested { through }, effects);

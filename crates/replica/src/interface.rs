@@ -6,6 +6,7 @@ use crate::peer::PeerMessage;
 use crate::state_store::{Export, StageError};
 use crate::state_thread::StateOrder;
 use crate::wish::{Wish, WishResult};
+use bytes::Bytes;
 use kv::api::{Error, Request, Response};
 use kv::command::CallOrigin;
 use raft::{Entry, LogId, LogIndex, MemberId, Membership, RoleName, Term, Ticket};
@@ -101,6 +102,8 @@ pub struct AppliedReport {
 /// Figures of the applied state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StateSummary {
+    /// The last applied entry.
+    pub applied: LogIndex,
     /// Store revision.
     pub revision: i64,
     /// Bytes on disk.
@@ -109,6 +112,23 @@ pub struct StateSummary {
     pub live_bytes: u64,
     /// Leases that are alive.
     pub leases: u64,
+    /// A record of the value log that is not what was written and waits for the others' help.
+    pub damaged: Option<DamagedRecord>,
+    /// Records put right with the help of others since the start.
+    pub records_repaired: u64,
+    /// How often the whole value log was checked since the start.
+    pub scrub_rounds: u64,
+}
+
+/// A record of the value log that is not what was written. Each log entry has one record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DamagedRecord {
+    /// The log entry that it is of.
+    pub index: LogIndex,
+    /// Whether applying stands still because of it.
+    pub halts: bool,
+    /// How often what others sent for it was not it.
+    pub unproven: u32,
 }
 
 /// What may happen to a member.
@@ -142,6 +162,32 @@ pub enum Event {
     },
     /// The state store applied entries.
     Applied(AppliedReport),
+    /// The value log was looked at; `state` says what was found.
+    Checked {
+        /// State after it.
+        state: StateSummary,
+        /// Whether it was a step of the background check, and if so whether that came to the end.
+        scrub: Option<storage::Scrubbed>,
+    },
+    /// Records of the state were read for a member that lacks them.
+    RecordsRead {
+        /// For whom.
+        to: MemberId,
+        /// The log entry that the first one is of.
+        index: LogIndex,
+        /// Of consecutive entries; empty if the first one cannot be read.
+        records: Vec<Bytes>,
+    },
+    /// A reader met damage at this offset of the value log.
+    DamageMet {
+        /// Where the record lies.
+        offset: u64,
+    },
+    /// The log found that these of its durable entries can no longer be read back.
+    LogRotten {
+        /// The last entry in the damaged segment.
+        through: LogIndex,
+    },
     /// Entries asked for by [`Effect::Load`].
     Loaded {
         /// In order, without holes, perhaps fewer than asked.

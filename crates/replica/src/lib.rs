@@ -29,17 +29,20 @@
 //!
 //! # Beside it
 //! [`Wish`]es change members and leaders. Who lacks what was cut from the log gets a snapshot of
-//! the state, in parts that it asks for. A log that lost something asks the others for it.
+//! the state, in parts that it asks for. A log that lost something asks the others for it, and so
+//! does a state in which a record is damaged.
 #![forbid(unsafe_code)]
 
 mod admission;
 mod cutting;
+mod health;
 mod interface;
 mod log_store;
 mod mending;
 mod mutant;
 mod peer;
 mod pending;
+mod records;
 mod replica;
 mod snapshots;
 mod state_store;
@@ -50,13 +53,14 @@ mod wishes;
 pub use admission::{Admission, Greeting, Standing};
 pub use cutting::LogKeeping;
 pub use interface::{
-    AppliedReport, Config, ConfigError, Effect, Event, LoadPurpose, StateSummary, Timing,
+    AppliedReport, Config, ConfigError, DamagedRecord, Effect, Event, LoadPurpose, StateSummary,
+    Timing,
 };
 pub use log_store::{LogStore, LogStoreError};
 #[cfg(feature = "mutants")]
 pub use mutant::Mutant;
 pub use peer::{Offer, PeerMessage, SnapshotId, WireError};
 pub use replica::{READS_PENDING_MAX, Replica, WRITE_BYTES_PENDING_MAX, WRITES_PENDING_MAX};
-pub use state_store::{Applied, Export, Halt, StageError, StateOpenError, StateStore};
+pub use state_store::{Applied, Export, Halt, StageError, StateOpenError, StateStore, offset_of};
 pub use state_thread::{StateOrder, StateOutcome};
 pub use wish::{Wish, WishError, WishResult};

@@ -18,7 +18,7 @@ use raft::{
     Entry, HardState, LogId, LogIndex, MemberId, Membership, Payload, Persist, Rebase, Recovered,
     Restriction, Term, Ticket,
 };
-use storage::{Batch, Disk, Loss, Wal, WalOptions};
+use storage::{Batch, Disk, Loss, ReadError, Wal, WalOptions, WalScrub};
 
 /// Most bytes read back at once at start.
 const TAIL_STEP_BYTES: u64 = 8 << 20;
@@ -75,6 +75,7 @@ pub struct LogStore<D: Disk> {
     loss: Option<Loss>,
     /// Records below this may go once the meta that says so is durable.
     cut_before: Option<u64>,
+    scrub: WalScrub,
 }
 
 impl<D: Disk> LogStore<D> {
@@ -106,7 +107,7 @@ impl<D: Disk> LogStore<D> {
             wal.write(&batch)?;
             wal.sync()?;
         }
-        Ok(Self { wal, meta, loss: found.loss, cut_before: None })
+        Ok(Self { wal, meta, loss: found.loss, cut_before: None, scrub: WalScrub::default() })
     }
 
     /// How often this log was opened, this time included: the member's incarnation.
@@ -334,6 +335,27 @@ impl<D: Disk> LogStore<D> {
     pub fn idle(&mut self, budget_bytes: u64) -> Result<(), LogStoreError> {
         tolerate_full(self.wal.seal_if_idle())?;
         tolerate_full(self.wal.prepare_ahead(budget_bytes))
+    }
+
+    /// Checks some more of the old segments, as work for a quiet moment. Answers the last entry of
+    /// a segment that is damaged ([`crate::Event::LogRotten`]): what is held up to there is of no
+    /// use any more, neither for slow members nor at the next start.
+    ///
+    /// # Errors
+    /// [`LogStoreError::Read`] when the disk fails as a whole.
+    pub fn scrub(&mut self, budget_bytes: u64) -> Result<Option<LogIndex>, LogStoreError> {
+        match self.wal.scrub(&mut self.scrub, budget_bytes) {
+            Ok(()) => Ok(None),
+            Err(ReadError::Damaged(damage)) => {
+                // Without an entry there is nothing to wait for.
+                let through = damage.index.unwrap_or(0).max(self.meta.base.index.get());
+                if through == self.meta.base.index.get() {
+                    tolerate_full(self.wal.cut_before(through + 1))?;
+                }
+                Ok(Some(LogIndex::new(through)))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 //! What members say to each other: Raft's messages, writes and wishes on their way to the leader,
-//! snapshots, and entries for a damaged log.
+//! snapshots, entries for a damaged log, and records for a damaged state.
 
 use crate::admission::{Admission, Greeting, Standing};
 use crate::wish::{Wish, WishError, WishResult};
@@ -72,6 +72,18 @@ pub enum PeerMessage {
         after: LogId,
         /// An entry that it once held: two logs that hold it are equal up to it.
         anchor: LogId,
+    },
+    /// "A record of my state is damaged: send me those of the entries from this one on."
+    RecordsWanted {
+        /// The entry.
+        index: LogIndex,
+    },
+    /// Records of a state, as they were written.
+    Records {
+        /// The entry that the first one is of.
+        index: LogIndex,
+        /// Of consecutive entries.
+        records: Vec<Bytes>,
     },
     /// What members say before one of them takes part.
     Greeting(Greeting),
@@ -153,11 +165,13 @@ const SNAPSHOT_ENDED: u8 = 10;
 const ENTRIES_WANTED: u8 = 11;
 const ENTRIES: u8 = 12;
 const GREETING: u8 = 13;
+const RECORDS_WANTED: u8 = 14;
+const RECORDS: u8 = 15;
 
 impl PeerMessage {
     /// Whether it is large and can wait: it travels beside the others, not among them.
     pub fn is_bulk(&self) -> bool {
-        matches!(self, Self::Chunk { .. } | Self::Entries { .. })
+        matches!(self, Self::Chunk { .. } | Self::Entries { .. } | Self::Records { .. })
     }
 
     /// The bytes for one frame: a kind byte, then the body, integers big-endian.
@@ -206,6 +220,13 @@ impl PeerMessage {
                 let Greeting { admission, standing, leads, asks } = *greeting;
                 let flags = u8::from(leads) | (u8::from(asks) << 1);
                 out.put_slice(&[GREETING, admission as u8, standing as u8, flags]);
+            }
+            Self::RecordsWanted { index } => {
+                put_numbers(&mut out, RECORDS_WANTED, &[index.get()]);
+            }
+            Self::Records { index, records } => {
+                put_numbers(&mut out, RECORDS, &[index.get()]);
+                put_list(&mut out, records);
             }
             Self::EntriesWanted { after, anchor } => {
                 out.put_u8(ENTRIES_WANTED);
@@ -293,6 +314,11 @@ impl PeerMessage {
                 let (leads, asks) = (flags & 1 != 0, flags & 2 != 0);
                 Self::Greeting(Greeting { admission, standing, leads, asks })
             }
+            RECORDS_WANTED => Self::RecordsWanted { index: take_index(bytes)? },
+            RECORDS => {
+                let index = take_index(bytes)?;
+                Self::Records { index, records: take_list(bytes)? }
+            }
             ENTRIES_WANTED => {
                 Self::EntriesWanted { after: take_id(bytes)?, anchor: take_id(bytes)? }
             }
@@ -364,6 +390,13 @@ fn take_id(bytes: &mut Bytes) -> Result<LogId, WireError> {
         return Err(WireError::Impossible("term or index"));
     }
     Ok(LogId::new(Term::new(term), LogIndex::new(index)))
+}
+
+fn take_index(bytes: &mut Bytes) -> Result<LogIndex, WireError> {
+    match take_u64(bytes)? {
+        index if index <= raft::Message::NUMBER_MAX => Ok(LogIndex::new(index)),
+        _ => Err(WireError::Impossible("index")),
+    }
 }
 
 fn take_entry(bytes: &mut Bytes) -> Result<Entry, WireError> {
@@ -466,6 +499,8 @@ mod tests {
             PeerMessage::ChunkWanted { id: ID, from: 7 },
             PeerMessage::Chunk { id: ID, chunk },
             PeerMessage::SnapshotEnded { id: ID, installed: Some(9.into()) },
+            PeerMessage::RecordsWanted { index: 7.into() },
+            PeerMessage::Records { index: 7.into(), records: vec![Bytes::from_static(b"r")] },
             PeerMessage::EntriesWanted { after: LogId::ZERO, anchor: last },
             PeerMessage::Entries { anchor: last, entries: vec![entry] },
         ];

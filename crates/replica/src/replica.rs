@@ -8,6 +8,7 @@ use crate::interface::{
 use crate::mutant::Mutant;
 use crate::peer::PeerMessage;
 use crate::pending::{PendingReads, PendingWrites, WaitingRead};
+use crate::records::Records;
 use crate::snapshots::Snapshots;
 use crate::state_thread::StateOrder;
 use crate::wishes::Wishes;
@@ -65,6 +66,7 @@ pub struct Replica {
     /// The own log has lost something and does not know yet that it is whole again.
     pub(crate) has_loss: bool,
     pub(crate) kept: Kept,
+    pub(crate) records: Records,
     /// The state is durable up to here.
     pub(crate) synced: LogIndex,
     role: RoleName,
@@ -73,7 +75,7 @@ pub struct Replica {
     /// Tick at which the lease clock was last moved by this member as leader.
     advanced_at: u64,
     pub(crate) applied: LogIndex,
-    state: StateSummary,
+    pub(crate) state: StateSummary,
 }
 
 impl Replica {
@@ -99,7 +101,8 @@ impl Replica {
             heartbeat_ticks: timing.ticks(timing.heartbeat_ms),
             ..config.raft
         };
-        let raft = Raft::new(raft_config, recovered).map_err(|e| ConfigError(e.to_string()))?;
+        let mut raft = Raft::new(raft_config, recovered).map_err(|e| ConfigError(e.to_string()))?;
+        raft.note_state_held(state.applied);
         let status = raft.status();
         Ok(Self {
             member,
@@ -118,6 +121,7 @@ impl Replica {
             salvaged,
             has_loss,
             kept: Kept::default(),
+            records: Records::default(),
             synced: applied,
             random: Prng::named(config.seed, "replica/leases"),
             tick: 0,
@@ -162,6 +166,11 @@ impl Replica {
         (self.writes.len(), self.reads.len() + self.fresh_reads.len())
     }
 
+    /// Figures of the applied state, as it reported them last.
+    pub fn state(&self) -> StateSummary {
+        self.state
+    }
+
     /// Snapshots on their way out, and whether one is coming in.
     pub fn snapshots(&self) -> (usize, bool) {
         (self.snapshots.sending(), self.snapshots.is_receiving())
@@ -183,6 +192,7 @@ impl Replica {
         self.tick_incoming(effects);
         self.tick_wishes(effects);
         self.tick_mending(effects);
+        self.tick_records(effects);
         if self.tick.is_multiple_of(DEADLINE_STEP_TICKS) {
             self.expire(effects);
             self.hand_over_stale(effects);
@@ -381,6 +391,8 @@ impl Replica {
                 self.on_entries_wanted(from, after, anchor, effects);
             }
             PeerMessage::Entries { anchor, entries } => self.on_entries(anchor, entries, effects),
+            PeerMessage::RecordsWanted { index } => self.on_records_wanted(from, index, effects),
+            PeerMessage::Records { index, records } => self.on_records(index, records, effects),
             PeerMessage::Raft(_)
             | PeerMessage::Greeting(_)
             | PeerMessage::Forward { .. }
@@ -400,7 +412,6 @@ impl Replica {
     fn on_applied(&mut self, report: AppliedReport, effects: &mut Vec<Effect>) {
         assert!(report.through >= self.applied, "the applied index went back");
         self.applied = report.through;
-        self.state = report.state;
         for (origin, result) in report.outcomes {
             if origin.member != self.member.get() || origin.incarnation != self.incarnation {
                 continue;
@@ -411,6 +422,7 @@ impl Replica {
         }
         self.drive(Input::Applied { through: report.through }, effects);
         self.note_installed(report.through, effects);
+        self.note_state(report.state, effects);
         self.serve_ready_reads(effects);
         self.sync_if_due(effects);
     }
@@ -551,6 +563,14 @@ impl Machine for Replica {
             Event::Drained => self.on_drained(&mut effects),
             Event::Persisted { ticket } => self.drive(Input::Persisted { ticket }, &mut effects),
             Event::Applied(report) => self.on_applied(report, &mut effects),
+            Event::Checked { state, scrub } => self.on_checked(state, scrub, &mut effects),
+            Event::RecordsRead { to, index, records } => {
+                self.on_records_read(to, index, records, &mut effects);
+            }
+            Event::DamageMet { offset } => {
+                effects.push(Effect::State(StateOrder::Inspect { offset }));
+            }
+            Event::LogRotten { through } => self.on_log_rotten(through, &mut effects),
             Event::Loaded { entries, purpose } => self.on_loaded(entries, purpose, &mut effects),
             Event::Wished { call, wish } => self.on_wished(call, wish, &mut effects),
             Event::ClockRead { at_ns } => self.clock_ns = Some(at_ns),

@@ -11,6 +11,7 @@
 //! two folders holds the state. So a crash leaves either the old state with the old log or the new
 //! one with the new.
 
+use crate::health::Health;
 use crate::interface::{AppliedReport, StateSummary};
 use bytes::Bytes;
 use kv::api::{Error, Request, Response};
@@ -112,13 +113,21 @@ impl core::error::Error for StageError {}
 enum Stop {
     /// No space is left; the entry can be applied later.
     Full,
+    /// A record that it needs, at this offset, is not what was written.
+    Damaged(u64, String),
     /// The member must not go on.
     Halt(String),
 }
 
 impl From<Fault> for Stop {
     fn from(fault: Fault) -> Self {
-        if fault.is_full() { Self::Full } else { Self::Halt(fault.to_string()) }
+        match &fault {
+            Fault::Read(mvcc::ReadError::Damaged { position, .. }) => {
+                Self::Damaged(position.offset, fault.to_string())
+            }
+            _ if fault.is_full() => Self::Full,
+            _ => Self::Halt(fault.to_string()),
+        }
     }
 }
 
@@ -138,13 +147,14 @@ enum Staged<D: Disk> {
 /// The state of one member.
 #[derive(Debug)]
 pub struct StateStore<D: Disk> {
-    kv: Kv<ValueBacking<D>>,
+    pub(crate) kv: Kv<ValueBacking<D>>,
     applied: u64,
     /// Everything up to here is durable in this store too.
     synced: u64,
     cut: Option<Cut>,
     options: ValueLogOptions,
     staged: Staged<D>,
+    pub(crate) health: Health,
 }
 
 impl<D: Disk> StateStore<D> {
@@ -164,7 +174,9 @@ impl<D: Disk> StateStore<D> {
         let cut = log.cut();
         let kv = Kv::open(ValueBacking(log)).map_err(|e| StateOpenError::Content(e.to_string()))?;
         let applied = kv.applied_index();
-        Ok(Self { kv, applied, synced: applied, cut, options, staged: Staged::Spare(spare) })
+        let staged = Staged::Spare(spare);
+        let health = Health::default();
+        Ok(Self { kv, applied, synced: applied, cut, options, staged, health })
     }
 
     /// What opening cut off the end of the value log, if anything; the log of consensus brings
@@ -196,16 +208,21 @@ impl<D: Disk> StateStore<D> {
     /// Figures for status and readiness.
     pub fn summary(&self) -> StateSummary {
         StateSummary {
+            applied: LogIndex::new(self.applied),
             revision: self.kv.revision(),
             size_bytes: self.kv.store().size_bytes(),
             live_bytes: self.kv.store().live_bytes(),
             leases: self.kv.lease_count() as u64,
+            damaged: self.health.damaged(),
+            records_repaired: self.health.repaired,
+            scrub_rounds: self.health.scrub_rounds(),
         }
     }
 
     /// Applies `entries`, which follow what was applied before; those that the state holds already
-    /// (its log was damaged and is coming back) are passed over. Stops early when no space is left:
-    /// then the report's last index says how far it came.
+    /// (its log was damaged and is coming back) are passed over. Stops early when no space is left,
+    /// or where a record that is needed is damaged: then the report's last index says how far it
+    /// came.
     ///
     /// # Errors
     /// [`Halt`] when an entry cannot be read or the medium fails; the entries before it are
@@ -225,6 +242,10 @@ impl<D: Disk> StateStore<D> {
                 Ok(()) => self.applied = index,
                 Err(Stop::Full) => break,
                 Err(Stop::Halt(reason)) => return Err(Halt { index, reason }),
+                Err(Stop::Damaged(offset, reason)) => {
+                    self.halt_for(offset, reason)?;
+                    break;
+                }
             }
         }
         let last = entries.last().map_or(0, |entry| entry.id.index.get());
@@ -265,6 +286,18 @@ impl<D: Disk> StateStore<D> {
     /// The refusal for the caller.
     pub fn read(&self, request: &Request, raft_term: u64) -> Result<Response, Error> {
         self.kv.read(request, raft_term)
+    }
+
+    /// As [`Self::read`], for who can tell the replica of damage ([`crate::Event::DamageMet`]).
+    ///
+    /// # Errors
+    /// The offset of a damaged record: nothing may be answered.
+    pub fn answer(
+        &self,
+        request: &Request,
+        raft_term: u64,
+    ) -> Result<Result<Response, Error>, u64> {
+        self.kv.answer(request, raft_term).map_err(|error| offset_of(&error))
     }
 
     /// Makes what was applied durable.
@@ -395,6 +428,7 @@ impl<D: Disk> StateStore<D> {
         let old = core::mem::replace(&mut self.kv, *kv);
         self.staged = Staged::Spare(old.into_backing().0.into_disk());
         (self.applied, self.synced) = (last.get(), last.get());
+        self.health.renew();
         AppliedReport { through: last, outcomes: Vec::new(), state: self.summary() }
     }
 
@@ -466,6 +500,24 @@ impl<D: Disk> Backing for ValueBacking<D> {
 
     fn size_bytes(&self) -> u64 {
         self.0.size_bytes()
+    }
+}
+
+impl<D> ValueBacking<D> {
+    pub(crate) fn log(&self) -> &ValueLog<D> {
+        &self.0
+    }
+
+    pub(crate) fn log_mut(&mut self) -> &mut ValueLog<D> {
+        &mut self.0
+    }
+}
+
+/// Where the damage is that a read met.
+pub fn offset_of(error: &mvcc::ReadError) -> u64 {
+    match error {
+        mvcc::ReadError::Damaged { position, .. } => position.offset,
+        mvcc::ReadError::Future => 0,
     }
 }
 

@@ -4,6 +4,7 @@
 use crate::interface::Event;
 use crate::snapshots::CHUNK_BYTES;
 use crate::state_store::{Halt, StageError, StateStore};
+use bytes::Bytes;
 use kv::RevisionEvents;
 use raft::{Entry, LogIndex, MemberId};
 use storage::{Chunk, Disk};
@@ -56,6 +57,52 @@ pub enum StateOrder {
         /// Its last entry.
         last: LogIndex,
     },
+    /// Check some more of the value log; answered by [`Event::Checked`].
+    Scrub {
+        /// About so many bytes.
+        budget_bytes: u64,
+    },
+    /// Somebody met damage there: find out what is missing; answered by [`Event::Checked`].
+    Inspect {
+        /// Offset of the record.
+        offset: u64,
+    },
+    /// Read records for another member; answered by [`Event::RecordsRead`].
+    ReadRecords {
+        /// For whom.
+        to: MemberId,
+        /// The log entry that the first one is of.
+        index: LogIndex,
+    },
+    /// Put the damaged record right, and those behind it that are damaged as well; answered by
+    /// [`Event::Checked`], or [`Event::Applied`] if applying goes on with it.
+    Repair {
+        /// The log entry that the first one is of.
+        index: LogIndex,
+        /// What another member has for it and the entries behind it.
+        records: Vec<Bytes>,
+    },
+}
+
+impl StateOrder {
+    /// Whether it waits for the disk to make something durable.
+    pub fn syncs(&self) -> bool {
+        match self {
+            Self::Apply { .. }
+            | Self::Export { .. }
+            | Self::Scrub { .. }
+            | Self::Inspect { .. }
+            | Self::ReadRecords { .. } => false,
+            Self::Sync
+            | Self::OpenExport { .. }
+            | Self::BeginStage { .. }
+            | Self::Stage { .. }
+            | Self::FinishStage { .. }
+            | Self::DropStage
+            | Self::Install { .. }
+            | Self::Repair { .. } => true,
+        }
+    }
 }
 
 /// What carrying out an order gave.
@@ -79,12 +126,30 @@ impl<D: Disk> StateStore<D> {
     pub fn carry_out(&mut self, order: StateOrder) -> Result<StateOutcome, Halt> {
         let mut outcome = StateOutcome::default();
         outcome.event = match order {
-            StateOrder::Apply { mut entries } => {
-                let applied = self.apply(&entries)?;
-                outcome.changes = applied.changes;
-                entries.retain(|entry| entry.id.index > applied.report.through);
-                outcome.rest = (!entries.is_empty()).then_some(StateOrder::Apply { entries });
-                Some(Event::Applied(applied.report))
+            StateOrder::Apply { entries } => self.apply_or_wait(entries, &mut outcome)?,
+            StateOrder::Scrub { budget_bytes } => {
+                let scrub = Some(self.scrub(budget_bytes)?);
+                Some(Event::Checked { state: self.summary(), scrub })
+            }
+            StateOrder::Inspect { offset } => {
+                self.inspect(offset)?;
+                Some(Event::Checked { state: self.summary(), scrub: None })
+            }
+            StateOrder::ReadRecords { to, index } => {
+                let records = self.records_from(index.get())?;
+                Some(Event::RecordsRead { to, index, records })
+            }
+            StateOrder::Repair { index, records } => {
+                if self.repair(index.get(), &records)? {
+                    let entries = self.take_waiting();
+                    match entries.is_empty() {
+                        true => Some(Event::Checked { state: self.summary(), scrub: None }),
+                        false => self.apply_or_wait(entries, &mut outcome)?,
+                    }
+                } else {
+                    outcome.rest = Some(StateOrder::Repair { index, records });
+                    None
+                }
             }
             StateOrder::Sync => {
                 self.sync()?;
@@ -121,6 +186,28 @@ impl<D: Disk> StateStore<D> {
             }
         };
         Ok(outcome)
+    }
+
+    /// Applies as far as it goes. What finds no space is tried again, and what meets damage waits
+    /// in here until that is repaired.
+    fn apply_or_wait(
+        &mut self,
+        mut entries: Vec<Entry>,
+        outcome: &mut StateOutcome,
+    ) -> Result<Option<Event>, Halt> {
+        if self.is_halted() {
+            self.wait_with(entries);
+            return Ok(None);
+        }
+        let applied = self.apply(&entries)?;
+        outcome.changes = applied.changes;
+        entries.retain(|entry| entry.id.index > applied.report.through);
+        if self.is_halted() {
+            self.wait_with(entries);
+        } else if !entries.is_empty() {
+            outcome.rest = Some(StateOrder::Apply { entries });
+        }
+        Ok(Some(Event::Applied(applied.report)))
     }
 
     /// A failing disk under a snapshot stops the member like any other.

@@ -320,10 +320,7 @@ impl World {
                 self.start_log(member)
             }
             Event::StateDone { member, .. } => self.on_state_done(member),
-            Event::Read { member, order, .. } => {
-                self.on_read(member, &order);
-                Ok(())
-            }
+            Event::Read { member, order, .. } => self.on_read(member, &order),
             Event::Arrived { link, connection, frame } => self.on_arrived(link, connection, frame),
             Event::Started { member } => self.on_started(member),
             Event::Asked { session, call } => self.on_asked(session, *call),

@@ -128,7 +128,13 @@ pub enum OpenError {
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Disk(error) => write!(f, "cannot open the log: {error}"),
+            Self::Disk(error) => {
+                let advice = match error.kind {
+                    DiskErrorKind::Full => "free some space",
+                    _ => "check the disk, and replace this member if it cannot be read any more",
+                };
+                write!(f, "cannot open the log: {error}: {advice}")
+            }
             Self::Identity(error) => error.fmt(f),
             Self::Damaged(damage) => write!(
                 f,

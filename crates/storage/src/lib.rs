@@ -28,7 +28,7 @@ pub use value_log::{
     Chunk, Cut, ImportError, Position, RepairError, Scanned, Scrub, Scrubbed, ValueLog,
     ValueLogOptions, Visit,
 };
-pub use wal::{Batch, Loss, Torn, Wal, WalOptions, WalRecovered};
+pub use wal::{Batch, Loss, Torn, Wal, WalOptions, WalRecovered, WalScrub};
 
 #[cfg(any(test, feature = "mutants"))]
 pub use mutant::Mutant;

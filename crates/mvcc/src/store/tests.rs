@@ -293,3 +293,22 @@ fn a_record_that_deletes_nothing_is_refused() {
                 revision 2 deletes a key that is not there";
     assert_eq!(error, Err(text.into()));
 }
+
+#[test]
+fn records_are_found_by_place_and_by_entry() {
+    let mut store = Store::open(MemoryBacking::default(), &mut |_, _| ()).expect("empty");
+    assert_eq!(store.place_before_index(9), None);
+    for index in 1..=200 {
+        store.commit(&put(index, "a", "1")).expect("it fits");
+    }
+    let first = store.place_before_offset(0).expect("the first record is always noted");
+    assert_eq!((first.index, first.offset), (1, 0));
+    assert_eq!(store.place_before_index(0), None);
+    let second = store.place_before_index(100).expect("noted");
+    assert_eq!(second.index, 65);
+    assert_eq!(store.place_before_offset(second.offset), Some(second));
+    assert_eq!(store.place_before_offset(second.offset - 1), Some(first));
+    assert_eq!(store.place_before_index(u64::MAX).map(|place| place.index), Some(193));
+    let reopened = Store::open(store.into_backing(), &mut |_, _| ()).expect("whole");
+    assert_eq!(reopened.place_before_index(100), Some(second), "opening notes the same");
+}

@@ -39,6 +39,11 @@ struct ViewBody {
     transfer_to: Option<u64>,
     snapshots_sending: u64,
     receiving_snapshot: bool,
+    damaged_record: Option<u64>,
+    halted: bool,
+    records_repaired: u64,
+    scrub_rounds: u64,
+    log_segments_given_up: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -112,6 +117,11 @@ fn body_of(cluster: u64, view: GroupView) -> ViewBody {
         transfer_to: view.transfer_to,
         snapshots_sending: view.snapshots_sending,
         receiving_snapshot: view.is_receiving_snapshot,
+        damaged_record: view.health.damaged_record,
+        halted: view.health.is_halted,
+        records_repaired: view.health.records_repaired,
+        scrub_rounds: view.health.scrub_rounds,
+        log_segments_given_up: view.health.log_segments_given_up,
     }
 }
 

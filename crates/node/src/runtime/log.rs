@@ -26,6 +26,9 @@ const FULL_PAUSE: Duration = Duration::from_millis(100);
 /// Bytes of the next segment prepared in one idle moment, or after one sync when it is due.
 const PREPARE_BYTES: u64 = 1 << 20;
 
+/// Bytes of old segments checked in one idle moment.
+const SCRUB_BYTES: u64 = 4 << 10;
+
 /// What the log is asked to do.
 pub(crate) enum LogOrder {
     /// Make durable.
@@ -66,7 +69,7 @@ impl<D: Disk> LogThread<D> {
         loop {
             match self.orders.recv_timeout(IDLE_AFTER) {
                 Ok(order) => self.gather(order, &mut group)?,
-                Err(RecvTimeoutError::Timeout) => self.store.idle(PREPARE_BYTES)?,
+                Err(RecvTimeoutError::Timeout) => self.idle()?,
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
             let mut bytes = size_bytes(&group);
@@ -77,6 +80,16 @@ impl<D: Disk> LogThread<D> {
             }
             self.persist(&mut group)?;
         }
+    }
+
+    /// Seals the log, prepares what comes next, checks some of what is old.
+    fn idle(&mut self) -> Result<(), LogStoreError> {
+        self.store.idle(PREPARE_BYTES)?;
+        if let Some(through) = self.store.scrub(SCRUB_BYTES)? {
+            tracing::error!(%through, "an old segment of the log is damaged and will be given up");
+            let _ = self.completions.send(Event::LogRotten { through });
+        }
+        Ok(())
     }
 
     /// Adds an order to the group; a read comes in its turn, after the group is written.

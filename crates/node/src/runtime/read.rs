@@ -2,8 +2,10 @@
 
 use super::state::SharedState;
 use kv::api::{Error, Request, Response};
+use replica::Event;
 use std::sync::mpsc::Receiver;
 use storage::Disk;
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
 /// One read whose time has come.
@@ -13,13 +15,22 @@ pub(crate) struct ReadOrder {
     pub(crate) reply: oneshot::Sender<Result<Response, Error>>,
 }
 
-/// Serves reads until the replica hangs up.
-pub(crate) fn run<D: Disk>(state: &SharedState<D>, orders: &Receiver<ReadOrder>) {
+/// Serves reads until the replica hangs up. One that meets damage is refused, and the replica is
+/// told where.
+pub(crate) fn run<D: Disk>(
+    state: &SharedState<D>,
+    orders: &Receiver<ReadOrder>,
+    completions: &UnboundedSender<Event>,
+) {
     while let Ok(order) = orders.recv() {
         if order.reply.is_closed() {
             continue;
         }
-        let result = state.read().read(&order.request, order.term);
+        let answered = state.read().answer(&order.request, order.term);
+        let result = answered.unwrap_or_else(|offset| {
+            let _ = completions.send(Event::DamageMet { offset });
+            Err(Error::Corrupt)
+        });
         let _ = order.reply.send(result);
     }
 }

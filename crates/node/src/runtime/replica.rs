@@ -4,7 +4,7 @@ use super::Fatal;
 use super::log::LogOrder;
 use super::read::ReadOrder;
 use super::watch::WatchOrder;
-use crate::group::{GroupView, WishCall};
+use crate::group::{GroupView, HealthView, WishCall};
 use crate::metrics::{Metrics, as_gauge};
 use crate::peer::Peers;
 use base::{Machine, Prng};
@@ -244,11 +244,30 @@ impl ReplicaThread {
         let (sending, is_receiving) = self.replica.snapshots();
         let mut view = GroupView::of(&status, tick_ms, self.outputs.peers.addresses());
         (view.snapshots_sending, view.is_receiving_snapshot) = (sending as u64, is_receiving);
+        view.health = self.observe_health();
         self.outputs.group.send_if_modified(|known| {
             let is_new = *known != view;
             *known = view;
             is_new
         });
+    }
+}
+
+impl ReplicaThread {
+    fn observe_health(&self) -> HealthView {
+        let state = self.replica.state();
+        let health = HealthView {
+            damaged_record: state.damaged.map(|damaged| damaged.index.get()),
+            is_halted: state.damaged.is_some_and(|damaged| damaged.halts),
+            records_repaired: state.records_repaired,
+            scrub_rounds: state.scrub_rounds,
+            log_segments_given_up: self.replica.log_segments_cut(),
+        };
+        self.metrics.records_damaged.set(i64::from(health.damaged_record.is_some()));
+        self.metrics.records_repaired.set(as_gauge(health.records_repaired));
+        self.metrics.scrub_rounds.set(as_gauge(health.scrub_rounds));
+        self.metrics.log_segments_cut.set(as_gauge(health.log_segments_given_up));
+        health
     }
 }
 

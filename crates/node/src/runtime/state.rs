@@ -89,7 +89,7 @@ impl<D: Disk> StateThread<D> {
                 let _ = self.watches.send(WatchOrder::Replaced);
             }
             if let Some(event) = outcome.event {
-                self.count(&event);
+                self.note(&event);
                 let _ = self.completions.send(event);
             }
             order = outcome.rest;
@@ -105,9 +105,26 @@ impl<D: Disk> StateThread<D> {
         Ok(())
     }
 
-    fn count(&self, event: &Event) {
-        if let Event::ExportOpened { .. } = event {
-            self.metrics.snapshots_sent.inc();
+    fn note(&self, event: &Event) {
+        let state = match event {
+            Event::ExportOpened { .. } => {
+                self.metrics.snapshots_sent.inc();
+                return;
+            }
+            Event::Checked { state, .. } => state,
+            Event::Applied(report) => &report.state,
+            _ => return,
+        };
+        let damaged = i64::from(state.damaged.is_some());
+        if self.metrics.records_damaged.set(damaged) != damaged {
+            match state.damaged {
+                Some(damaged) => tracing::error!(
+                    entry = damaged.index.get(),
+                    halts = damaged.halts,
+                    "a record of the state is damaged; the other members are asked for it"
+                ),
+                None => tracing::info!(repaired = state.records_repaired, "the state is whole"),
+            }
         }
     }
 }

@@ -1,19 +1,20 @@
 //! The watch thread: feeds the hub with changes and the watchers' channels with messages.
 //!
 //! A watcher whose channel is full keeps its messages in the hub, within the hub's bounds, and
-//! catches up from the store later; neither applying nor other watchers wait for it.
+//! catches up from the store later; neither applying nor other watchers wait for it. A watcher that
+//! needs a damaged record waits for its repair.
 
-use super::Fatal;
 use super::state::SharedState;
 use crate::metrics::Metrics;
 use kv::RevisionEvents;
 use kv::api::{WatchRequest, WatchResponse};
 use kv::watch::{WatchHub, WatchId};
+use replica::Event;
 use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 use storage::Disk;
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, UnboundedSender};
 
 /// Events read from the store in one slice of catching up.
 const SLICE_EVENTS: usize = 1000;
@@ -23,6 +24,9 @@ const TURN_MAX: usize = 256;
 
 /// Pause before a full channel is tried again.
 const RETRY: Duration = Duration::from_millis(5);
+
+/// Pause before what met damage is tried again.
+const REPAIR: Duration = Duration::from_millis(50);
 
 /// How often watchers that have gone are looked for, when nothing else shows it.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -50,7 +54,7 @@ pub(crate) struct WatchThread<D: Disk> {
     state: SharedState<D>,
     orders: Receiver<WatchOrder>,
     metrics: Metrics,
-    fatal: Fatal,
+    completions: UnboundedSender<Event>,
     hub: WatchHub,
     senders: HashMap<WatchId, mpsc::Sender<WatchResponse>>,
     swept: Instant,
@@ -62,58 +66,67 @@ impl<D: Disk> WatchThread<D> {
         state: SharedState<D>,
         orders: Receiver<WatchOrder>,
         metrics: Metrics,
-        fatal: Fatal,
+        completions: UnboundedSender<Event>,
     ) -> Self {
         let now = Instant::now();
         let (hub, senders) = (WatchHub::new(), HashMap::new());
-        Self { state, orders, metrics, fatal, hub, senders, swept: now, progressed: now }
+        Self { state, orders, metrics, completions, hub, senders, swept: now, progressed: now }
     }
 
     pub(crate) fn run(mut self) {
-        if let Err(error) = self.serve() {
-            self.fatal.raise(format!("the state cannot be read for a watch: {error}"));
-        }
-    }
-
-    fn serve(&mut self) -> Result<(), mvcc::ReadError> {
-        let mut waits_for_room = false;
+        let (mut waits_for_room, mut waits_for_repair) = (false, false);
         loop {
-            let patience = match (self.hub.can_catch_up(), waits_for_room) {
-                (true, _) => Duration::ZERO,
-                (false, true) => RETRY,
-                (false, false) => SWEEP,
+            let patience = match (waits_for_repair, self.hub.can_catch_up(), waits_for_room) {
+                (true, _, _) => REPAIR,
+                (false, true, _) => Duration::ZERO,
+                (false, false, true) => RETRY,
+                (false, false, false) => SWEEP,
             };
             match self.orders.recv_timeout(patience) {
-                Ok(order) => self.take(order)?,
+                Ok(order) => self.take(order),
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Err(RecvTimeoutError::Disconnected) => return,
             }
             for _ in 0..TURN_MAX {
                 let Ok(order) = self.orders.try_recv() else { break };
-                self.take(order)?;
+                self.take(order);
             }
+            waits_for_repair = false;
             if self.hub.can_catch_up() {
-                self.hub.catch_up(self.state.read().kv(), SLICE_EVENTS)?;
+                let read = self.hub.catch_up(self.state.read().kv(), SLICE_EVENTS);
+                waits_for_repair = read.is_err();
+                self.tell_of_damage(read.map(drop));
             }
             waits_for_room = self.hand_on();
             self.sweep();
         }
     }
 
-    fn take(&mut self, order: WatchOrder) -> Result<(), mvcc::ReadError> {
+    fn take(&mut self, order: WatchOrder) {
         match order {
-            WatchOrder::Changed(_) if self.hub.is_empty() => Ok(()),
-            WatchOrder::Replaced => {
-                self.hub.on_replaced(self.state.read().kv());
-                Ok(())
+            WatchOrder::Changed(_) if self.hub.is_empty() => {}
+            WatchOrder::Replaced => self.hub.on_replaced(self.state.read().kv()),
+            WatchOrder::Changed(revisions) => {
+                let published = self.hub.publish(self.state.read().kv(), &revisions);
+                if published.is_err() {
+                    // Who has not got it reads it from the store, once that is repaired.
+                    self.hub.on_replaced(self.state.read().kv());
+                }
+                self.tell_of_damage(published);
             }
-            WatchOrder::Changed(revisions) => self.hub.publish(self.state.read().kv(), &revisions),
             WatchOrder::Open { request, sender } => {
                 let id = self.hub.create(request, self.state.read().kv());
                 self.senders.insert(id, sender);
                 self.metrics.watchers.set(self.hub.len() as i64);
-                Ok(())
             }
+        }
+    }
+
+    fn tell_of_damage(&self, read: Result<(), mvcc::ReadError>) {
+        if let Err(error) = read {
+            tracing::error!(%error, "a watch waits for the repair of the state");
+            let offset = replica::offset_of(&error);
+            let _ = self.completions.send(Event::DamageMet { offset });
         }
     }
 

@@ -1,7 +1,9 @@
 //! Members over in-memory disks and a network that a test can cut: the parts together.
 
 mod cluster;
+mod every_byte;
 mod group;
+mod rot;
 
 use cluster::Cluster;
 use kv::api::{Error, KeyRange, LeaseGrantRequest, PutRequest, RangeRequest, Request, Response};

@@ -82,6 +82,14 @@ listed! {
     LossFound;
     /// A damaged log was whole again.
     LossSettled;
+    /// A member found a damaged record in its state while it ran.
+    RecordDamaged;
+    /// A member repaired a record of its state from another member.
+    RecordRepaired;
+    /// A member checked its whole state.
+    ScrubRound;
+    /// A member found an old segment of its log damaged while it ran.
+    LogRotten;
     /// Entries came from a peer for a damaged log.
     EntriesSent;
     /// A membership was committed that two sets of voters share.

@@ -12,6 +12,9 @@ use crate::truth::{Fact, Member};
 /// Bytes the log prepares ahead when it has nothing else to do.
 const IDLE_BYTES: u64 = 4096;
 
+/// Bytes of old segments that it checks then.
+const SCRUB_BYTES: u64 = 4096;
+
 /// Pause before what found no space is tried again.
 pub(super) const FULL_PAUSE_NS: Nanos = 20 * MILLI;
 
@@ -106,8 +109,15 @@ impl World {
         if !rests || process.syncing.is_some() || !process.stuck.is_empty() {
             return Ok(());
         }
-        match process.log.idle(IDLE_BYTES) {
-            Ok(()) => self.read_back(member),
+        match process.log.idle(IDLE_BYTES).and_then(|()| process.log.scrub(SCRUB_BYTES)) {
+            Ok(rotten) => {
+                self.note_disks(member);
+                if let Some(through) = rotten {
+                    self.marks.hit(Mark::LogRotten);
+                    self.step(member, replica::Event::LogRotten { through })?;
+                }
+                self.read_back(member)
+            }
             Err(why) => self.on_disk_error(member, &why.to_string()),
         }
     }

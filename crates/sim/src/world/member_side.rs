@@ -1,6 +1,7 @@
 //! The shell of a member: three threads made of events on one queue.
 
 use base::Machine;
+use kv::api::Error;
 use raft::Recovered;
 use replica::{Effect, PeerMessage, StateOrder};
 
@@ -388,7 +389,10 @@ impl World {
             }
             Effect::Admit { admission } => process.admits = Some(admission),
             Effect::Stop { reason } => {
-                return violated("A", format!("member {} stops: {reason}", member + 1));
+                return match self.hosts[member].is_injured() {
+                    true => self.on_disk_error(member, &reason),
+                    false => violated("A", format!("member {} stops: {reason}", member + 1)),
+                };
             }
             Effect::SettleLoss => {
                 process.settles = true;
@@ -466,12 +470,18 @@ impl World {
         }
     }
 
-    pub(super) fn on_read(&mut self, member: Member, order: &ReadOrder) {
-        let Some(waiting) = self.take_waiting(member, order.call) else { return };
-        let Some(process) = &mut self.hosts[member].process else { return };
-        let result = process.state.read(&order.request, order.term);
+    pub(super) fn on_read(&mut self, member: Member, order: &ReadOrder) -> Result<(), Violation> {
+        let Some(waiting) = self.take_waiting(member, order.call) else { return Ok(()) };
+        let Some(process) = &mut self.hosts[member].process else { return Ok(()) };
+        let answered = process.state.answer(&order.request, order.term);
+        let met = answered.as_ref().err().copied();
+        let result = answered.unwrap_or(Err(Error::Corrupt));
         let served_at = Some(raft::LogIndex::new(process.state.applied()));
         self.note_disks(member);
         self.answer(member, waiting, Answer { result, served_at });
+        match met {
+            Some(offset) => self.step(member, replica::Event::DamageMet { offset }),
+            None => Ok(()),
+        }
     }
 }

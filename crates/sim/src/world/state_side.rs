@@ -1,7 +1,5 @@
 //! The state thread of a member: one order at a time.
 
-use replica::StateOrder;
-
 use super::log_side::FULL_PAUSE_NS;
 use super::{Event, World};
 use crate::check::{Mark, Violation, violated};
@@ -19,7 +17,7 @@ impl World {
             return;
         }
         let Some(order) = process.state_orders.front() else { return };
-        let syncs = !matches!(order, StateOrder::Apply { .. } | StateOrder::Export { .. });
+        let syncs = order.syncs();
         process.applying = true;
         let now = self.queue.now();
         let (takes, slowed_by) = if syncs {
@@ -59,6 +57,7 @@ impl World {
             return Ok(());
         };
         self.tell_state(member, &event)?;
+        self.note_health(member, &event);
         if let replica::Event::Exported { chunk: Err(why), .. } = &event {
             self.dump(|_| format!("{}: cannot read its snapshot: {why}", member + 1));
             self.marks.hit(Mark::ExportFailed);
@@ -70,6 +69,23 @@ impl World {
             self.marks.hit(Mark::StageFailed);
         }
         self.step(member, event)
+    }
+
+    /// Damage that was met while the member runs, and its end.
+    fn note_health(&mut self, member: Member, event: &replica::Event) {
+        let state = match event {
+            replica::Event::Checked { state, .. } => state,
+            replica::Event::Applied(report) => &report.state,
+            _ => return,
+        };
+        let Some(process) = &self.hosts[member].process else { return };
+        let before = process.replica.state();
+        self.marks.hit_if(Mark::RecordRepaired, state.records_repaired > before.records_repaired);
+        self.marks.hit_if(Mark::ScrubRound, state.scrub_rounds > before.scrub_rounds);
+        self.marks.hit_if(Mark::RecordDamaged, state.damaged.is_some());
+        if state.damaged != before.damaged {
+            self.dump(|_| format!("{}: damaged record {:?}", member + 1, state.damaged));
+        }
     }
 
     /// What the truth needs to know of the state.

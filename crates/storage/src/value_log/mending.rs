@@ -7,8 +7,10 @@
 
 use super::format::{Header, RECORD_BYTES, checksum, encode, segment_file};
 use super::{Position, ValueLog, Window};
+use crate::codec::len32;
 use crate::disk::Disk;
 use crate::error::{ReadError, WriteError};
+use bytes::Bytes;
 
 /// A record was not repaired.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +83,7 @@ impl<D: Disk> ValueLog<D> {
     /// whether it was repaired. [`ReadError::Disk`] when the disk fails as a whole.
     pub fn scrub(&self, scrub: &mut Scrub, budget_bytes: u64) -> Result<Scrubbed, ReadError> {
         self.check_readable()?;
-        let (mut window, mut checked) = (Window::default(), 0);
+        let (mut window, mut checked) = (Window::fetching(budget_bytes), 0);
         while scrub.offset < self.durable_through {
             if checked >= budget_bytes.max(1) {
                 return Ok(Scrubbed::More);
@@ -92,12 +94,7 @@ impl<D: Disk> ValueLog<D> {
                 scrub.offset = (segment as u64 + 1) * self.segment_bytes;
                 continue;
             }
-            let record = match self.record_at(&mut window, scrub.offset, used) {
-                Err(_) => self.record_alone(scrub.offset, used),
-                read => read,
-            };
-            let record = record.map_err(|error| self.unreadable(scrub.offset, error))?;
-            let record = record.ok_or_else(|| self.damaged(scrub.offset))?;
+            let record = self.verified_at(&mut window, scrub.offset, used)?;
             checked += record.position.end() - scrub.offset;
             scrub.offset = record.position.end();
         }
@@ -125,8 +122,51 @@ impl<D: Disk> ValueLog<D> {
         let previous = self.proven_previous(position, payload)?;
         let mut record = Vec::with_capacity(RECORD_BYTES + payload.len());
         encode(self.salt, offset, previous, payload, &mut record);
-        let file = segment_file(segment as u64);
-        let written = self.disk.write_at(&file, start, &record);
+        self.write_over((segment, start), &record)
+    }
+
+    /// Writes the first few records from `offset` on again, as many as are damaged in a row there
+    /// and perhaps some that are not; `payloads` are what another member holds from there on.
+    /// Answers how many. A sector that cannot be read takes several small records at once, none
+    /// of which can then be proven alone. Their checksums are a chain: if the one worked out for
+    /// the last is the one that the intact record behind it repeats, all are what was written.
+    ///
+    /// # Errors
+    /// As [`ValueLog::repair`]. Nothing is written unless a first part of `payloads` is proven.
+    pub fn repair_run(&mut self, offset: u64, payloads: &[Bytes]) -> Result<usize, RepairError> {
+        let unproven = RepairError::Unproven { position: offset };
+        let Some(first) = payloads.first() else { return Err(unproven) };
+        match self.repair(Position { offset, len: len32(first.len()) }, first) {
+            Ok(()) => return Ok(1),
+            Err(error @ RepairError::Write(_)) => return Err(error),
+            Err(RepairError::Unproven { .. } | RepairError::OutOfRange { .. }) => {}
+        }
+        let (segment, start) = self.locate(offset);
+        let used = self.segments.get(segment).copied().unwrap_or(0);
+        let mut crc = self.crc_before(offset).ok_or(unproven.clone())?;
+        let mut run = Vec::new();
+        for (before, payload) in payloads.iter().enumerate() {
+            let position =
+                Position { offset: offset + run.len() as u64, len: len32(payload.len()) };
+            if start + (position.end() - offset) > used {
+                break;
+            }
+            crc = encode(self.salt, position.offset, crc, payload, &mut run);
+            if self.crc_repeated_after(position) == Some(crc) {
+                self.write_over((segment, start), &run)?;
+                return Ok(before + 1);
+            }
+        }
+        Err(unproven)
+    }
+
+    /// Replaces bytes of a segment, durably.
+    fn write_over(
+        &mut self,
+        (segment, start): (usize, u64),
+        bytes: &[u8],
+    ) -> Result<(), RepairError> {
+        let written = self.disk.write_at(&segment_file(segment as u64), start, bytes);
         written.map_err(|error| {
             let error = WriteError::from_disk(error);
             self.poisoned |= !matches!(error, WriteError::Full(_));
@@ -135,15 +175,19 @@ impl<D: Disk> ValueLog<D> {
         self.sync_segment(segment).map_err(RepairError::Write)
     }
 
+    /// The crc of the record at `position`, as what follows it says.
+    fn crc_repeated_after(&self, position: Position) -> Option<u32> {
+        match position.end() == self.end() {
+            true => Some(self.previous),
+            false => self.next_header(position).map(|header| header.previous),
+        }
+    }
+
     /// The crc of the record before `position` with which `payload` is proven to belong there.
     fn proven_previous(&self, position: Position, payload: &[u8]) -> Result<u32, RepairError> {
         let Position { offset, len } = position;
         let stored = self.header_at(offset);
-        let after = match position.end() == self.end() {
-            true => Some(self.previous),
-            false => self.next_header(position).map(|header| header.previous),
-        };
-        let proofs = [stored.map(|header| header.crc), after];
+        let proofs = [stored.map(|header| header.crc), self.crc_repeated_after(position)];
         let proves = |previous: u32| {
             let crc = checksum(self.salt, offset, len, previous, payload);
             proofs.contains(&Some(crc))
@@ -179,7 +223,7 @@ impl<D: Disk> ValueLog<D> {
         };
         let (segment, _) = self.locate(next);
         let used = self.segments.get(segment).copied()?;
-        let record = self.record_at(&mut Window::default(), next, used).ok()??;
+        let record = self.verified_at(&mut Window::fetching(1), next, used).ok()?;
         let (len, crc, previous) = (record.position.len, record.crc, record.previous);
         Some(Header { len, crc, previous })
     }
@@ -206,7 +250,7 @@ impl<D: Disk> ValueLog<D> {
         let used = self.segments[self.locate(from).0];
         let (mut at, mut crc, mut window) = (from, None, Window::default());
         while at < end {
-            let record = self.record_at(&mut window, at, used).ok()??;
+            let record = self.verified_at(&mut window, at, used).ok()?;
             (at, crc) = (record.position.end(), Some(record.crc));
         }
         crc.filter(|_| at == end)

@@ -13,7 +13,8 @@
 //!   then [`Cut`] says where, and the owner must check that it can repeat what was cut.
 //! * What was cut is gone from the files before anything is appended, so that a record of the
 //!   past can never follow one of the present.
-//! * A record is repaired only with bytes proven to be its own ([`ValueLog::repair`]).
+//! * A record is repaired only with bytes proven to be its own ([`ValueLog::repair`]), several
+//!   in a row only with bytes proven together ([`ValueLog::repair_run`]).
 //!
 //! # Left out on purpose
 //! Filling segments with zeros ahead: nobody waits for these writes. Reclaiming segments.
@@ -36,7 +37,7 @@ use bytes::Bytes;
 use format::{Header, RECORD_BYTES, Salt, encode, segment_file};
 use synced::SyncedMark;
 
-/// Sequential reads fetch pieces of this many bytes (more for a longer record).
+/// Sequential reads fetch pieces of at most this many bytes (more for a longer record).
 const WINDOW_BYTES: u64 = 256 << 10;
 
 /// How a value log is opened, and made if it is not there.
@@ -143,11 +144,24 @@ struct Mark {
 }
 
 /// A piece of a segment in memory.
-#[derive(Default)]
 struct Window {
     /// Global offset of the first byte.
     offset: u64,
     bytes: Bytes,
+    /// So many bytes are fetched at a time (more for a longer record).
+    fetch_bytes: u64,
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Self::fetching(WINDOW_BYTES)
+    }
+}
+
+impl Window {
+    fn fetching(bytes: u64) -> Self {
+        Self { offset: 0, bytes: Bytes::new(), fetch_bytes: bytes.clamp(1, WINDOW_BYTES) }
+    }
 }
 
 /// A verified record.
@@ -244,8 +258,7 @@ impl<D: Disk> ValueLog<D> {
             if shown >= max_bytes {
                 return Ok(Scanned::More(offset));
             }
-            let record = self.record_at(&mut window, offset, *used)?;
-            let record = record.ok_or_else(|| self.damaged(offset))?;
+            let record = self.verified_at(&mut window, offset, *used)?;
             offset = record.position.end();
             shown += RECORD_BYTES as u64 + u64::from(record.position.len);
             visit(record.position, record.payload);
@@ -431,8 +444,19 @@ impl<D: Disk> ValueLog<D> {
         let Some(header) = header else { return Ok(None) };
         bytes.resize(header.extent() as usize, 0);
         self.disk.read_at(&file, start, &mut bytes)?;
-        let mut window = Window { offset, bytes: Bytes::from(bytes) };
+        let mut window = Window { offset, bytes: Bytes::from(bytes), ..Window::default() };
         self.record_at(&mut window, offset, len)
+    }
+
+    /// The record at global `offset` of a segment that has `len` bytes. What lies behind it may be
+    /// unreadable.
+    fn verified_at(&self, window: &mut Window, offset: u64, len: u64) -> Result<Record, ReadError> {
+        let record = match self.record_at(window, offset, len) {
+            Err(_) => self.record_alone(offset, len),
+            read => read,
+        };
+        let record = record.map_err(|error| self.unreadable(offset, error))?;
+        record.ok_or_else(|| self.damaged(offset))
     }
 
     /// `want` bytes from `offset` on; `None` when the segment of `len` bytes ends before.
@@ -455,9 +479,9 @@ impl<D: Disk> ValueLog<D> {
         if let Some(bytes) = inside(window) {
             return Ok(Some(bytes));
         }
-        let mut block = vec![0; want.max(WINDOW_BYTES.min(len - start)) as usize];
+        let mut block = vec![0; want.max(window.fetch_bytes.min(len - start)) as usize];
         self.disk.read_at(&segment_file(segment as u64), start, &mut block)?;
-        *window = Window { offset, bytes: Bytes::from(block) };
+        (window.offset, window.bytes) = (offset, Bytes::from(block));
         Ok(inside(window))
     }
 

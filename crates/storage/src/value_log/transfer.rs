@@ -108,8 +108,7 @@ impl<D: Disk> ValueLog<D> {
                 at = (segment as u64 + 1) * segment_bytes;
                 continue;
             }
-            let record = self.record_at(&mut window, at, used)?;
-            let record = record.ok_or_else(|| self.damaged(at))?;
+            let record = self.verified_at(&mut window, at, used)?;
             bytes += record.position.end() - at;
             at = record.position.end();
             if at > through || (bytes > max_bytes && !chunk.records.is_empty()) {

@@ -62,6 +62,12 @@ impl RecordIndex {
         self.slots.get(position).copied()
     }
 
+    /// The last record that lies in `segment` or before it.
+    pub(super) fn last_through(&self, segment: u32) -> Option<u64> {
+        let held = self.slots.partition_point(|slot| slot.segment <= segment) as u64;
+        held.checked_sub(1).map(|above| self.first + above)
+    }
+
     pub(super) fn tag(&self, index: u64) -> Option<u64> {
         self.slot(index)?;
         let above = self.runs.partition_point(|(_, first)| *first <= index);

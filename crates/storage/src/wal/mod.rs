@@ -45,10 +45,12 @@ mod loss;
 mod manifest;
 mod opening;
 mod recovery;
+mod scrub;
 mod segments;
 
 pub use loss::Loss;
 pub use recovery::Torn;
+pub use scrub::WalScrub;
 
 use crate::codec::len32;
 use crate::disk::{Disk, DiskError, DiskErrorKind};

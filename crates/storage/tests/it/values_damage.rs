@@ -374,3 +374,54 @@ fn a_full_disk_at_any_write_is_said_and_got_over() {
         }
     }
 }
+
+#[test]
+fn a_sector_of_many_records_is_repaired_as_a_whole() {
+    let disk = MemoryDisk::new();
+    let options = ValueLogOptions { segment_bytes: 4096, ..value_options() };
+    let mut log = ValueLog::open(disk.clone(), options, &mut |_, _| Ok(())).unwrap();
+    let payloads: Vec<Bytes> = (0..100u8).map(|number| vec![number; 30].into()).collect();
+    let positions: Vec<Position> =
+        payloads.iter().map(|payload| log.append(payload).unwrap()).collect();
+    log.sync().unwrap();
+    for sector in 0..log.end() / 512 {
+        disk.spoil("values-0000000000000000", sector * 512);
+        let mut scrub = Scrub::default();
+        while let Ok(Scrubbed::More) = log.scrub(&mut scrub, 1000) {}
+        let first = positions.iter().position(|at| at.offset == scrub.offset()).unwrap();
+        assert!(positions[first].end() > sector * 512, "the first that is touched");
+        let (at, payload) = (positions[first], &payloads[first]);
+        let unproven = RepairError::Unproven { position: at.offset };
+        assert_eq!(log.repair(at, payload), Err(unproven.clone()), "not alone");
+        assert_eq!(log.repair_run(at.offset, &payloads[first..first + 3]), Err(unproven.clone()));
+        let mut wrong = payloads[first..].to_vec();
+        wrong[1] = vec![7; 31].into();
+        assert_eq!(log.repair_run(at.offset, &wrong), Err(unproven));
+        let repaired = log.repair_run(at.offset, &payloads[first..]).unwrap();
+        assert!((12..=15).contains(&repaired), "{repaired} of 42 bytes in a sector");
+        for (at, payload) in positions.iter().zip(&payloads) {
+            assert_eq!(log.read(*at).as_ref(), Ok(payload));
+        }
+    }
+    // At the very end the log itself remembers the last crc.
+    disk.spoil("values-0000000000000000", log.end() - 1);
+    let first = positions.iter().position(|at| log.read(*at).is_err()).unwrap();
+    let repaired = log.repair_run(positions[first].offset, &payloads[first..]).unwrap();
+    assert_eq!(repaired, payloads.len() - first);
+    assert_eq!(log.repair_run(0, &[]), Err(RepairError::Unproven { position: 0 }));
+}
+
+/// A reader that goes on from record to record meets a sector that cannot be read only when it
+/// comes to it, however much it fetches ahead.
+#[test]
+fn what_lies_before_an_unreadable_sector_can_be_read() {
+    let (disk, values) = synced();
+    let (log, _) = open_values(&disk).unwrap();
+    let (at, _) = values[12];
+    disk.spoil(&file(at), at.offset % 512);
+    let mut shown = Vec::new();
+    let scanned = log.scan(0, u64::MAX, &mut |at, _| shown.push(at));
+    assert!(matches!(scanned, Err(ReadError::Damaged(_))), "{scanned:?}");
+    assert!(shown.len() >= 8, "all of the segments before it: {}", shown.len());
+    assert!(log.export(0, 200, log.end()).is_ok());
+}

@@ -4,7 +4,7 @@ use crate::support::*;
 use base::Prng;
 use bytes::Bytes;
 use storage::memory::MemoryDisk;
-use storage::{Batch, Disk, OpenError, Owner, ReadError, Wal, WalOptions};
+use storage::{Batch, Disk, OpenError, Owner, ReadError, Wal, WalOptions, WalScrub};
 
 const SEGMENT_1: &str = "wal-0000000000000001";
 
@@ -410,4 +410,40 @@ fn a_stored_value_shaped_like_a_batch_proves_nothing() {
     }
     honest.write_at(SEGMENT_1, 1024, &other.bytes(SEGMENT_1)[1024..]).unwrap();
     assert_eq!(outcome(&honest), None);
+}
+
+#[test]
+fn a_scrub_finds_every_flipped_byte_of_sealed_segments() {
+    let disk = MemoryDisk::new();
+    let (mut wal, _) = open_wal(&disk).unwrap();
+    for index in 1..=20 {
+        let batch =
+            Batch { meta: Some("meta".into()), ..records(&[record(index, 1, "some text")]) };
+        commit(&mut wal, &batch);
+    }
+    let round = |wal: &Wal<MemoryDisk>, budget| {
+        let mut scrub = WalScrub::default();
+        for _ in 0..60 {
+            wal.scrub(&mut scrub, budget)?;
+        }
+        Ok::<_, ReadError>(())
+    };
+    assert_eq!(round(&wal, 1), Ok(()));
+    assert_eq!(round(&wal, 1 << 20), Ok(()));
+    // A batch is 64 + 24 + 4 + 24 + 9 bytes in a sector of its own; 8 of them fill a segment.
+    for (segment, last) in [(1, 8), (2, 16)] {
+        let file = format!("wal-{segment:016x}");
+        for at in (0..4096).filter(|at| at % 512 < 125) {
+            disk.flip(&file, at, 4);
+            let Err(ReadError::Damaged(damage)) = round(&wal, 700) else {
+                panic!("{file} at {at}: nothing was found")
+            };
+            assert_eq!((damage.segment, damage.index), (Some(segment), Some(last)), "{at}");
+            disk.flip(&file, at, 4);
+        }
+        disk.spoil(&file, 1024);
+        assert!(round(&wal, 700).is_err());
+        wal.cut_before(last + 1).unwrap();
+        assert_eq!(round(&wal, 700), Ok(()), "it is given up");
+    }
 }

@@ -81,6 +81,16 @@ fn notes(member: &Value, own: Option<&Value>) -> Vec<String> {
     if own["receiving_snapshot"] == true {
         notes.push("is receiving a snapshot".to_owned());
     }
+    if let Some(entry) = own["damaged_record"].as_u64() {
+        let halts = if own["halted"] == true { ", applying stands still" } else { "" };
+        notes.push(format!("the record of entry {entry} is damaged and asked for{halts}"));
+    }
+    if let Some(count) = own["records_repaired"].as_u64().filter(|count| *count > 0) {
+        notes.push(format!("repaired {count} damaged records of its state"));
+    }
+    if let Some(count) = own["log_segments_given_up"].as_u64().filter(|count| *count > 0) {
+        notes.push(format!("gave up {count} damaged segments of its log"));
+    }
     if let Some(to) = own["transfer_to"].as_u64() {
         notes.push(format!("is handing over to member {to}"));
     }
@@ -122,10 +132,14 @@ mod tests {
         let view = json!({ "cluster": "00ab", "member": 1, "role": "leader", "term": 7, "leader": 1,
             "last": 100, "applied": 99, "joint": false,
             "members": [member(1, None), member(2, Some(90))], "restriction": null,
-            "disk_stalled_ms": 2500, "transfer_to": null, "receiving_snapshot": false });
+            "disk_stalled_ms": 2500, "transfer_to": null, "receiving_snapshot": false,
+            "damaged_record": 17, "halted": true, "records_repaired": 3 });
         let table = status(&[view.clone()]);
         assert!(table.starts_with("cluster 00ab   term 7   member 1 leads\n"), "{table}");
         assert!(table.contains("its disk has stalled for 2.5 s"), "{table}");
+        let damaged = "the record of entry 17 is damaged and asked for, applying stands still";
+        assert!(table.contains(damaged), "{table}");
+        assert!(table.contains("repaired 3 damaged records of its state"), "{table}");
         let second = table.lines().last().unwrap_or_default();
         assert!(second.contains("127.0.0.1:7102") && second.contains(" 10 "), "{table}");
         assert_eq!(
