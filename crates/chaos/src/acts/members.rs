@@ -167,8 +167,9 @@ impl Supervisor {
     /// What whoever leads sees.
     async fn view(&mut self) -> Option<Value> {
         let mut best: Option<Value> = None;
-        for place in self.cluster.places() {
-            let admin: SocketAddr = self.cluster.node(place).own().admin;
+        // A newcomer may lead before it is counted among the members here.
+        let all: Vec<SocketAddr> = self.cluster.nodes.iter().map(|node| node.own().admin).collect();
+        for admin in all {
             let answer = http::get(admin, "/cluster", VIEW_MAX).await;
             let view = answer.and_then(|answer| serde_json::from_str(body(&answer.body)).ok());
             let Some(view): Option<Value> = view else { continue };
