@@ -1,5 +1,7 @@
-//! Three nodes, their disks and their network: found out what this machine allows, and started.
+//! Three nodes, room for a fourth, their disks and their network: found out what this machine
+//! allows, and started.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -18,6 +20,12 @@ use crate::node::{Addresses, Node, Recipe};
 
 /// Nodes of the cluster.
 pub(crate) const NODES: usize = 3;
+
+/// Places for nodes: one is free, for a newcomer.
+pub(crate) const PLACES: usize = NODES + 1;
+
+/// What the nodes take for an administrator.
+pub(crate) const TOKEN: &str = "chaos-chaos-chaos-chaos-chaos-chaos";
 
 /// A node that is started must answer within this time.
 const UP_MAX: Duration = Duration::from_secs(30);
@@ -47,6 +55,10 @@ pub(crate) struct Cluster {
     pub(crate) clocks: Vec<PathBuf>,
     /// Kinds of faults that this machine does not allow, with the reason.
     pub(crate) missing: Vec<(Kind, String)>,
+    /// The places whose nodes are members, with their ids.
+    pub(crate) members: BTreeMap<usize, u64>,
+    /// The highest id that was ever given out.
+    pub(crate) highest: u64,
 }
 
 impl Cluster {
@@ -62,7 +74,7 @@ impl Cluster {
             missing.extend(some.iter().filter(|kind| kinds.remove(kind)).map(|k| (*k, why.into())));
         };
         let network = match &arguments.no_network {
-            None => Some(Network::of(owner, NODES)),
+            None => Some(Network::of(owner, PLACES)),
             Some(why) => {
                 give_up(&[Kind::Partition], why);
                 None
@@ -84,7 +96,7 @@ impl Cluster {
             give_up(&[Kind::ClockJump], "there is no libfaketime (Debian package faketime)");
         }
         let clocks = match kinds.contains(&Kind::ClockJump) {
-            true => (1..=NODES).map(|n| folder.join(format!("clock-{n}"))).collect(),
+            true => (1..=PLACES).map(|n| folder.join(format!("clock-{n}"))).collect(),
             false => Vec::new(),
         };
         let all = match &network {
@@ -92,8 +104,12 @@ impl Cluster {
             None => free_addresses()?,
         };
         let program = find_quorate(arguments)?;
+        let token = folder.join("token");
+        std::fs::write(&token, TOKEN).map_err(Failure::because("cannot write the token"))?;
+        let founding: BTreeMap<u64, SocketAddr> =
+            (1..).zip(&all).take(NODES).map(|(member, node)| (member, node.peer)).collect();
         let mut nodes = Vec::new();
-        for number in 1..=NODES {
+        for (number, own) in (1..).zip(&all) {
             let variables = match clocks.get(number - 1) {
                 None => Vec::new(),
                 Some(clock) => fake_clock(clock)?,
@@ -102,7 +118,11 @@ impl Cluster {
                 program: program.clone(),
                 prefix: network.as_ref().map(|net| net.prefix(number)).unwrap_or_default(),
                 number,
-                all: all.clone(),
+                member: number as u64,
+                joins: None,
+                members: founding.clone(),
+                own: *own,
+                token: token.clone(),
                 data: folder.join(format!("disk-{number}")).join("data"),
                 log: folder.join(format!("node-{number}.log")),
                 variables,
@@ -110,7 +130,19 @@ impl Cluster {
             };
             nodes.push(Node::new(recipe));
         }
-        Ok(Self { nodes, disks, network, clocks, missing })
+        let members = (1..=NODES).zip(1..).collect();
+        let highest = NODES as u64;
+        Ok(Self { nodes, disks, network, clocks, missing, members, highest })
+    }
+
+    /// The places whose nodes are members.
+    pub(crate) fn places(&self) -> Vec<usize> {
+        self.members.keys().copied().collect()
+    }
+
+    /// The place where nobody is.
+    pub(crate) fn free_place(&self) -> Option<usize> {
+        (1..=PLACES).find(|place| !self.members.contains_key(place))
     }
 
     /// The node `number`, from 1.
@@ -118,14 +150,14 @@ impl Cluster {
         &mut self.nodes[number - 1]
     }
 
-    /// The client listeners.
+    /// The client listeners of all places; at one of them nobody is.
     pub(crate) fn endpoints(&self) -> Vec<String> {
         self.nodes.iter().map(|node| node.own().client.to_string()).collect()
     }
 
     /// Starts what does not run.
     pub(crate) fn start_all(&mut self) -> Result<(), Failure> {
-        self.nodes.iter_mut().try_for_each(Node::start)
+        self.places().into_iter().try_for_each(|number| self.node(number).start())
     }
 
     /// Waits until node `number` answers. `Ok(false)` when it ended instead.
@@ -163,7 +195,7 @@ impl Cluster {
 }
 
 fn mount(folder: &Path) -> Result<Vec<Disk>, Failure> {
-    (1..=NODES).map(|number| Disk::mount(&folder.join(format!("disk-{number}")))).collect()
+    (1..=PLACES).map(|number| Disk::mount(&folder.join(format!("disk-{number}")))).collect()
 }
 
 /// Preloads the library; the clock is right until the file says otherwise.
@@ -197,7 +229,7 @@ fn find_quorate(arguments: &Arguments) -> Result<PathBuf, Failure> {
 fn free_addresses() -> Result<Vec<Addresses>, Failure> {
     let bind = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
     // All are held until all are known, so that they differ.
-    let held: Vec<TcpListener> = (0..4 * NODES)
+    let held: Vec<TcpListener> = (0..4 * PLACES)
         .map(|_| bind())
         .collect::<std::io::Result<_>>()
         .map_err(Failure::because("cannot find free ports"))?;

@@ -30,6 +30,10 @@ pub(crate) enum Kind {
     ClockJump,
     /// A bit of durable data turns
     BitRot,
+    /// Leadership is handed over
+    Transfer,
+    /// A new node takes the place of another
+    Replace,
 }
 
 impl Kind {
@@ -46,7 +50,8 @@ impl Kind {
             Self::Pause => 14,
             Self::Partition => 14,
             Self::FullDisk | Self::SyncError | Self::SlowDisk => 5,
-            Self::StuckDisk | Self::ClockJump => 3,
+            Self::Transfer => 6,
+            Self::StuckDisk | Self::ClockJump | Self::Replace => 3,
             Self::BitRot => 2,
         }
     }
@@ -81,6 +86,8 @@ impl Aim {
             Kind::ClockJump => (40, 20),
             // Strikes one node and no other, all the time.
             Kind::BitRot => (0, 0),
+            Kind::Transfer => (100, 0),
+            Kind::Replace => (40, 0),
         };
         match random.below(100) {
             roll if roll < leader => Self::Leader,
@@ -109,7 +116,9 @@ pub(crate) fn duration(kind: Kind, random: &mut Prng) -> Duration {
         Kind::FullDisk | Kind::SlowDisk => ((300, 1_500), (1_500, 4_000)),
         Kind::StuckDisk => ((200, 1_000), (1_000, 4_000)),
         Kind::Kill | Kind::PowerCut => ((0, 250), (250, 1_500)),
-        Kind::SyncError | Kind::ClockJump | Kind::BitRot => ((100, 300), (300, 600)),
+        Kind::SyncError | Kind::ClockJump | Kind::BitRot | Kind::Transfer | Kind::Replace => {
+            ((100, 300), (300, 600))
+        }
     };
     let (low, high) = if random.chance(1, 10) { long } else { short };
     Duration::from_millis(random.between(low, high))
@@ -118,13 +127,14 @@ pub(crate) fn duration(kind: Kind, random: &mut Prng) -> Duration {
 /// The pairs (from, to) whose packets a partition drops; `victim` is the aim, `nodes` all.
 pub(crate) fn cut_pairs(
     victim: Option<usize>,
-    nodes: usize,
+    nodes: &[usize],
     random: &mut Prng,
 ) -> (&'static str, BTreeSet<(usize, usize)>) {
-    let all = (1..=nodes).flat_map(|from| (1..=nodes).map(move |to| (from, to)));
+    let all = nodes.iter().flat_map(|from| nodes.iter().map(move |to| (*from, *to)));
     let all = all.filter(|(from, to)| from != to);
     let Some(victim) = victim else { return ("all apart", all.collect()) };
-    let other = (victim + random.below(nodes as u64 - 1) as usize) % nodes + 1;
+    let others: Vec<usize> = nodes.iter().copied().filter(|node| *node != victim).collect();
+    let other = random.pick(&others).copied().unwrap_or(victim);
     match random.below(5) {
         0 | 1 => ("isolated", all.filter(|pair| pair.0 == victim || pair.1 == victim).collect()),
         2 => ("deaf", all.filter(|pair| pair.1 == victim).collect()),
@@ -155,7 +165,7 @@ mod tests {
         let mut random = Prng::named(1, "pairs");
         let mut seen = BTreeSet::new();
         for _ in 0..100 {
-            let (name, pairs) = cut_pairs(Some(2), 3, &mut random);
+            let (name, pairs) = cut_pairs(Some(2), &[1, 2, 4], &mut random);
             let len = match name {
                 "isolated" => 4,
                 "deaf" | "mute" => 2,
@@ -166,6 +176,6 @@ mod tests {
             seen.insert(name);
         }
         assert_eq!(seen.len(), 4);
-        assert_eq!(cut_pairs(None, 3, &mut random).1.len(), 6);
+        assert_eq!(cut_pairs(None, &[1, 2, 4], &mut random).1.len(), 6);
     }
 }

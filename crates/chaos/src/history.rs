@@ -15,6 +15,9 @@ pub(crate) type Value = u64;
 /// All keys of the workload start with this.
 pub(crate) const PREFIX: &str = "c/";
 
+/// Keys from here on hang on leases; each lease has one of its own.
+pub(crate) const LEASE_KEY_MIN: Key = 1_000;
+
 /// One call of one client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Operation {
@@ -49,6 +52,8 @@ pub(crate) struct Write {
     /// This key is deleted; none of `puts`.
     pub(crate) delete: Option<Key>,
     pub(crate) value: Value,
+    /// The puts hang on this lease; 0 for none.
+    pub(crate) lease: i64,
 }
 
 /// What became of a call.
@@ -91,6 +96,7 @@ pub(crate) struct Stored {
     pub(crate) create_revision: i64,
     pub(crate) mod_revision: i64,
     pub(crate) version: i64,
+    pub(crate) lease: i64,
 }
 
 /// One event of a watch; `put` is `None` for a deletion.
@@ -113,11 +119,90 @@ pub(crate) struct Member {
     pub(crate) revision: i64,
 }
 
+/// The life of one lease, as its holder saw it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Lease {
+    /// Chosen by the holder, so that a grant without an answer is known all the same.
+    pub(crate) id: i64,
+    /// In the order of the calls; they do not overlap.
+    pub(crate) acts: Vec<LeaseAct>,
+}
+
+/// One call about a lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LeaseAct {
+    /// Just before the call.
+    pub(crate) called_ns: u64,
+    pub(crate) kind: LeaseActKind,
+    pub(crate) outcome: LeaseOutcome,
+}
+
+/// What the holder asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LeaseActKind {
+    Grant,
+    Renew,
+    Revoke,
+}
+
+/// What it heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LeaseOutcome {
+    /// Granted, renewed or revoked; `revision` is the header's, `ttl_s` what the lease has now.
+    Done { returned_ns: u64, revision: i64, ttl_s: i64 },
+    /// There is no such lease.
+    Gone { returned_ns: u64 },
+    /// It did not happen, for another reason.
+    Refused,
+    /// Nobody knows.
+    Unknown,
+}
+
+/// One reader of changes, over all its streams.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Watcher {
+    pub(crate) number: u32,
+    /// The keys in `first..end`.
+    pub(crate) first: Key,
+    pub(crate) end: Key,
+    /// Whether it asks for the values before.
+    pub(crate) wants_previous: bool,
+    /// One after the other, each opened where the one before had stopped.
+    pub(crate) streams: Vec<WatchStream>,
+}
+
+/// What one stream delivered until it broke.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct WatchStream {
+    /// The node, from 1.
+    pub(crate) node: u8,
+    /// The revision asked for; 0 for whatever comes.
+    pub(crate) start: i64,
+    /// The header's revision of the first message.
+    pub(crate) created: i64,
+    pub(crate) messages: Vec<WatchMessage>,
+}
+
+/// One message of a stream; without events it tells of progress.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct WatchMessage {
+    pub(crate) received_ns: u64,
+    /// The header's revision.
+    pub(crate) revision: i64,
+    pub(crate) events: Vec<Event>,
+    /// The values before, one for each event, if they were asked for.
+    pub(crate) previous: Vec<Option<Stored>>,
+}
+
 /// Everything the checker looks at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Evidence {
     pub(crate) operations: Vec<Operation>,
+    pub(crate) leases: Vec<Lease>,
+    pub(crate) watchers: Vec<Watcher>,
     pub(crate) members: Vec<Member>,
+    /// When the members were read back.
+    pub(crate) ended_ns: u64,
     /// So many revisions can belong to keys that clients do not see.
     pub(crate) hidden_max: u64,
 }

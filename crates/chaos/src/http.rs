@@ -13,6 +13,8 @@ const ANSWER_BYTES_MAX: u64 = 1 << 20;
 /// What a node's admin listener said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
+    /// The status code.
+    pub(crate) code: u16,
     /// Seconds since 1970 by the node's clock, from the header `date`.
     pub(crate) date: Option<i64>,
     pub(crate) body: String,
@@ -20,10 +22,30 @@ pub(crate) struct Answer {
 
 /// GETs `path`; `None` without a whole answer in time.
 pub(crate) async fn get(address: SocketAddr, path: &str, time: Duration) -> Option<Answer> {
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    ask(address, request, time).await
+}
+
+/// POSTs JSON with the administrators' token.
+pub(crate) async fn post(
+    address: SocketAddr,
+    path: &str,
+    token: &str,
+    body: &str,
+    time: Duration,
+) -> Option<Answer> {
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
+         authorization: Bearer {token}\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    ask(address, request, time).await
+}
+
+async fn ask(address: SocketAddr, request: String, time: Duration) -> Option<Answer> {
     let asked = async {
         let mut stream = TcpStream::connect(address).await.ok()?;
-        let request =
-            format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.ok()?;
         let mut text = Vec::new();
         stream.take(ANSWER_BYTES_MAX).read_to_end(&mut text).await.ok()?;
@@ -38,7 +60,8 @@ fn parse(text: &str) -> Option<Answer> {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("date").then(|| seconds(value.trim())).flatten()
     });
-    Some(Answer { date, body: body.to_owned() })
+    let code = head.split_whitespace().nth(1)?.parse().ok()?;
+    Some(Answer { code, date, body: body.to_owned() })
 }
 
 /// A figure without labels in the text form of the metrics.
@@ -70,7 +93,7 @@ mod tests {
     fn answers_are_taken_apart() {
         let text = "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\na 1\nb{c=\"1\"} 5\nb 7\n";
         let answer = parse(text).unwrap();
-        assert_eq!(answer.date, Some(784_111_777));
+        assert_eq!((answer.code, answer.date), (200, Some(784_111_777)));
         assert_eq!((figure(&answer.body, "b"), figure(&answer.body, "c")), (Some(7), None));
         assert_eq!(seconds("Thu, 01 Jan 1970 00:00:00 GMT"), Some(0));
         assert_eq!(seconds("Thu, 29 Feb 2024 12:00:00 GMT"), Some(1_709_208_000));

@@ -13,7 +13,7 @@ use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::arguments::Arguments;
-use crate::cluster::NODES;
+use crate::cluster::PLACES;
 use crate::command;
 use crate::failure::Failure;
 use crate::network::{self, NAME, Network};
@@ -30,7 +30,7 @@ pub(crate) async fn keep(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let folder = folder(owner);
     let cannot = format!("cannot make {}", folder.display());
     std::fs::create_dir_all(&folder).map_err(Failure::because(cannot))?;
-    let network = Network::of(owner, NODES);
+    let network = Network::of(owner, PLACES);
     let made = network.make();
     let worked = work(owner, made.as_ref().map(|()| &network)).await;
     clean(owner);

@@ -73,7 +73,17 @@ impl Progress {
         Duration::from_nanos(self.now_ns().saturating_sub(last))
     }
 
-    fn record(&self, operation: Operation) {
+    /// Whether the clients are to end.
+    pub(crate) fn is_over(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// A value that no other write has.
+    pub(crate) fn fresh_value(&self) -> u64 {
+        self.next_value.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn record(&self, operation: Operation) {
         match &operation.outcome {
             Outcome::Answered { returned_ns, .. } => {
                 self.answered.fetch_add(1, Ordering::Relaxed);
@@ -163,7 +173,7 @@ impl Worker {
     async fn run(mut self) {
         let mut store = self.random.below(self.stores.len() as u64) as usize;
         let mut stays = self.random.below(STAY_CALLS_MAX);
-        while !self.progress.stop.load(Ordering::Relaxed) {
+        while !self.progress.is_over() {
             let begun = Instant::now();
             let is_answered = self.one(store).await;
             stays = stays.saturating_sub(1);
@@ -204,7 +214,7 @@ impl Worker {
             9 => return Call::Read { first, end: (first + 12).min(KEYS) },
             _ => {}
         }
-        let value = self.progress.next_value.fetch_add(1, Ordering::Relaxed);
+        let value = self.progress.fresh_value();
         let mut write = Write { puts: vec![first], value, ..Write::default() };
         match kind {
             10..=14 => {}
@@ -249,8 +259,9 @@ impl Worker {
     }
 }
 
-fn put(key: Key, value: u64) -> PutRequest {
-    PutRequest { key: key_bytes(key), value: value_bytes(value), ..PutRequest::default() }
+fn put(key: Key, Write { value, lease, .. }: &Write) -> PutRequest {
+    let (key, value) = (key_bytes(key), value_bytes(*value));
+    PutRequest { key, value, lease: *lease, ..PutRequest::default() }
 }
 
 fn single(key: Key) -> KeyRange {
@@ -258,7 +269,7 @@ fn single(key: Key) -> KeyRange {
 }
 
 /// The call in the store's words.
-fn request(call: &Call, serializable: bool) -> Request {
+pub(crate) fn request(call: &Call, serializable: bool) -> Request {
     let write = match call {
         Call::Read { first, end } => {
             let range = KeyRange { key: key_bytes(*first), range_end: key_bytes(*end) };
@@ -266,17 +277,17 @@ fn request(call: &Call, serializable: bool) -> Request {
         }
         Call::Write(write) => write,
     };
-    if let Write { compare: None, puts, delete: None, value } = write
+    if let Write { compare: None, puts, delete: None, .. } = write
         && let [key] = puts[..]
     {
-        return Request::Put(put(key, *value));
+        return Request::Put(put(key, write));
     }
     let compare = write.compare.map(|(key, revision)| Compare {
         range: single(key),
         result: CompareResult::Equal,
         target: CompareTarget::Mod(revision),
     });
-    let puts = write.puts.iter().map(|key| TxnOperation::Put(put(*key, write.value)));
+    let puts = write.puts.iter().map(|key| TxnOperation::Put(put(*key, write)));
     let delete = write.delete.map(|key| {
         let range = single(key);
         TxnOperation::DeleteRange(DeleteRangeRequest { range, ..DeleteRangeRequest::default() })
@@ -299,10 +310,11 @@ pub(crate) fn stored(kv: &KeyValue) -> Stored {
         create_revision: kv.create_revision,
         mod_revision: kv.mod_revision,
         version: kv.version,
+        lease: kv.lease,
     }
 }
 
-fn outcome(result: Result<Response, Error>, returned_ns: u64) -> Outcome {
+pub(crate) fn outcome(result: Result<Response, Error>, returned_ns: u64) -> Outcome {
     let answer = match result {
         Err(error) if error.outcome() == Known::NotApplied => return Outcome::Refused,
         Err(_) => return Outcome::Unknown,

@@ -18,12 +18,14 @@ mod faults;
 mod history;
 mod http;
 mod keeper;
+mod leases;
 mod load;
 mod network;
 mod node;
 mod readback;
 mod run;
 mod tally;
+mod watchers;
 
 use std::process::ExitCode;
 

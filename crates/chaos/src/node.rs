@@ -1,5 +1,6 @@
 //! One server process: started, looked at, stopped and killed.
 
+use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -36,9 +37,18 @@ pub(crate) struct Recipe {
     pub(crate) program: PathBuf,
     /// What stands before the program, to enter a network namespace.
     pub(crate) prefix: Vec<String>,
+    /// The place of the node: its addresses, disk and namespace.
     pub(crate) number: usize,
-    pub(crate) all: Vec<Addresses>,
+    /// Its id in the cluster, a new one each time another node is taken in at this place.
+    pub(crate) member: u64,
+    /// The id of the cluster that takes it in, unless it is a founding member.
+    pub(crate) joins: Option<String>,
+    /// The members that it is told of.
+    pub(crate) members: BTreeMap<u64, SocketAddr>,
+    pub(crate) own: Addresses,
     pub(crate) data: PathBuf,
+    /// File with the administrators' token, the same for all.
+    pub(crate) token: PathBuf,
     pub(crate) log: PathBuf,
     /// Variables of the environment, to fake the clock.
     pub(crate) variables: Vec<(String, String)>,
@@ -46,11 +56,6 @@ pub(crate) struct Recipe {
 }
 
 impl Recipe {
-    /// The addresses of this node.
-    pub(crate) fn own(&self) -> Addresses {
-        self.all[self.number - 1]
-    }
-
     fn command(&self) -> Command {
         let mut command = match self.prefix.split_first() {
             None => Command::new(&self.program),
@@ -61,9 +66,13 @@ impl Recipe {
             }
         };
         let list: Vec<String> =
-            (1..).zip(&self.all).map(|(number, node)| format!("{number}={}", node.peer)).collect();
-        let own = self.own();
-        command.args(["serve", "--node-id", &self.number.to_string()]);
+            self.members.iter().map(|(member, peer)| format!("{member}={peer}")).collect();
+        let own = self.own;
+        command.args(["serve", "--node-id", &self.member.to_string()]);
+        if let Some(cluster) = &self.joins {
+            command.args(["--join", "--cluster-id", cluster]);
+        }
+        command.arg("--admin-token-file").arg(&self.token);
         command.args(["--cluster", &list.join(","), "--client", &own.client.to_string()]);
         command.args(["--web", &own.web.to_string(), "--admin", &own.admin.to_string()]);
         command.args(["--election-ms", &self.election_ms.to_string()]);
@@ -105,7 +114,24 @@ impl Node {
     }
 
     pub(crate) fn own(&self) -> Addresses {
-        self.recipe.own()
+        self.recipe.own
+    }
+
+    /// Its id in the cluster.
+    pub(crate) fn member(&self) -> u64 {
+        self.recipe.member
+    }
+
+    /// The next start is that of a new node, `member`, which is to be taken in.
+    pub(crate) fn become_newcomer(
+        &mut self,
+        member: u64,
+        cluster: String,
+        mut members: BTreeMap<u64, SocketAddr>,
+    ) {
+        members.insert(member, self.recipe.own.peer);
+        self.recipe.data.set_file_name(format!("data-{member}"));
+        self.recipe = Recipe { member, joins: Some(cluster), members, ..self.recipe.clone() };
     }
 
     /// Starts the process, unless it runs.

@@ -6,19 +6,38 @@ use client::Client;
 use client::etcd::{EtcdClient, Patience};
 use futures::StreamExt;
 use kv::api::{EventKind, KeyRange, RangeRequest, Request, Response, WatchRequest, WatchResponse};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::failure::Failure;
-use crate::history::{Event, Key, Member, PREFIX, key_of};
+use crate::history::{Event, Key, LEASE_KEY_MIN, Member, PREFIX, key_bytes, key_of};
 use crate::load::stored;
 
 /// A member must have delivered everything within this time.
 const DELIVER_MAX: Duration = Duration::from_secs(120);
 
+/// Leases that nobody renews are gone by then.
+const LEASES_MAX: Duration = Duration::from_secs(60);
+
 /// How long one attempt to read may take, and how often it is made.
 const PATIENCE: Patience =
     Patience { call: Duration::from_secs(20), attempt: Duration::from_secs(5) };
 const ATTEMPTS: u32 = 4;
+
+/// Waits until no key hangs on a lease, or long enough for the checker to object.
+pub(crate) async fn wait_for_leases(endpoints: &[String]) -> Result<(), Failure> {
+    let client = EtcdClient::connect(endpoints).map_err(Failure::because("cannot connect"))?;
+    let client = client.with_patience(PATIENCE);
+    let until = Instant::now() + LEASES_MAX;
+    let range = KeyRange { key: key_bytes(LEASE_KEY_MIN), range_end: key_bytes(Key::MAX) };
+    let request = RangeRequest { range, count_only: true, ..RangeRequest::default() };
+    while Instant::now() < until {
+        match client.call(Request::Range(request.clone())).await {
+            Ok(Response::Range(range)) if range.count == 0 => return Ok(()),
+            _ => sleep(Duration::from_millis(200)).await,
+        }
+    }
+    Ok(())
+}
 
 /// Reads one member.
 pub(crate) async fn member(number: u8, endpoint: &str) -> Result<Member, Failure> {

@@ -15,9 +15,11 @@ use crate::disk::{Faults, Loss};
 use crate::failure::Failure;
 use crate::faults::Kind;
 use crate::history::Evidence;
+use crate::leases::Holders;
 use crate::load::{Load, Settings};
 use crate::readback;
 use crate::tally::{Figures, Tally};
+use crate::watchers::Watchers;
 
 /// Between two lines that say how it goes.
 const SAY_EVERY: Duration = Duration::from_secs(5);
@@ -31,6 +33,13 @@ const HIDDEN_PER_START: u64 = 2;
 
 /// Load of a control before and after its disks begin to lie.
 const CONTROL: Duration = Duration::from_secs(3);
+
+/// All who use the cluster.
+struct Everybody {
+    clients: Load,
+    watchers: Watchers,
+    holders: Holders,
+}
 
 /// Does what the arguments ask for in `folder`; whether all was well.
 pub(crate) async fn run(arguments: &Arguments, owner: u32, folder: &Path) -> Result<bool, Failure> {
@@ -53,10 +62,14 @@ pub(crate) async fn run(arguments: &Arguments, owner: u32, folder: &Path) -> Res
     let Arguments { clients, rate, seed, .. } = *arguments;
     let serializable = arguments.control == Some(Control::StaleReads);
     let settings = Settings { clients, rate, seed, serializable };
-    let load = Load::start(settings, &cluster.endpoints())?;
+    let endpoints = cluster.endpoints();
+    let clients = Load::start(settings, &endpoints)?;
+    let watchers = Watchers::start(seed, &clients.progress, &endpoints)?;
+    let holders = Holders::start(seed, &clients.progress, &endpoints)?;
+    let load = Everybody { clients, watchers, holders };
     let supervisor = Supervisor {
         cluster,
-        progress: load.progress.clone(),
+        progress: load.clients.progress.clone(),
         random: Prng::named(seed, "faults"),
         kinds,
         tally: Tally::default(),
@@ -74,7 +87,7 @@ async fn chaos(
     arguments: &Arguments,
     folder: &Path,
     mut supervisor: Supervisor,
-    load: Load,
+    load: Everybody,
 ) -> Result<bool, Failure> {
     let kinds: Vec<String> = supervisor.kinds.iter().map(ToString::to_string).collect();
     println!(
@@ -105,7 +118,7 @@ async fn chaos(
     sleep(CALM).await;
     let (evidence, verdict) = judge(&mut supervisor, load).await?;
     let revisions = evidence.members.first().map_or(0, |member| member.revision);
-    let figures = Figures::of(&evidence.operations, revisions);
+    let figures = Figures::of(&evidence, revisions);
     println!("\n{}", supervisor.tally.table(length, &figures, &verdict));
     let missed = supervisor.tally.missed(length, &figures);
     missed.iter().for_each(|text| println!("missed: {text}"));
@@ -135,16 +148,28 @@ fn progress(supervisor: &Supervisor, elapsed: Duration) -> String {
 }
 
 /// Ends the load, reads every member back and checks everything.
-async fn judge(supervisor: &mut Supervisor, load: Load) -> Result<(Evidence, Verdict), Failure> {
-    let operations = load.end().await?;
-    println!("{} operations; reading every node back …", operations.len());
+async fn judge(
+    supervisor: &mut Supervisor,
+    load: Everybody,
+) -> Result<(Evidence, Verdict), Failure> {
+    let Everybody { clients, watchers, holders } = load;
+    let progress = clients.progress.clone();
+    let operations = clients.end().await?;
+    let leases = holders.end().await?;
+    println!("{} operations, {} leases; reading every node back …", operations.len(), leases.len());
+    readback::wait_for_leases(&supervisor.cluster.endpoints()).await?;
     let mut members = Vec::new();
-    for (number, endpoint) in (1..).zip(supervisor.cluster.endpoints()) {
+    for place in supervisor.cluster.places() {
+        let endpoint = supervisor.cluster.node(place).own().client.to_string();
+        let number = u8::try_from(place).unwrap_or(u8::MAX);
         members.push(readback::member(number, &endpoint).await?);
     }
     let starts: u64 = supervisor.cluster.nodes.iter().map(|node| node.starts).sum();
     let hidden_max = starts * HIDDEN_PER_START;
-    let evidence = Evidence { operations, members, hidden_max };
+    let ended_ns = progress.now_ns();
+    let history = members.first().map(|member| &member.events[..]).unwrap_or_default();
+    let watchers = watchers.finish(history).await?;
+    let evidence = Evidence { operations, leases, watchers, members, ended_ns, hidden_max };
     let begun = Instant::now();
     let verdict = checker::check(&evidence);
     println!("checked in {:.2?}", begun.elapsed());
@@ -158,6 +183,14 @@ fn save(evidence: &Evidence, folder: &Path) -> Result<(), Failure> {
     for operation in &evidence.operations {
         let _ok = writeln!(text, "{operation:?}");
     }
+    for lease in &evidence.leases {
+        let _ok = writeln!(text, "{lease:?}");
+    }
+    for watcher in &evidence.watchers {
+        for stream in &watcher.streams {
+            let _ok = writeln!(text, "watcher {} {stream:?}", watcher.number);
+        }
+    }
     for member in &evidence.members {
         for event in &member.events {
             let _ok = writeln!(text, "node {} {event:?}", member.number);
@@ -169,7 +202,11 @@ fn save(evidence: &Evidence, folder: &Path) -> Result<(), Failure> {
 
 /// The disks lie: a sync does nothing. Then the power of all nodes is cut, and acknowledged writes
 /// must be gone, or else this tool sees nothing.
-async fn no_fsync(folder: &Path, mut supervisor: Supervisor, load: Load) -> Result<bool, Failure> {
+async fn no_fsync(
+    folder: &Path,
+    mut supervisor: Supervisor,
+    load: Everybody,
+) -> Result<bool, Failure> {
     if supervisor.cluster.disks.is_empty() {
         return Err(Failure::new("this control needs disks that lie, see above"));
     }
@@ -179,10 +216,10 @@ async fn no_fsync(folder: &Path, mut supervisor: Supervisor, load: Load) -> Resu
         disk.set(Faults { lies: true, ..Faults::default() });
     }
     sleep(CONTROL).await;
-    for number in 1..=NODES {
+    for number in supervisor.cluster.places() {
         supervisor.cluster.node(number).signal(rustix::process::Signal::KILL);
     }
-    for number in 1..=NODES {
+    for number in supervisor.cluster.places() {
         supervisor.cluster.node(number).gone().await?;
     }
     for disk in &supervisor.cluster.disks {
@@ -210,7 +247,7 @@ async fn no_fsync(folder: &Path, mut supervisor: Supervisor, load: Load) -> Resu
 }
 
 /// Reads that need not be fresh are judged as if they had to be: the checker must object.
-async fn stale_reads(mut supervisor: Supervisor, load: Load) -> Result<bool, Failure> {
+async fn stale_reads(mut supervisor: Supervisor, load: Everybody) -> Result<bool, Failure> {
     println!("control: reads ask one node alone, while nodes are paused, cut off and killed");
     let begun = Instant::now();
     while begun.elapsed() < 4 * CONTROL {

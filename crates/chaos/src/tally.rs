@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::checker::{Kind as Finding, Verdict};
 use crate::faults::Kind;
-use crate::history::{Answer, Call, Operation, Outcome};
+use crate::history::{Answer, Call, Evidence, LeaseOutcome, Outcome};
 
 /// From this length on a run must reach the floors.
 const FULL_RUN: Duration = Duration::from_secs(600);
@@ -120,8 +120,12 @@ impl Tally {
             ("unknown outcomes", figures.unknown.to_string()),
             ("revisions", figures.revisions.to_string()),
             ("longest unavailability", format!("{:.2?}", figures.longest_silence)),
+            ("leases", format!("{} ({} renewals)", figures.leases, figures.renewals)),
+            ("streams of watches", format!("{} ({} events)", figures.streams, figures.watched)),
             ("losses", verdict.count(Finding::LostWrite).to_string()),
             ("stale reads", verdict.bad_reads().to_string()),
+            ("wrong watches", verdict.bad_watches().to_string()),
+            ("wrong leases", verdict.bad_leases().to_string()),
         ];
         for (name, value) in lines {
             let _ok = writeln!(text, "{name:<36}{value:>22}");
@@ -140,13 +144,20 @@ pub(crate) struct Figures {
     pub(crate) unknown: u64,
     pub(crate) revisions: i64,
     pub(crate) longest_silence: Duration,
+    /// Leases that were granted, and further answered calls about them.
+    pub(crate) leases: u64,
+    pub(crate) renewals: u64,
+    /// Streams of watches, and the events that came through them.
+    pub(crate) streams: u64,
+    pub(crate) watched: u64,
 }
 
 impl Figures {
-    pub(crate) fn of(operations: &[Operation], revisions: i64) -> Self {
+    pub(crate) fn of(evidence: &Evidence, revisions: i64) -> Self {
         let mut figures = Self { revisions, ..Self::default() };
         let mut returns = Vec::new();
-        for operation in operations {
+        figures.count_leases_and_watches(evidence);
+        for operation in &evidence.operations {
             match (&operation.outcome, &operation.call) {
                 (Outcome::Refused, _) => figures.refused += 1,
                 (Outcome::Unknown, _) => figures.unknown += 1,
@@ -163,6 +174,19 @@ impl Figures {
         let gaps = returns.windows(2).map(|two| two[1] - two[0]);
         figures.longest_silence = Duration::from_nanos(gaps.max().unwrap_or(0));
         figures
+    }
+
+    fn count_leases_and_watches(&mut self, evidence: &Evidence) {
+        for lease in &evidence.leases {
+            let done = |outcome: &LeaseOutcome| matches!(outcome, LeaseOutcome::Done { .. });
+            let calls = lease.acts.iter().filter(|act| done(&act.outcome)).count() as u64;
+            self.leases += u64::from(calls > 0);
+            self.renewals += calls.saturating_sub(1);
+        }
+        for stream in evidence.watchers.iter().flat_map(|watcher| &watcher.streams) {
+            self.streams += 1;
+            self.watched += stream.messages.iter().map(|m| m.events.len() as u64).sum::<u64>();
+        }
     }
 }
 
@@ -198,7 +222,7 @@ mod tests {
 
     #[test]
     fn the_longest_silence_lies_between_two_answers() {
-        let operation = |returned_ns| Operation {
+        let operation = |returned_ns| crate::history::Operation {
             client: 0,
             node: 1,
             called_ns: 0,
@@ -208,7 +232,8 @@ mod tests {
                 answer: Answer::Read { revision: 1, found: Vec::new() },
             },
         };
-        let figures = Figures::of(&[operation(10), operation(400), operation(30)], 1);
+        let operations = vec![operation(10), operation(400), operation(30)];
+        let figures = Figures::of(&Evidence { operations, ..Evidence::default() }, 1);
         assert_eq!(figures.longest_silence, Duration::from_nanos(370));
         assert_eq!((figures.acknowledged, figures.reads, figures.writes), (3, 3, 0));
     }

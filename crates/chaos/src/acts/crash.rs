@@ -95,8 +95,8 @@ impl Supervisor {
         if !self.kinds.contains(&Kind::Kill) || !self.random.chance(1, 4) {
             return Ok(());
         }
-        let others: Vec<usize> =
-            (1..=self.cluster.nodes.len()).filter(|number| !spared.contains(number)).collect();
+        let mut others = self.cluster.places();
+        others.retain(|number| !spared.contains(number));
         let Some(victim) = self.random.pick(&others).copied() else { return Ok(()) };
         let leads = self.cluster.leader().await == Some(victim);
         let struck = crate::tally::Struck { leader: leads, all: false };

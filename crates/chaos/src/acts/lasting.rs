@@ -61,9 +61,9 @@ impl Supervisor {
 
     pub(super) async fn partition(&mut self, strike: &Strike) -> Result<bool, Failure> {
         let Some(network) = self.cluster.network.clone() else { return Ok(false) };
-        let nodes = self.cluster.nodes.len();
+        let nodes = self.cluster.places();
         let victim = strike.victims.first().copied().filter(|_| !strike.struck.all);
-        let (shape, pairs) = cut_pairs(victim, nodes, &mut self.random);
+        let (shape, pairs) = cut_pairs(victim, &nodes, &mut self.random);
         network.cut(&pairs)?;
         let until = Instant::now() + strike.lasts;
         self.crash_another(&strike.victims).await?;

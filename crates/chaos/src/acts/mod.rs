@@ -8,6 +8,7 @@
 mod crash;
 mod disks;
 mod lasting;
+mod members;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -17,7 +18,7 @@ use std::time::{Duration, Instant};
 use base::Prng;
 use tokio::time::sleep;
 
-use crate::cluster::{Cluster, NODES};
+use crate::cluster::Cluster;
 use crate::failure::Failure;
 use crate::faults::{self, Aim, Kind};
 use crate::load::Progress;
@@ -84,6 +85,8 @@ impl Supervisor {
             Kind::SyncError => self.sync_error(&strike).await?,
             Kind::SlowDisk | Kind::StuckDisk => self.slow_disk(&strike).await?,
             Kind::BitRot => self.bit_rot(&strike).await?,
+            Kind::Transfer => self.transfer(&strike).await?,
+            Kind::Replace => self.replace(&strike).await?,
         };
         let took = Duration::from_nanos(self.progress.now_ns() - began);
         let Strike { victims, struck, .. } = strike;
@@ -98,7 +101,8 @@ impl Supervisor {
             Aim::Leader => self.leader_in_time().await,
             Aim::All | Aim::Some => self.cluster.leader().await,
         };
-        let mut all: Vec<usize> = (1..=NODES).collect();
+        let mut all = self.cluster.places();
+        let count = all.len();
         self.random.shuffle(&mut all);
         let victims = match (aim, leader) {
             _ if kind == Kind::BitRot => vec![self.rotten],
@@ -106,13 +110,13 @@ impl Supervisor {
             (Aim::Leader, Some(leader)) => vec![leader],
             (Aim::Leader | Aim::Some, _) => {
                 // Mostly one; two of three are a majority.
-                all.truncate(if self.random.chance(1, 4) { NODES - 1 } else { 1 });
+                all.truncate(if self.random.chance(1, 4) { count - 1 } else { 1 });
                 all
             }
         };
         let struck = Struck {
             leader: leader.is_some_and(|leader| victims.contains(&leader)),
-            all: victims.len() == NODES,
+            all: victims.len() == count,
         };
         Strike { kind, victims, struck, lasts: faults::duration(kind, &mut self.random) }
     }
@@ -131,7 +135,7 @@ impl Supervisor {
     /// Starts nodes that have ended; ending by itself is a finding unless a fault of its disk
     /// explains it, which the fault's own code looks after.
     pub(crate) async fn mend(&mut self) -> Result<(), Failure> {
-        for number in 1..=NODES {
+        for number in self.cluster.places() {
             if let Some(status) = self.cluster.node(number).ended()? {
                 self.find(format!("node {number} ended by itself, {status}"), number);
             }

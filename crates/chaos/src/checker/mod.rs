@@ -22,19 +22,25 @@
 //! 5. Real time: an operation that was answered before another one was called does not stand
 //!    behind it. A stale read breaks this rule or the third.
 //! 6. Each member's final state is the map's.
+//! 7. Revisions that only delete are the ends of leases, each with all its keys; no lease ends before
+//!    its time, is used after its end, or stays ([`leases`]).
+//! 8. Every stream of every watcher told exactly the events from where it began, and together they
+//!    told all ([`watches`]).
 //!
 //! Acceptance exhibits an order of all operations that respects real time, hence it is sound. It
 //! asks for more than linearizability, because revisions are part of the API.
 //!
-//! Left out: leases, compaction, reads at old revisions; the load does not use them.
+//! Left out: compaction and reads at old revisions; the load does not use them.
 
+mod leases;
 mod replay;
 mod verdict;
+mod watches;
 
 use std::collections::BTreeMap;
 
 use crate::history::{Answer, Call, Event, Evidence, Operation, Outcome, Value, Write};
-use replay::Replay;
+use replay::{Found, Replay};
 pub(crate) use verdict::{Kind, Verdict};
 
 /// Checks all of it.
@@ -54,9 +60,11 @@ pub(crate) fn check(evidence: &Evidence) -> Verdict {
     for member in &evidence.members {
         replay.check_final(member, &mut verdict);
     }
-    let revisions = replay.into_revisions();
-    check_outcomes(&evidence.operations, &revisions, &mut verdict);
-    check_real_time(&evidence.operations, &revisions, &mut verdict);
+    let Found { happened, ended } = replay.into_found();
+    check_outcomes(&evidence.operations, &happened, &mut verdict);
+    check_real_time(&evidence.operations, &happened, &mut verdict);
+    leases::check(evidence, &ended, &mut verdict);
+    watches::check(&evidence.watchers, &first.events, &mut verdict);
     verdict
 }
 
@@ -169,5 +177,7 @@ fn check_real_time(operations: &[Operation], happened: &[Option<i64>], verdict: 
     }
 }
 
+#[cfg(test)]
+mod service_tests;
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,16 @@ pub(super) struct Replay<'a> {
     first_hidden: Option<i64>,
     /// At which revision each operation happened, writes only.
     happened: Vec<Option<i64>>,
+    /// At which revision the keys of each lease went.
+    ended: BTreeMap<i64, i64>,
+}
+
+/// What a replay found out.
+pub(super) struct Found {
+    /// At which revision each operation happened, writes only.
+    pub(super) happened: Vec<Option<i64>>,
+    /// At which revision the keys of each lease went.
+    pub(super) ended: BTreeMap<i64, i64>,
 }
 
 impl<'a> Replay<'a> {
@@ -46,6 +56,7 @@ impl<'a> Replay<'a> {
             hidden: 0,
             first_hidden: None,
             happened,
+            ended: BTreeMap::new(),
         }
     }
 
@@ -108,6 +119,9 @@ impl<'a> Replay<'a> {
                 format!("a key changes twice at revision {revision}: {group:?}")
             });
         }
+        if group.iter().all(|event| event.put.is_none()) {
+            return self.end_lease(revision, &keys, verdict);
+        }
         let values: Vec<Value> =
             group.iter().filter_map(|event| event.put).map(|put| put.value).collect();
         let Some((index, write)) = values.first().and_then(|value| self.writes.get(value)).copied()
@@ -132,6 +146,32 @@ impl<'a> Replay<'a> {
             });
         }
         self.check_decision(revision, index, write, verdict);
+        if self.ended.contains_key(&write.lease) {
+            verdict.add(Kind::LeaseRaised, || {
+                format!("written at {revision} under it: {:?}", self.operations[index])
+            });
+        }
+    }
+
+    /// No client only deletes: it must be the end of a lease, with all its keys.
+    fn end_lease(&mut self, revision: i64, keys: &[Key], verdict: &mut Verdict) {
+        let first = keys.first().and_then(|key| self.state.get(key));
+        let lease = first.map_or(0, |stored| stored.lease);
+        if lease == 0 {
+            verdict.add(Kind::Invented, || format!("at revision {revision} {keys:?} were deleted"));
+            return;
+        }
+        let of_lease = self.state.values().filter(|stored| stored.lease == lease);
+        if !of_lease.map(|stored| &stored.key).eq(keys) {
+            verdict.add(Kind::NotWhole, || {
+                format!("at revision {revision} lease {lease} ended, and of its keys only {keys:?}")
+            });
+        }
+        if let Some(before) = self.ended.insert(lease, revision) {
+            verdict.add(Kind::DoneTwice, || {
+                format!("lease {lease} ended at revisions {before} and {revision}")
+            });
+        }
     }
 
     /// Whether the comparison held, and the deletion was counted right.
@@ -166,7 +206,10 @@ impl<'a> Replay<'a> {
                 .state
                 .get(&event.key)
                 .map_or((revision, 1), |before| (before.create_revision, before.version + 1));
-            let expected = Stored { create_revision, version, mod_revision: revision, ..put };
+            let write = self.writes.get(&put.value);
+            let lease = write.map_or(put.lease, |(_, write)| write.lease);
+            let expected =
+                Stored { create_revision, version, mod_revision: revision, lease, ..put };
             if put != expected {
                 verdict.add(Kind::WrongNumbers, || {
                     format!("event {put:?}, by its history {expected:?}")
@@ -236,9 +279,9 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// At which revision each operation happened.
-    pub(super) fn into_revisions(self) -> Vec<Option<i64>> {
-        self.happened
+    /// What was found out.
+    pub(super) fn into_found(self) -> Found {
+        Found { happened: self.happened, ended: self.ended }
     }
 }
 

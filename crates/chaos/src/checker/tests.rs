@@ -3,7 +3,15 @@
 use base::Prng;
 
 use super::*;
-use crate::history::{Key, Member, Stored};
+use crate::history::{
+    Key, LEASE_KEY_MIN, Lease, LeaseAct, LeaseActKind, LeaseOutcome, Member, Stored, WatchMessage,
+    WatchStream, Watcher,
+};
+
+const SECOND_NS: u64 = 1_000_000_000;
+
+/// What a lease in these histories is granted for.
+const TTL_S: i64 = 2;
 
 /// A store of a few lines, and clients whose calls overlap.
 struct Maker {
@@ -14,6 +22,8 @@ struct Maker {
     evidence: Evidence,
     events: Vec<Event>,
     next_value: Value,
+    /// The lease that lives at the moment, the last one; and until when it surely does.
+    alive_ns: Option<u64>,
 }
 
 const KEYS: Key = 6;
@@ -58,6 +68,7 @@ impl Maker {
                 create_revision: before.map_or(revision, |before| before.create_revision),
                 mod_revision: revision,
                 version: before.map_or(1, |before| before.version + 1),
+                lease: write.lease,
             };
             self.state.insert(*key, stored);
             self.events.push(Event { revision, key: *key, put: Some(stored) });
@@ -108,7 +119,130 @@ impl Maker {
     }
 }
 
-fn good(seed: u64, steps: usize) -> Evidence {
+impl Maker {
+    /// A lease is granted with a key, renewed, revoked, or runs out.
+    fn lease(&mut self) {
+        self.now_ns += 50;
+        let Some(alive_ns) = self.alive_ns else {
+            let number = self.evidence.leases.len();
+            self.evidence.leases.push(Lease { id: 100 + number as i64, acts: Vec::new() });
+            self.act(LeaseActKind::Grant);
+            return self.put_under(100 + number as i64, LEASE_KEY_MIN + number as Key);
+        };
+        match self.random.below(4) {
+            0 => {
+                self.end_lease();
+                self.act(LeaseActKind::Revoke);
+            }
+            1 => {
+                self.now_ns = alive_ns + SECOND_NS;
+                self.end_lease();
+                self.now_ns += 50;
+                let outcome = LeaseOutcome::Gone { returned_ns: self.now_ns };
+                let called_ns = self.now_ns - 10;
+                let act = LeaseAct { called_ns, kind: LeaseActKind::Renew, outcome };
+                self.evidence.leases.last_mut().unwrap().acts.push(act);
+                self.alive_ns = None;
+            }
+            _ => self.act(LeaseActKind::Renew),
+        }
+    }
+
+    /// An act that succeeds; called a little before and answered now.
+    fn act(&mut self, kind: LeaseActKind) {
+        let (called_ns, returned_ns) = (self.now_ns - 40, self.now_ns);
+        let ttl_s = if kind == LeaseActKind::Revoke { 0 } else { TTL_S };
+        let outcome = LeaseOutcome::Done { returned_ns, revision: self.revision, ttl_s };
+        self.evidence.leases.last_mut().unwrap().acts.push(LeaseAct { called_ns, kind, outcome });
+        self.alive_ns = (ttl_s > 0).then_some(called_ns + ttl_s as u64 * SECOND_NS);
+    }
+
+    fn put_under(&mut self, lease: i64, key: Key) {
+        self.next_value += 1;
+        let write = Write { puts: vec![key], value: self.next_value, lease, ..Write::default() };
+        let answer = self.apply(&write);
+        let (called_ns, returned_ns) = (self.now_ns, self.now_ns + 5);
+        let outcome = Outcome::Answered { returned_ns, answer };
+        self.now_ns += 50;
+        let call = Call::Write(write);
+        self.evidence.operations.push(Operation { client: 1, node: 1, called_ns, call, outcome });
+    }
+
+    fn end_lease(&mut self) {
+        let lease = self.evidence.leases.last().unwrap().id;
+        let keys: Vec<Key> =
+            self.state.values().filter(|it| it.lease == lease).map(|it| it.key).collect();
+        self.revision += 1;
+        for key in keys {
+            self.state.remove(&key);
+            self.events.push(Event { revision: self.revision, key, put: None });
+        }
+    }
+
+    /// What watchers are told of all that.
+    fn watch(&mut self) {
+        for (number, wants_previous) in [(0, false), (1, true)] {
+            let (first, end) = if number == 0 { (0, Key::MAX) } else { (1, LEASE_KEY_MIN + 3) };
+            let mut watcher = Watcher { number, first, end, wants_previous, streams: Vec::new() };
+            let mut next = 1;
+            while next <= self.revision {
+                let stream = self.stream(&watcher, next);
+                next = stream.messages.iter().fold(next, |next, message| {
+                    let last = message.events.last();
+                    next.max(last.map_or(message.revision, |event| event.revision) + 1)
+                });
+                watcher.streams.push(stream);
+            }
+            self.evidence.watchers.push(watcher);
+        }
+    }
+
+    /// Some messages from `start` on; the last stream ends with word of progress.
+    fn stream(&mut self, watcher: &Watcher, start: i64) -> WatchStream {
+        let mut stream = WatchStream { node: 1, start, created: start, messages: Vec::new() };
+        let mut state = BTreeMap::new();
+        let mut through = start - 1;
+        for group in self.events.chunk_by(|a, b| a.revision == b.revision) {
+            let mut message = WatchMessage {
+                received_ns: self.now_ns,
+                revision: self.revision,
+                ..Default::default()
+            };
+            for event in group {
+                let before = match event.put {
+                    Some(put) => state.insert(event.key, put),
+                    None => state.remove(&event.key),
+                };
+                if (watcher.first..watcher.end).contains(&event.key) {
+                    message.events.push(*event);
+                    message.previous.extend(watcher.wants_previous.then_some(before));
+                }
+            }
+            if group[0].revision < start || message.events.is_empty() {
+                continue;
+            }
+            through = group[0].revision;
+            stream.messages.push(message);
+            if self.random.chance(1, 6) {
+                let received_ns = self.now_ns;
+                let message = WatchMessage { received_ns, revision: through, ..Default::default() };
+                stream.messages.push(message);
+            }
+            if self.random.chance(1, 10) {
+                return stream;
+            }
+        }
+        let revision = self.revision.max(through);
+        stream.messages.push(WatchMessage {
+            received_ns: self.now_ns,
+            revision,
+            ..Default::default()
+        });
+        stream
+    }
+}
+
+pub(super) fn good(seed: u64, steps: usize) -> Evidence {
     let mut maker = Maker {
         random: Prng::named(seed, "history"),
         now_ns: 100,
@@ -117,8 +251,16 @@ fn good(seed: u64, steps: usize) -> Evidence {
         evidence: Evidence::default(),
         events: Vec::new(),
         next_value: 0,
+        alive_ns: None,
     };
-    (0..steps).for_each(|_| maker.step());
+    for _ in 0..steps {
+        match maker.random.chance(1, 8) {
+            true => maker.lease(),
+            false => maker.step(),
+        }
+    }
+    maker.watch();
+    maker.evidence.ended_ns = maker.now_ns;
     let state: Vec<Stored> = maker.state.values().copied().collect();
     let (events, revision) = (maker.events, maker.revision);
     let member = |number| Member { number, events: events.clone(), state: state.clone(), revision };
@@ -135,7 +277,7 @@ fn good_histories_pass() {
 }
 
 /// Damages 40 histories; each one in which the damage finds its place must be found out.
-fn check_damage(expected: Kind, mut damage: impl FnMut(&mut Evidence) -> Option<()>) {
+pub(super) fn check_damage(expected: Kind, mut damage: impl FnMut(&mut Evidence) -> Option<()>) {
     let mut damaged = 0;
     for seed in 0..40 {
         let mut evidence = good(seed, 80);

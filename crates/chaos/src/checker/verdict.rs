@@ -39,6 +39,16 @@ pub(crate) enum Kind {
     MembersDiffer,
     /// A member's final state is not what its events lead to.
     WrongFinalState,
+    /// A watch told something else than what happened.
+    WatchWrong,
+    /// A watch did not tell everything by the end.
+    WatchStopped,
+    /// A lease ended before its time.
+    LeaseTooShort,
+    /// A lease did not end.
+    LeaseTooLong,
+    /// A lease that had ended was alive again, or written under.
+    LeaseRaised,
     /// The load itself is at fault.
     Load,
 }
@@ -61,6 +71,11 @@ impl Kind {
             Self::WrongNumbers => "event with wrong numbers",
             Self::MembersDiffer => "members differ",
             Self::WrongFinalState => "wrong final state",
+            Self::WatchWrong => "watch that is not the history",
+            Self::WatchStopped => "watch that stopped short",
+            Self::LeaseTooShort => "lease ended too early",
+            Self::LeaseTooLong => "lease did not end",
+            Self::LeaseRaised => "ended lease in use",
             Self::Load => "fault of the load",
         }
     }
@@ -90,6 +105,17 @@ impl Verdict {
     /// Findings of one kind.
     pub(crate) fn count(&self, kind: Kind) -> u64 {
         self.found.get(&kind).map_or(0, |(count, _)| *count)
+    }
+
+    /// Findings about watches.
+    pub(crate) fn bad_watches(&self) -> u64 {
+        [Kind::WatchWrong, Kind::WatchStopped].into_iter().map(|kind| self.count(kind)).sum()
+    }
+
+    /// Findings about leases.
+    pub(crate) fn bad_leases(&self) -> u64 {
+        let kinds = [Kind::LeaseTooShort, Kind::LeaseTooLong, Kind::LeaseRaised];
+        kinds.into_iter().map(|kind| self.count(kind)).sum()
     }
 
     /// Reads that did not show the newest state: stale, never true, or from the future.

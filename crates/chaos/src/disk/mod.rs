@@ -151,6 +151,11 @@ impl Disk {
         self.shared.lock().tree = copy.0;
     }
 
+    /// An empty disk instead; nobody may have a file open.
+    pub(crate) fn replace(&self) {
+        self.shared.lock().tree = Tree::new();
+    }
+
     /// Turns one bit in a log; the name of its file.
     pub(crate) fn rot(&self, random: &mut Prng) -> Option<String> {
         let is_wanted = |name: &std::ffi::OsStr| name != "LOCK" && name != "admin-token";
