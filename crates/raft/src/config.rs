@@ -165,7 +165,8 @@ pub enum Restriction {
     /// entries helped to commit.
     Owes(LogId),
     /// Damage took a part of its log and nothing says how much. It votes again once it holds
-    /// everything committed by a leader of a newer term, which was elected without it.
+    /// everything committed by a leader of a newer term, which was elected without it; or it learns
+    /// from the leader of its term what it owes ([`crate::Raft::learn_owed`]).
     OwesUnknown,
 }
 

@@ -100,6 +100,35 @@ impl Raft {
         self.core.state_held = through;
     }
 
+    /// The leader of `term` has said, in answer to a question asked in *this* process life, that its
+    /// log ends with `last`. A member that does not know what it owes ([`Restriction::OwesUnknown`])
+    /// and is in that term owes just that from now on.
+    ///
+    /// # Why that is enough
+    /// What the member may have promised before the damage is of two kinds. *Votes*: term and vote
+    /// are not in doubt, or it would not have started. *Acknowledged entries* that it helped to
+    /// commit, now or later by an acknowledgement still on its way. They are of terms up to
+    /// `term`, which is at least the one that is on its disk:
+    /// * of earlier terms: the leader was elected by members that had not lost what they owed when
+    ///   they voted (this one has not voted since), so its log held every entry that is or will be
+    ///   committed in an earlier term (Leader Completeness, thesis 3.6.3);
+    /// * of `term` itself: only this leader made such entries, and it never drops one while it
+    ///   leads. It answered after this process began, hence after every acknowledgement given
+    ///   before; so they all lie at or before `last`. Its commit index would not do, since it may
+    ///   still count such an acknowledgement for an entry that is not committed yet; nor would what
+    ///   its own disk holds, since an entry may be durable here before it is there.
+    ///
+    /// Once the log is at least as up to date as `last`, it equals the leader's up to there (Log
+    /// Matching) or is of a newer leader, whose log held it if it was committed. A leader that has
+    /// been deposed meanwhile without knowing it makes no difference: what this member promised was
+    /// promised to leaders of terms up to its own.
+    pub fn learn_owed(&mut self, term: Term, last: LogId) {
+        let is_leaders = term == self.core.term() && last.term == term;
+        if is_leaders && self.core.restriction == Some(Restriction::OwesUnknown) {
+            self.core.restriction = Some(Restriction::Owes(last));
+        }
+    }
+
     /// Why it does not vote, although it may have a vote.
     pub fn restriction(&self) -> Option<Restriction> {
         self.core.restriction

@@ -19,8 +19,8 @@ use bytes::Bytes;
 use raft::{Entry, LogIndex};
 use storage::{Disk, ReadError, RepairError, Scrub, Scrubbed, WriteError};
 
-/// Records in one answer to another member; a sector holds fewer.
-const RECORDS_MAX: usize = 64;
+/// Records in one answer to another member; 4 KiB, which a disk loses at once, hold fewer.
+const RECORDS_MAX: usize = 512;
 
 /// About so many bytes of them.
 const RECORDS_BYTES: u64 = 256 << 10;

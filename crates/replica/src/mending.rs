@@ -7,11 +7,13 @@
 //! hold the same entry are equal up to it, so what comes needs no other proof. The entry named is
 //! the first intact one behind the damage, or the last one that is owed. Who has cut that part of
 //! its log away sends a snapshot instead.
+//!
+//! If nothing on the disk tells what is owed, the leader is asked where its own log ends.
 
 use crate::interface::{Effect, LoadPurpose};
 use crate::peer::PeerMessage;
 use crate::replica::Replica;
-use raft::{Entry, Input, LogId, MemberId, Restriction};
+use raft::{Entry, Input, LogId, MemberId, Restriction, RoleName, Term};
 
 /// Between two questions.
 const ASK_MS: u64 = 200;
@@ -20,12 +22,15 @@ const ASK_MS: u64 = 200;
 const ANSWER_BYTES: u64 = 1 << 20;
 
 impl Replica {
-    /// Asks the next member in turn for entries.
+    /// Asks the next member in turn for entries, or the leader for what is owed.
     pub(crate) fn tick_mending(&mut self, effects: &mut Vec<Effect>) {
-        let Some(Restriction::Owes(owed)) = self.raft.restriction() else { return };
+        let Some(restriction) = self.raft.restriction() else { return };
         if !self.tick.is_multiple_of(self.timing.ticks(ASK_MS)) {
             return;
         }
+        let Restriction::Owes(owed) = restriction else {
+            return self.ask_for_end(restriction, effects);
+        };
         let after = self.raft.last();
         let anchor = self.salvaged.first().map_or(owed, |entry| entry.id);
         if self.raft.holds(anchor) {
@@ -36,6 +41,38 @@ impl Replica {
         if let Some(to) = self.other_in_turn(self.tick / self.timing.ticks(ASK_MS)) {
             let message = PeerMessage::EntriesWanted { after, anchor };
             effects.push(Effect::Send { to, message });
+        }
+    }
+
+    /// Nothing on the disk tells what was lost, but the leader can ([`raft::Raft::learn_owed`]).
+    fn ask_for_end(&self, restriction: Restriction, effects: &mut Vec<Effect>) {
+        let leader = self.leader.filter(|leader| *leader != self.member);
+        if let Some(to) = leader.filter(|_| restriction == Restriction::OwesUnknown) {
+            let message = PeerMessage::EndWanted { incarnation: self.incarnation };
+            effects.push(Effect::Send { to, message });
+        }
+    }
+
+    /// A member with a damaged log asks where the leader's ends.
+    pub(crate) fn on_end_wanted(
+        &mut self,
+        to: MemberId,
+        incarnation: u64,
+        effects: &mut Vec<Effect>,
+    ) {
+        let status = self.raft.status();
+        if status.role == RoleName::Leader {
+            let (term, last) = (status.term, status.last);
+            let message = PeerMessage::End { incarnation, term, last };
+            effects.push(Effect::Send { to, message });
+        }
+    }
+
+    /// The leader of `term` has answered. An answer to a question of an earlier process life may be
+    /// older than what was acknowledged since.
+    pub(crate) fn on_end(&mut self, incarnation: u64, term: Term, last: LogId) {
+        if incarnation == self.incarnation {
+            self.raft.learn_owed(term, last);
         }
     }
 

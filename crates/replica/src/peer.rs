@@ -73,6 +73,20 @@ pub enum PeerMessage {
         /// An entry that it once held: two logs that hold it are equal up to it.
         anchor: LogId,
     },
+    /// "My log is damaged; where does yours end?" To the leader.
+    EndWanted {
+        /// The sender's process life.
+        incarnation: u64,
+    },
+    /// "I lead, and this is my last entry."
+    End {
+        /// The process life in which that was asked.
+        incarnation: u64,
+        /// The sender's term.
+        term: Term,
+        /// Its last entry, durable or not.
+        last: LogId,
+    },
     /// "A record of my state is damaged: send me those of the entries from this one on."
     RecordsWanted {
         /// The entry.
@@ -167,6 +181,8 @@ const ENTRIES: u8 = 12;
 const GREETING: u8 = 13;
 const RECORDS_WANTED: u8 = 14;
 const RECORDS: u8 = 15;
+const END_WANTED: u8 = 16;
+const END: u8 = 17;
 
 impl PeerMessage {
     /// Whether it is large and can wait: it travels beside the others, not among them.
@@ -220,6 +236,13 @@ impl PeerMessage {
                 let Greeting { admission, standing, leads, asks } = *greeting;
                 let flags = u8::from(leads) | (u8::from(asks) << 1);
                 out.put_slice(&[GREETING, admission as u8, standing as u8, flags]);
+            }
+            Self::EndWanted { incarnation } => {
+                put_numbers(&mut out, END_WANTED, &[*incarnation]);
+            }
+            Self::End { incarnation, term, last } => {
+                put_numbers(&mut out, END, &[*incarnation, term.get()]);
+                put_id(&mut out, *last);
             }
             Self::RecordsWanted { index } => {
                 put_numbers(&mut out, RECORDS_WANTED, &[index.get()]);
@@ -313,6 +336,11 @@ impl PeerMessage {
                 let flags = take_u8(bytes)?;
                 let (leads, asks) = (flags & 1 != 0, flags & 2 != 0);
                 Self::Greeting(Greeting { admission, standing, leads, asks })
+            }
+            END_WANTED => Self::EndWanted { incarnation: take_u64(bytes)? },
+            END => {
+                let (incarnation, term) = (take_u64(bytes)?, Term::new(take_u64(bytes)?));
+                Self::End { incarnation, term, last: take_id(bytes)? }
             }
             RECORDS_WANTED => Self::RecordsWanted { index: take_index(bytes)? },
             RECORDS => {
@@ -499,6 +527,8 @@ mod tests {
             PeerMessage::ChunkWanted { id: ID, from: 7 },
             PeerMessage::Chunk { id: ID, chunk },
             PeerMessage::SnapshotEnded { id: ID, installed: Some(9.into()) },
+            PeerMessage::EndWanted { incarnation: 5 },
+            PeerMessage::End { incarnation: 5, term: 3.into(), last },
             PeerMessage::RecordsWanted { index: 7.into() },
             PeerMessage::Records { index: 7.into(), records: vec![Bytes::from_static(b"r")] },
             PeerMessage::EntriesWanted { after: LogId::ZERO, anchor: last },

@@ -391,6 +391,10 @@ impl Replica {
                 self.on_entries_wanted(from, after, anchor, effects);
             }
             PeerMessage::Entries { anchor, entries } => self.on_entries(anchor, entries, effects),
+            PeerMessage::EndWanted { incarnation } => {
+                self.on_end_wanted(from, incarnation, effects);
+            }
+            PeerMessage::End { incarnation, term, last } => self.on_end(incarnation, term, last),
             PeerMessage::RecordsWanted { index } => self.on_records_wanted(from, index, effects),
             PeerMessage::Records { index, records } => self.on_records(index, records, effects),
             PeerMessage::Raft(_)

@@ -2,8 +2,8 @@
 
 use crate::cluster::Cluster;
 use crate::{get, put, value};
-use raft::{ChangeStep, LogIndex, MemberId, Plan};
-use replica::{LogKeeping, Wish, WishError};
+use raft::{ChangeStep, LogIndex, MemberId, Plan, Restriction};
+use replica::{LogKeeping, PeerMessage, Wish, WishError};
 
 /// Keeps so little of the log that whoever is away needs a snapshot.
 const SHORT: LogKeeping = LogKeeping {
@@ -212,4 +212,32 @@ fn founders_wait_for_each_other_and_a_crash_in_between_does_no_harm() {
     let leader = cluster.run_until_leader();
     write(&mut cluster, leader, 3);
     assert!(cluster.stopped.is_empty());
+}
+
+/// A file of the log is gone, so nothing tells what it ended with.
+#[test]
+fn a_leader_that_stays_tells_a_member_what_it_owes() {
+    let mut cluster = Cluster::new(3);
+    let leader = cluster.run_until_leader();
+    write(&mut cluster, leader, 60);
+    let hurt = cluster.other_than(leader);
+    cluster.ticks(10);
+    cluster.stop(hurt);
+    let mut disk = cluster.disks[&hurt].log.clone();
+    storage::Disk::remove(&mut disk, "wal-0000000000000001").expect("it is there");
+    cluster.lose(|message| matches!(message, PeerMessage::End { .. }));
+    cluster.try_restart(hurt).expect("it starts with what is intact");
+    cluster.ticks(200);
+    let status = |cluster: &Cluster| cluster.members[&hurt].replica.status();
+    assert_eq!(status(&cluster).restriction, Some(Restriction::OwesUnknown), "without the answer");
+    assert_eq!(value(&cluster.call(hurt, get("k59"))), "v59", "though it has everything again");
+    let term = status(&cluster).term;
+    cluster.lose(|_| false);
+    cluster.ticks(50);
+    assert_eq!((status(&cluster).restriction, status(&cluster).term), (None, term));
+    cluster.try_restart(hurt).expect("it starts");
+    assert_eq!(status(&cluster).restriction, None, "it is settled");
+    // Its vote is needed now.
+    cluster.stop(leader);
+    assert!(cluster.leader_within(200, leader).is_some());
 }

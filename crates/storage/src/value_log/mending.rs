@@ -136,13 +136,16 @@ impl<D: Disk> ValueLog<D> {
     pub fn repair_run(&mut self, offset: u64, payloads: &[Bytes]) -> Result<usize, RepairError> {
         let unproven = RepairError::Unproven { position: offset };
         let Some(first) = payloads.first() else { return Err(unproven) };
-        match self.repair(Position { offset, len: len32(first.len()) }, first) {
-            Ok(()) => return Ok(1),
-            Err(error @ RepairError::Write(_)) => return Err(error),
-            Err(RepairError::Unproven { .. } | RepairError::OutOfRange { .. }) => {}
-        }
         let (segment, start) = self.locate(offset);
         let used = self.segments.get(segment).copied().unwrap_or(0);
+        // What cannot be read can be written only as a whole, with all records that touch it.
+        if self.record_alone(offset, used).is_ok() {
+            match self.repair(Position { offset, len: len32(first.len()) }, first) {
+                Ok(()) => return Ok(1),
+                Err(error @ RepairError::Write(_)) => return Err(error),
+                Err(RepairError::Unproven { .. } | RepairError::OutOfRange { .. }) => {}
+            }
+        }
         let mut crc = self.crc_before(offset).ok_or(unproven.clone())?;
         let mut run = Vec::new();
         for (before, payload) in payloads.iter().enumerate() {

@@ -53,14 +53,22 @@ impl<D: Disk> Wal<D> {
     /// that ends before `next_index` is durable.
     ///
     /// # Errors
-    /// [`WriteError::Full`] without space for a segment: nothing changed, the call can be made
-    /// again. Any other failure poisons the log.
+    /// [`WriteError::Full`]: the *same* call is to be made again when there is space, and until
+    /// it has succeeded nothing else may be done. Any other failure poisons the log.
     ///
     /// # Panics
-    /// When the last batch is not synced, `meta` is longer than [`Wal::meta_bytes_max`], or
+    /// When the last batch is not synced, unless the rest of it found no space; when `meta` is
+    /// longer than [`Wal::meta_bytes_max`], or
     /// `next_index` is 0.
     pub fn reset(&mut self, meta: Bytes, next_index: u64) -> Result<(), WriteError> {
-        self.check_all_durable()?;
+        let is_again = self.state == State::HalfReset;
+        // Whatever else was to be written goes with the rest.
+        let gives_up = self.half_written.take().is_some();
+        if !is_again && !gives_up {
+            self.check_all_durable()?;
+        } else if self.state == State::Poisoned {
+            return Err(WriteError::Poisoned);
+        }
         let meta_max = self.meta_bytes_max();
         assert!(meta.len() <= meta_max, "a meta of {} bytes, at most {meta_max}", meta.len());
         assert!(next_index > 0, "indexes start at 1");
@@ -80,11 +88,11 @@ impl<D: Disk> Wal<D> {
         self.manifest.meta = Some(meta.clone());
         self.manifest.meta_batch = self.next_number - 1;
         let saved = self.save_both();
-        if saved.is_err() {
-            // One slot may say so already: nothing may be acknowledged from here on.
-            self.state = State::Poisoned;
+        if matches!(saved, Err(WriteError::Full(_))) {
+            // One slot may say so already: nothing may be acknowledged before the other does.
+            self.state = State::HalfReset;
         }
-        saved.map_err(WriteError::poisoning)?;
+        saved?;
         self.meta = Some(meta);
         self.meta_batch = self.next_number - 1;
         self.index = RecordIndex::from_floor(next_index);

@@ -166,6 +166,8 @@ pub struct Wal<D> {
     manifest: Manifest,
     /// A batch that found no space may in part, or whole, lie where the next one goes.
     has_ghost: bool,
+    /// So many records of a batch of several parts are written; the next one found no space.
+    half_written: Option<usize>,
     state: State,
     scratch: Vec<u8>,
 }
@@ -181,6 +183,8 @@ enum State {
         kind: Kind,
         has_meta: bool,
     },
+    /// One slot of the manifest says that the log is empty: that has to be finished.
+    HalfReset,
     Poisoned,
 }
 
@@ -198,37 +202,48 @@ impl<D: Disk> Wal<D> {
     /// meta, its truncation and any first part of its records. An empty batch changes nothing.
     ///
     /// # Errors
-    /// [`WriteError::Full`] without space: nothing changed, and this or another batch can be
-    /// written when there is some. [`WriteError::TooLarge`]: nothing changed. Any other failure
-    /// poisons the log, also one without space between the parts of a batch.
+    /// [`WriteError::Full`] without space: nothing may be acknowledged, and the *same* batch is to
+    /// be given again when there is some. (If it fits one segment nothing changed, and it may be
+    /// another; of a larger one a first part may be there, and the rest follows.)
+    /// [`WriteError::TooLarge`]: nothing changed. Any other failure poisons the log.
     ///
     /// # Panics
     /// When the batch before it is not synced, when the indexes do not continue the log, or when
     /// the meta is longer than [`Wal::meta_bytes_max`].
     pub fn write(&mut self, batch: &Batch) -> Result<(), WriteError> {
         self.check_usable()?;
-        let synced = matches!(self.state, State::Synced | State::Sealed);
-        assert!(synced, "a batch is written only after the sync of the one before it");
-        if batch.is_empty() {
-            return Ok(());
+        let done = self.half_written.take();
+        if done.is_none() {
+            let synced = matches!(self.state, State::Synced | State::Sealed);
+            assert!(synced, "a batch is written only after the sync of the one before it");
+            if batch.is_empty() {
+                return Ok(());
+            }
+            self.check_batch(batch)?;
         }
-        self.check_batch(batch)?;
-        let mut meta = batch.meta.clone();
-        let mut truncate_from = batch.truncate_from;
-        let (mut rest, mut first) = (&batch.records[..], true);
+        let mut first = done.is_none();
+        let mut rest = batch.records.get(done.unwrap_or(0)..).unwrap_or_default();
+        if !first {
+            let next = rest.first().map(|(index, ..)| *index);
+            assert_eq!(
+                next,
+                self.index.next(),
+                "a batch of which a part is written is given again"
+            );
+        }
+        let mut meta = batch.meta.clone().filter(|_| first);
+        let mut truncate_from = batch.truncate_from.filter(|_| first);
         loop {
             let (records, later) = rest.split_at(self.fitting(meta.as_ref(), rest));
             let kind = Kind::Data;
             let part =
                 Part { kind, meta: meta.take(), truncate_from: truncate_from.take(), records };
             let synced = if first { Ok(()) } else { self.sync() };
-            let result = synced.and_then(|()| self.write_part(&part));
-            if first {
-                result?;
-            } else if let Err(error) = result {
-                // The caller could not tell how much of the batch there is.
-                self.state = State::Poisoned;
-                return Err(error.poisoning());
+            if let Err(error) = synced.and_then(|()| self.write_part(&part)) {
+                if !first {
+                    self.half_written = Some(batch.records.len() - rest.len());
+                }
+                return Err(error);
             }
             if later.is_empty() {
                 return Ok(());
@@ -371,7 +386,7 @@ impl<D: Disk> Wal<D> {
 
     fn check_usable(&self) -> Result<(), WriteError> {
         match self.state {
-            State::Poisoned => Err(WriteError::Poisoned),
+            State::Poisoned | State::HalfReset => Err(WriteError::Poisoned),
             _ => Ok(()),
         }
     }

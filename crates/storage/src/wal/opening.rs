@@ -260,6 +260,7 @@ impl<D: Disk> Opening<D> {
             meta_batch,
             manifest,
             has_ghost: false,
+            half_written: None,
             state: if found.sealed { State::Sealed } else { State::Synced },
             scratch: Vec::new(),
         })

@@ -189,28 +189,78 @@ fn a_batch_without_space_never_returns_beside_its_replacement() {
 }
 
 #[test]
-fn emptying_without_space_changes_nothing_or_ends_the_process() {
-    for writes in 0..20 {
+fn emptying_without_space_is_finished_when_there_is_some() {
+    let mut halves = 0;
+    for writes in 0.. {
         let disk = filled();
         let (mut wal, _) = open_wal(&disk).unwrap();
         let before = contents(&wal);
         disk.fill_after(writes);
         let result = wal.reset("base 100".into(), 101);
-        if matches!(result, Err(WriteError::Full(_))) {
-            assert_eq!(contents(&wal), before);
+        let full = matches!(result, Err(WriteError::Full(_)));
+        assert!(full || result.is_ok(), "{writes}: {result:?}");
+        if full {
+            assert_eq!(contents(&wal), before, "reads go on");
+            assert!(matches!(wal.reset("base 100".into(), 101), Err(WriteError::Full(_))));
+            let (crashed, recovered) = open_wal(&disk.fork()).unwrap();
+            let is_done = contents(&crashed).is_empty() && text(&crashed) == b"base 100";
+            assert!(is_done || contents(&crashed) == before, "all or nothing");
+            assert_eq!(recovered.loss, None);
+            if is_done {
+                // What says so already must not be followed by anything but the rest of it.
+                assert_eq!(wal.write(&meta("other")), Err(WriteError::Poisoned));
+                halves += 1;
+            }
             disk.make_room();
-            wal.reset("base 100".into(), 101).unwrap();
-        } else if result.is_err() {
-            assert_eq!(wal.sync(), Err(WriteError::Poisoned));
-            disk.make_room();
-            let (mut wal, _) = open_wal(&disk).unwrap();
             wal.reset("base 100".into(), 101).unwrap();
         }
         disk.make_room();
-        let (mut wal, recovered) = open_wal(&disk).unwrap();
-        assert_eq!((contents(&wal), text(&wal), recovered.loss), (vec![], &b"base 100"[..], None));
         commit(&mut wal, &records(&[record(101, 9, "on")]));
+        let (wal, recovered) = open_wal(&disk).unwrap();
+        assert_eq!((contents(&wal), recovered.loss), (vec![record(101, 9, "on")], None));
+        assert_eq!(text(&wal), b"base 100");
+        if !full {
+            break;
+        }
     }
+    assert!(halves > 0, "one slot of the two found space");
+}
+
+#[test]
+fn a_batch_of_several_segments_goes_on_where_it_found_no_space() {
+    let mut parts = 0;
+    for writes in 0.. {
+        let disk = filled();
+        let (mut wal, _) = open_wal(&disk).unwrap();
+        let before = contents(&wal);
+        let large = (12..32).map(|index| record(index, 9, &"x".repeat(900)));
+        let batch = Batch { meta: Some("large".into()), ..records(&large.collect::<Vec<_>>()) };
+        disk.fill_after(writes);
+        let result = wal.write(&batch);
+        let full = matches!(result, Err(WriteError::Full(_)));
+        assert!(full || result.is_ok(), "{writes}: {result:?}");
+        let whole = [&before[..], &batch.records[..]].concat();
+        if full {
+            assert!(matches!(wal.write(&batch), Err(WriteError::Full(_))));
+            let (crashed, recovered) = open_wal(&disk.fork()).unwrap();
+            let found = contents(&crashed);
+            assert!(found.len() >= before.len() && whole.starts_with(&found), "{writes}");
+            assert_eq!(recovered.loss, None);
+            parts += usize::from(found.len() > before.len());
+            disk.make_room();
+            wal.write(&batch).unwrap();
+        }
+        disk.make_room();
+        wal.sync().unwrap();
+        assert_eq!(contents(&wal), whole);
+        let (reopened, recovered) = open_wal(&disk).unwrap();
+        assert_eq!((contents(&reopened), recovered.loss), (whole, None), "{writes}");
+        assert_eq!(text(&reopened), b"large");
+        if !full {
+            break;
+        }
+    }
+    assert!(parts > 5, "{parts}");
 }
 
 #[test]
