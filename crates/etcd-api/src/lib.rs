@@ -34,6 +34,7 @@ mod cluster;
 mod convert;
 mod edge;
 mod error;
+mod group;
 mod guard;
 mod health;
 mod kv_service;
@@ -44,6 +45,7 @@ mod texts;
 mod watch;
 
 use edge::Edge;
+pub use group::{Group, GroupChange, GroupError, GroupMember};
 
 /// Calls and streams that one connection may have open; more wait at the client.
 pub const CONCURRENT_STREAMS_MAX: u32 = 4096;
@@ -62,25 +64,12 @@ pub struct ServerInfo {
     pub cluster_id: u64,
     /// The answering member's id.
     pub member_id: u64,
-    /// Its name, for the log.
+    /// Its name.
     pub name: String,
-    /// All members.
-    pub members: Vec<MemberInfo>,
+    /// Where clients reach it, `HOST:PORT`.
+    pub client: String,
     /// The version that is told to clients, `3.5.x`: some of them choose what to ask by it.
     pub version: String,
-}
-
-/// One member, as clients see it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct MemberInfo {
-    /// Its id.
-    pub id: u64,
-    /// Its name; clients take an empty one for "not started yet".
-    pub name: String,
-    /// Where its peers reach it.
-    pub peer_urls: Vec<String>,
-    /// Where clients reach it.
-    pub client_urls: Vec<String>,
 }
 
 /// Serves `listener` until `shutdown` is ready; then ends all streams, answers the calls under
@@ -91,13 +80,14 @@ pub struct MemberInfo {
 pub async fn serve(
     listener: TcpListener,
     client: Arc<dyn Client>,
+    group: Arc<dyn Group>,
     info: ServerInfo,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), tonic::transport::Error> {
     tracing::info!(name = info.name, member = info.member_id, "serving the etcd API");
     let (stop, stopped) = signal::channel(());
     let leader = leader::Sight::watch(client.clone(), stopped.clone());
-    let edge = Edge::new(client, info, leader, stopped);
+    let edge = Edge::new(client, group, info, leader, stopped);
     let shutdown = async move {
         shutdown.await;
         drop(stop);

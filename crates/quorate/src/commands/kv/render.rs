@@ -1,6 +1,8 @@
 //! Answers as lines for people and for `grep`.
 
-use kv::api::{Event, EventKind, KeyValue, Response, TxnResult, WatchResponse};
+use kv::api::{
+    Event, EventKind, KeyValue, LeaseTimeToLiveResponse, Response, TxnResult, WatchResponse,
+};
 use std::fmt::Write;
 
 /// The lines of one answer, each ended by a newline.
@@ -42,10 +44,16 @@ pub(super) fn response(response: &Response) -> String {
             line(&mut out, format_args!("lease {} has {} s", lease.id, lease.ttl));
         }
         Response::LeaseTimeToLive(lease) => {
-            line(&mut out, format_args!("lease {} has {} s", lease.id, lease.ttl));
+            time_to_live(&mut out, lease);
         }
         Response::LeaseLeases(all) => {
             all.leases.iter().for_each(|id| line(&mut out, format_args!("{id}")));
+        }
+        Response::Compact(header) => {
+            line(&mut out, format_args!("compacted; now at revision {}", header.revision));
+        }
+        Response::Hash(hash) => {
+            line(&mut out, format_args!("{:08x} at revision {}", hash.hash, hash.hash_revision))
         }
         Response::Status(status) => {
             let leader = match status.leader {
@@ -69,6 +77,17 @@ pub(super) fn response(response: &Response) -> String {
         }
     }
     out
+}
+
+fn time_to_live(out: &mut String, lease: &LeaseTimeToLiveResponse) {
+    if lease.ttl < 0 {
+        return line(out, format_args!("there is no lease {}", lease.id));
+    }
+    let LeaseTimeToLiveResponse { id, ttl, granted_ttl, .. } = lease;
+    line(out, format_args!("lease {id} has {ttl} s of {granted_ttl} s"));
+    for key in &lease.keys {
+        line(out, format_args!("  {}", text(key)));
+    }
 }
 
 /// The lines of one message of a watch.
