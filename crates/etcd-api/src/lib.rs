@@ -19,6 +19,7 @@ use std::sync::Arc;
 use client::Client;
 use client::proto::etcdserverpb as pb;
 use client::proto::health::health_server::HealthServer;
+use futures::StreamExt;
 use pb::cluster_server::ClusterServer;
 use pb::kv_server::KvServer;
 use pb::lease_server::LeaseServer;
@@ -41,6 +42,7 @@ mod kv_service;
 mod leader;
 mod lease;
 mod maintenance;
+mod scheme;
 mod texts;
 mod watch;
 
@@ -92,13 +94,11 @@ pub async fn serve(
         shutdown.await;
         drop(stop);
     };
+    let connections = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let connections = connections.map(|accepted| accepted.map(scheme::Mended::new));
     Server::builder()
         .max_concurrent_streams(CONCURRENT_STREAMS_MAX)
-        .serve_with_incoming_shutdown(
-            texts::Texts::new(routes(&edge)),
-            TcpIncoming::from(listener).with_nodelay(Some(true)),
-            shutdown,
-        )
+        .serve_with_incoming_shutdown(texts::Texts::new(routes(&edge)), connections, shutdown)
         .await
 }
 

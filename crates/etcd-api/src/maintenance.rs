@@ -18,8 +18,8 @@ use crate::group::GroupChange;
 
 const NO_ALARM: &str = "quorate: alarms are not raised by hand";
 
-const NO_SNAPSHOT: &str = "quorate: a snapshot is not given out here, since it holds the elections' \
-     keys too; use `quorate cluster backup`";
+const NO_SNAPSHOT: &str = "quorate: a snapshot is not given out here, since it holds the \
+     elections' keys too; use `quorate cluster backup`";
 
 /// The service Maintenance.
 pub(crate) struct Maintenance(pub(crate) Edge);

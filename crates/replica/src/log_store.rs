@@ -296,9 +296,9 @@ impl<D: Disk> LogStore<D> {
         Ok(id)
     }
 
-    /// Begins a new group whose state is that after `base`: the log is empty behind it, and `members`
-    /// are the founding ones. The member's incarnations are above `incarnation`, since the state
-    /// remembers the calls of earlier ones.
+    /// Begins a new group whose state is that after `base`: the log is empty behind it, and
+    /// `members` are the founding ones. The member's incarnations are above `incarnation`, since
+    /// the state remembers the calls of earlier ones.
     ///
     /// # Errors
     /// [`LogStoreError`]; the folder is of no use then.

@@ -22,8 +22,8 @@
 //! 5. Real time: an operation that was answered before another one was called does not stand
 //!    behind it. A stale read breaks this rule or the third.
 //! 6. Each member's final state is the map's.
-//! 7. Revisions that only delete are the ends of leases, each with all its keys; no lease ends before
-//!    its time, is used after its end, or stays ([`leases`]).
+//! 7. Revisions that only delete are the ends of leases, each with all its keys; no lease ends
+//!    before its time, is used after its end, or stays ([`leases`]).
 //! 8. Every stream of every watcher told exactly the events from where it began, and together they
 //!    told all ([`watches`]).
 //! 9. Reads of the past show what was there, or are refused, as compaction allows ([`past`]).

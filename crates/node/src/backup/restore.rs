@@ -22,8 +22,8 @@ pub struct RestoreOrder {
     pub member: u64,
     /// All members of the new cluster with their peer addresses; the same for each of them.
     pub members: BTreeMap<u64, SocketAddr>,
-    /// Any name for the new cluster. The same file restored again at the same addresses needs another
-    /// one, or members of the first attempt could mix in.
+    /// Any name for the new cluster. The same file restored again at the same addresses needs
+    /// another one, or members of the first attempt could mix in.
     pub name: String,
     /// An authority's folder to take along, with its key and journal.
     pub authority: Option<PathBuf>,

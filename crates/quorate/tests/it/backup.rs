@@ -208,7 +208,8 @@ fn a_damaged_backup_is_refused_and_nothing_is_made() {
         assert!(!target.exists(), "byte {place}: something was made");
     }
     std::fs::write(&bad, &bytes[..bytes.len() - 512]).expect("written");
-    let cut = quorate().args(["cluster", "restore"]).arg(&bad).arg("--data-dir").arg(&target);
+    let mut cut = quorate();
+    cut.args(["cluster", "restore"]).arg(&bad).arg("--data-dir").arg(&target);
     let cut = said(&cut.output().expect("the binary runs"));
     assert!(cut.contains("its checksum does not fit its content"), "{cut}");
     node::backup::restore(&order(&file), &mut |_, _| ()).expect("the whole one");

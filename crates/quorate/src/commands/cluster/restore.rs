@@ -69,7 +69,8 @@ fn shown(command: &RestoreCommand, restored: &Restored) -> String {
         false => format!("{folder} is node {node_id} of the new cluster {id:016x}"),
     };
     format!(
-        "sha256 {sum}\n{}\n{what}\nrestore every node of the list from this file, then start each:\n  \
+        "sha256 {sum}\n{}\n{what}\n\
+         restore every node of the list from this file, then start each:\n  \
          quorate serve --node-id {node_id} --cluster-id {id:016x} --cluster {cluster} \
          --data-dir {folder}\n",
         told(facts)

@@ -1,7 +1,7 @@
 //! Answers as lines for people and for `grep`.
 
 use kv::api::{
-    Event, EventKind, KeyValue, LeaseTimeToLiveResponse, Response, TxnResult, WatchResponse,
+    Event, EventKind, KeyValue, LeaseTimeToLiveResponse, Response, Status, TxnResult, WatchResponse,
 };
 use std::fmt::Write;
 
@@ -55,28 +55,28 @@ pub(super) fn response(response: &Response) -> String {
         Response::Hash(hash) => {
             line(&mut out, format_args!("{:08x} at revision {}", hash.hash, hash.hash_revision))
         }
-        Response::Status(status) => {
-            let leader = match status.leader {
-                Some(leader) if leader == status.member_id => "leader".to_owned(),
-                Some(leader) => format!("follows {leader}"),
-                None => "no leader".to_owned(),
-            };
-            line(
-                &mut out,
-                format_args!(
-                    "member {} of {}  {leader}  term {}  revision {}  log {} applied {}  {} bytes",
-                    status.member_id,
-                    status.voters.len(),
-                    status.header.raft_term,
-                    status.header.revision,
-                    status.raft_index,
-                    status.raft_applied_index,
-                    status.db_size,
-                ),
-            );
-        }
+        Response::Status(status) => self::status(&mut out, status),
     }
     out
+}
+
+fn status(out: &mut String, status: &Status) {
+    let leader = match status.leader {
+        Some(leader) if leader == status.member_id => "leader".to_owned(),
+        Some(leader) => format!("follows {leader}"),
+        None => "no leader".to_owned(),
+    };
+    let Status { member_id, header, voters, raft_index, raft_applied_index, db_size, .. } = status;
+    line(
+        out,
+        format_args!(
+            "member {member_id} of {}  {leader}  term {}  revision {}  log {raft_index} \
+             applied {raft_applied_index}  {db_size} bytes",
+            voters.len(),
+            header.raft_term,
+            header.revision,
+        ),
+    );
 }
 
 fn time_to_live(out: &mut String, lease: &LeaseTimeToLiveResponse) {
