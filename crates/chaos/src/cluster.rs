@@ -95,10 +95,9 @@ impl Cluster {
         if !Path::new(FAKETIME).is_file() {
             give_up(&[Kind::ClockJump], "there is no libfaketime (Debian package faketime)");
         }
-        let clocks = match kinds.contains(&Kind::ClockJump) {
-            true => (1..=PLACES).map(|n| folder.join(format!("clock-{n}"))).collect(),
-            false => Vec::new(),
-        };
+        let jumps = kinds.contains(&Kind::ClockJump);
+        let clocks: Vec<PathBuf> =
+            (1..=PLACES).filter(|_| jumps).map(|n| folder.join(format!("clock-{n}"))).collect();
         let all = match &network {
             Some(network) => network.addresses(),
             None => free_addresses()?,

@@ -111,7 +111,8 @@ pub(crate) struct Event {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Member {
     pub(crate) number: u8,
-    /// A watch of everything from revision 1 on.
+    /// A watch of everything from the compacted revision on, behind what a watcher had been told
+    /// before.
     pub(crate) events: Vec<Event>,
     /// A linearizable read of everything, ascending by key.
     pub(crate) state: Vec<Stored>,
@@ -194,12 +195,46 @@ pub(crate) struct WatchMessage {
     pub(crate) previous: Vec<Option<Stored>>,
 }
 
+/// History was put out of reach, or was to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Compaction {
+    /// Just before the call.
+    pub(crate) called_ns: u64,
+    /// The oldest revision that is left.
+    pub(crate) revision: i64,
+    /// Just after it was acknowledged, if it was.
+    pub(crate) returned_ns: Option<u64>,
+}
+
+/// A linearizable read of the keys in `first..end` as they were at `revision`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PastRead {
+    pub(crate) called_ns: u64,
+    pub(crate) returned_ns: u64,
+    pub(crate) revision: i64,
+    pub(crate) first: Key,
+    pub(crate) end: Key,
+    pub(crate) answer: PastAnswer,
+}
+
+/// What it found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum PastAnswer {
+    Found(Vec<Stored>),
+    /// Refused: compacted.
+    Compacted,
+    /// Refused: a future revision.
+    Future,
+}
+
 /// Everything the checker looks at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Evidence {
     pub(crate) operations: Vec<Operation>,
     pub(crate) leases: Vec<Lease>,
     pub(crate) watchers: Vec<Watcher>,
+    pub(crate) compactions: Vec<Compaction>,
+    pub(crate) past_reads: Vec<PastRead>,
     pub(crate) members: Vec<Member>,
     /// When the members were read back.
     pub(crate) ended_ns: u64,

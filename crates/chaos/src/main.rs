@@ -15,6 +15,7 @@ mod command;
 mod disk;
 mod failure;
 mod faults;
+mod historian;
 mod history;
 mod http;
 mod keeper;

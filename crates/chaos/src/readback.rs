@@ -39,12 +39,12 @@ pub(crate) async fn wait_for_leases(endpoints: &[String]) -> Result<(), Failure>
     Ok(())
 }
 
-/// Reads one member.
-pub(crate) async fn member(number: u8, endpoint: &str) -> Result<Member, Failure> {
+/// Reads one member; its events from revision `from` on.
+pub(crate) async fn member(number: u8, endpoint: &str, from: i64) -> Result<Member, Failure> {
     let client = EtcdClient::connect([endpoint]).map_err(Failure::because("cannot connect"))?;
     let client = client.with_patience(PATIENCE);
     let (revision, state) = state(&client, number).await?;
-    let events = timeout(DELIVER_MAX, events(&client, revision)).await;
+    let events = timeout(DELIVER_MAX, events(&client, from, revision)).await;
     let late = |_| {
         let text = format!("node {number} has not delivered all events after {DELIVER_MAX:?}");
         Failure::new(text)
@@ -75,21 +75,23 @@ async fn state(
     }
 }
 
-async fn events(client: &EtcdClient, newest: i64) -> Result<Vec<Event>, Failure> {
+async fn events(client: &EtcdClient, from: i64, newest: i64) -> Result<Vec<Event>, Failure> {
     let mut all = Vec::new();
     // Revision 1 is the empty store.
-    if newest <= 1 {
+    if newest <= 1 || newest < from {
         return Ok(all);
     }
     let range = KeyRange::prefix(PREFIX.as_bytes());
-    let request = WatchRequest { range, start_revision: 1, ..WatchRequest::default() };
+    let request = WatchRequest { range, start_revision: from, ..WatchRequest::default() };
     let cannot = "cannot watch";
     let mut stream = client.watch(request).await.map_err(Failure::because(cannot))?;
     while let Some(message) = stream.next().await {
         match message.map_err(Failure::because(cannot))? {
             WatchResponse::Events { events, .. } => all.extend(events.iter().map(event)),
             WatchResponse::Canceled { reason, .. } => {
-                return Err(Failure::new(format!("a watch from revision 1 was ended: {reason}")));
+                return Err(Failure::new(format!(
+                    "a watch from revision {from} was ended: {reason}"
+                )));
             }
             WatchResponse::Created { .. } | WatchResponse::Progress { .. } => {}
         }

@@ -14,12 +14,13 @@ use crate::cluster::{Cluster, NODES};
 use crate::disk::{Faults, Loss};
 use crate::failure::Failure;
 use crate::faults::Kind;
+use crate::historian::{Historian, Notes};
 use crate::history::Evidence;
 use crate::leases::Holders;
 use crate::load::{Load, Settings};
 use crate::readback;
 use crate::tally::{Figures, Tally};
-use crate::watchers::Watchers;
+use crate::watchers::{Watchers, told_before};
 
 /// Between two lines that say how it goes.
 const SAY_EVERY: Duration = Duration::from_secs(5);
@@ -27,9 +28,10 @@ const SAY_EVERY: Duration = Duration::from_secs(5);
 /// Load before the first fault and behind the last one.
 const CALM: Duration = Duration::from_secs(1);
 
-/// At its start an authority publishes its key, in the part of the store that clients do not see;
-/// once more when the first answer was lost.
-const HIDDEN_PER_START: u64 = 2;
+/// At its start a node publishes its record and its authority its key, in the part of the store
+/// that clients do not see;
+/// each once more when the first answer was lost.
+const HIDDEN_PER_START: u64 = 4;
 
 /// Load of a control before and after its disks begin to lie.
 const CONTROL: Duration = Duration::from_secs(3);
@@ -39,6 +41,7 @@ struct Everybody {
     clients: Load,
     watchers: Watchers,
     holders: Holders,
+    historian: Historian,
 }
 
 /// Does what the arguments ask for in `folder`; whether all was well.
@@ -66,7 +69,8 @@ pub(crate) async fn run(arguments: &Arguments, owner: u32, folder: &Path) -> Res
     let clients = Load::start(settings, &endpoints)?;
     let watchers = Watchers::start(seed, &clients.progress, &endpoints)?;
     let holders = Holders::start(seed, &clients.progress, &endpoints)?;
-    let load = Everybody { clients, watchers, holders };
+    let historian = Historian::start(seed, &clients.progress, &endpoints, watchers.told())?;
+    let load = Everybody { clients, watchers, holders, historian };
     let supervisor = Supervisor {
         cluster,
         progress: load.clients.progress.clone(),
@@ -152,24 +156,39 @@ async fn judge(
     supervisor: &mut Supervisor,
     load: Everybody,
 ) -> Result<(Evidence, Verdict), Failure> {
-    let Everybody { clients, watchers, holders } = load;
+    let Everybody { clients, watchers, holders, historian } = load;
     let progress = clients.progress.clone();
     let operations = clients.end().await?;
     let leases = holders.end().await?;
+    let Notes { compactions, reads: past_reads } = historian.end().await?;
+    let edge = compactions.iter().map(|it| it.revision).max().unwrap_or(1);
     println!("{} operations, {} leases; reading every node back …", operations.len(), leases.len());
     readback::wait_for_leases(&supervisor.cluster.endpoints()).await?;
     let mut members = Vec::new();
     for place in supervisor.cluster.places() {
         let endpoint = supervisor.cluster.node(place).own().client.to_string();
         let number = u8::try_from(place).unwrap_or(u8::MAX);
-        members.push(readback::member(number, &endpoint).await?);
+        members.push(readback::member(number, &endpoint, edge).await?);
     }
     let starts: u64 = supervisor.cluster.nodes.iter().map(|node| node.starts).sum();
     let hidden_max = starts * HIDDEN_PER_START;
     let ended_ns = progress.now_ns();
-    let history = members.first().map(|member| &member.events[..]).unwrap_or_default();
-    let watchers = watchers.finish(history).await?;
-    let evidence = Evidence { operations, leases, watchers, members, ended_ns, hidden_max };
+    let tail = members.first().map(|member| &member.events[..]).unwrap_or_default();
+    let watchers = watchers.finish(tail).await?;
+    let before = watchers.first().map(|all| told_before(all, edge)).unwrap_or_default();
+    for member in &mut members {
+        member.events.splice(0..0, before.iter().copied());
+    }
+    let evidence = Evidence {
+        operations,
+        leases,
+        watchers,
+        compactions,
+        past_reads,
+        members,
+        ended_ns,
+        hidden_max,
+    };
     let begun = Instant::now();
     let verdict = checker::check(&evidence);
     println!("checked in {:.2?}", begun.elapsed());

@@ -122,10 +122,15 @@ impl Tally {
             ("longest unavailability", format!("{:.2?}", figures.longest_silence)),
             ("leases", format!("{} ({} renewals)", figures.leases, figures.renewals)),
             ("streams of watches", format!("{} ({} events)", figures.streams, figures.watched)),
+            (
+                "compactions",
+                format!("{} ({} reads of the past)", figures.compactions, figures.past_reads),
+            ),
             ("losses", verdict.count(Finding::LostWrite).to_string()),
             ("stale reads", verdict.bad_reads().to_string()),
             ("wrong watches", verdict.bad_watches().to_string()),
             ("wrong leases", verdict.bad_leases().to_string()),
+            ("wrong compactions", verdict.bad_compactions().to_string()),
         ];
         for (name, value) in lines {
             let _ok = writeln!(text, "{name:<36}{value:>22}");
@@ -150,6 +155,9 @@ pub(crate) struct Figures {
     /// Streams of watches, and the events that came through them.
     pub(crate) streams: u64,
     pub(crate) watched: u64,
+    /// Acknowledged compactions, and answered or refused reads of the past.
+    pub(crate) compactions: u64,
+    pub(crate) past_reads: u64,
 }
 
 impl Figures {
@@ -177,6 +185,9 @@ impl Figures {
     }
 
     fn count_leases_and_watches(&mut self, evidence: &Evidence) {
+        let done = evidence.compactions.iter().filter(|it| it.returned_ns.is_some());
+        (self.compactions, self.past_reads) =
+            (done.count() as u64, evidence.past_reads.len() as u64);
         for lease in &evidence.leases {
             let done = |outcome: &LeaseOutcome| matches!(outcome, LeaseOutcome::Done { .. });
             let calls = lease.acts.iter().filter(|act| done(&act.outcome)).count() as u64;

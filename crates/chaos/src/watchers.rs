@@ -53,6 +53,8 @@ const ENDLESS: i64 = i64::MAX;
 #[derive(Debug)]
 pub(crate) struct Watchers {
     all: Vec<(Arc<AtomicI64>, JoinHandle<Watcher>)>,
+    /// The first revision that each lacks.
+    told: Vec<Arc<AtomicI64>>,
 }
 
 impl Watchers {
@@ -62,22 +64,30 @@ impl Watchers {
         progress: &Arc<Progress>,
         endpoints: &[String],
     ) -> Result<Self, Failure> {
-        let mut all = Vec::new();
+        let (mut all, mut told) = (Vec::new(), Vec::new());
         for (number, (first, end, wants_previous)) in (0..).zip(WATCHED) {
             let channels: Result<Vec<Channel>, Failure> =
                 endpoints.iter().map(|endpoint| channel(endpoint)).collect();
             let until = Arc::new(AtomicI64::new(ENDLESS));
+            let position = Arc::new(AtomicI64::new(0));
+            told.push(Arc::clone(&position));
             let reader = Reader {
                 watcher: Watcher { number, first, end, wants_previous, streams: Vec::new() },
                 channels: channels?,
                 random: Prng::named(seed, &format!("watcher/{number}")),
                 progress: Arc::clone(progress),
                 next: 0,
+                position,
                 until: Arc::clone(&until),
             };
             all.push((until, tokio::spawn(reader.run())));
         }
-        Ok(Self { all })
+        Ok(Self { all, told })
+    }
+
+    /// The first revision that each lacks, as it moves; 0 before anything is known.
+    pub(crate) fn told(&self) -> Vec<Arc<AtomicI64>> {
+        self.told.clone()
     }
 
     /// Waits until each has what `events`, the whole history, holds for it; or long enough.
@@ -94,6 +104,18 @@ impl Watchers {
     }
 }
 
+/// What the first watcher, which watches everything, was told, from the first revision it asked for
+/// up to `end`, each event once.
+pub(crate) fn told_before(watcher: &Watcher, end: i64) -> Vec<Event> {
+    let mut events: Vec<Event> = Vec::new();
+    for stream in &watcher.streams {
+        let last = events.last().map_or(0, |event| event.revision);
+        let all = stream.messages.iter().flat_map(|message| &message.events);
+        events.extend(all.filter(|event| (last + 1..end).contains(&event.revision)));
+    }
+    events
+}
+
 fn channel(endpoint: &str) -> Result<Channel, Failure> {
     let endpoint = Endpoint::from_shared(format!("http://{endpoint}"));
     let endpoint = endpoint.map_err(Failure::because("cannot watch"))?;
@@ -107,6 +129,8 @@ struct Reader {
     progress: Arc<Progress>,
     /// The first revision that is missing; 0 before anything is known.
     next: i64,
+    /// The same, for others.
+    position: Arc<AtomicI64>,
     /// Everything up to here is wanted.
     until: Arc<AtomicI64>,
 }
@@ -148,6 +172,7 @@ impl Reader {
         });
         if start == 0 {
             self.next = created + 1;
+            self.position.store(self.next, Ordering::Relaxed);
         }
         while self.next <= self.until.load(Ordering::Relaxed) && Instant::now() < end {
             // Looks up now and then, since the end may have been made known.
@@ -202,6 +227,7 @@ impl Reader {
         }
         let last = record.events.last().map_or(revision, |event| event.revision);
         self.next = self.next.max(last + 1);
+        self.position.store(self.next, Ordering::Relaxed);
         if let Some(stream) = self.watcher.streams.last_mut() {
             stream.messages.push(record);
         }

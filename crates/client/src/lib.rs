@@ -21,7 +21,9 @@ use futures::future::BoxFuture;
 use kv::api::{Error, Request, Response, WatchRequest, WatchResponse};
 
 pub mod etcd;
+pub mod ids;
 pub mod local;
+pub mod nodes;
 pub mod proto;
 
 /// The messages of one watch. The first is `Created` (or `Canceled`, when the store refuses the

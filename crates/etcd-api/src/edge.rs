@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use client::proto::etcdserverpb as pb;
-use client::{Client, WatchStream};
+use client::{Client, WatchStream, ids};
 use kv::api::{Error, Header, Request, Response, Status as MemberStatus, WatchRequest};
 use tokio::sync::watch as signal;
 use tonic::Status;
 use tonic::metadata::MetadataMap;
 
 use crate::error::status;
+use crate::group::Group;
 use crate::leader::Sight;
 use crate::{ServerInfo, guard};
 
@@ -26,6 +27,7 @@ pub(crate) struct Edge {
 
 struct Shared {
     client: Arc<dyn Client>,
+    group: Arc<dyn Group>,
     info: ServerInfo,
     leader: Sight,
     stopped: signal::Receiver<()>,
@@ -34,11 +36,12 @@ struct Shared {
 impl Edge {
     pub(crate) fn new(
         client: Arc<dyn Client>,
+        group: Arc<dyn Group>,
         info: ServerInfo,
         leader: Sight,
         stopped: signal::Receiver<()>,
     ) -> Self {
-        Self { shared: Arc::new(Shared { client, info, leader, stopped }) }
+        Self { shared: Arc::new(Shared { client, group, info, leader, stopped }) }
     }
 
     /// Sends a public request to the store.
@@ -66,7 +69,8 @@ impl Edge {
         }
     }
 
-    async fn ask(&self, request: Request) -> Result<Response, Error> {
+    /// Sends a request that is no caller's own, or is open to everybody.
+    pub(crate) async fn ask(&self, request: Request) -> Result<Response, Error> {
         let answer = self.shared.client.call(request);
         tokio::time::timeout(REQUEST_TIMEOUT, answer).await.unwrap_or(Err(Error::Timeout))
     }
@@ -105,6 +109,15 @@ impl Edge {
         self.shared.leader.clone()
     }
 
+    /// The store, for what the edge itself wants to know.
+    pub(crate) fn store(&self) -> &dyn Client {
+        &*self.shared.client
+    }
+
+    pub(crate) fn group(&self) -> &dyn Group {
+        &*self.shared.group
+    }
+
     pub(crate) fn info(&self) -> &ServerInfo {
         &self.shared.info
     }
@@ -113,7 +126,7 @@ impl Edge {
     pub(crate) fn header(&self, header: Header) -> pb::ResponseHeader {
         pb::ResponseHeader {
             cluster_id: self.shared.info.cluster_id,
-            member_id: self.shared.info.member_id,
+            member_id: ids::shown(self.shared.info.member_id),
             revision: header.revision,
             raft_term: header.raft_term,
         }

@@ -65,6 +65,21 @@ impl pb::kv_server::Kv for Kv {
             _ => mismatch(),
         }
     }
+
+    async fn compact(
+        &self,
+        request: Request<pb::CompactionRequest>,
+    ) -> Result<Response<pb::CompactionResponse>, Status> {
+        let (metadata, _, message) = request.into_parts();
+        let pb::CompactionRequest { revision, physical } = message;
+        match self.0.call(&metadata, Ask::Compact { revision, physical }).await? {
+            Answer::Compact(header) => {
+                let header = Some(self.0.header(header));
+                Ok(Response::new(pb::CompactionResponse { header }))
+            }
+            _ => mismatch(),
+        }
+    }
 }
 
 fn check_size(message: &impl Message) -> Result<(), Status> {

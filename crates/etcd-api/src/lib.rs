@@ -19,6 +19,7 @@ use std::sync::Arc;
 use client::Client;
 use client::proto::etcdserverpb as pb;
 use client::proto::health::health_server::HealthServer;
+use futures::StreamExt;
 use pb::cluster_server::ClusterServer;
 use pb::kv_server::KvServer;
 use pb::lease_server::LeaseServer;
@@ -34,16 +35,19 @@ mod cluster;
 mod convert;
 mod edge;
 mod error;
+mod group;
 mod guard;
 mod health;
 mod kv_service;
 mod leader;
 mod lease;
 mod maintenance;
+mod scheme;
 mod texts;
 mod watch;
 
 use edge::Edge;
+pub use group::{Group, GroupChange, GroupError, GroupMember};
 
 /// Calls and streams that one connection may have open; more wait at the client.
 pub const CONCURRENT_STREAMS_MAX: u32 = 4096;
@@ -62,25 +66,12 @@ pub struct ServerInfo {
     pub cluster_id: u64,
     /// The answering member's id.
     pub member_id: u64,
-    /// Its name, for the log.
+    /// Its name.
     pub name: String,
-    /// All members.
-    pub members: Vec<MemberInfo>,
+    /// Where clients reach it, `HOST:PORT`.
+    pub client: String,
     /// The version that is told to clients, `3.5.x`: some of them choose what to ask by it.
     pub version: String,
-}
-
-/// One member, as clients see it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct MemberInfo {
-    /// Its id.
-    pub id: u64,
-    /// Its name; clients take an empty one for "not started yet".
-    pub name: String,
-    /// Where its peers reach it.
-    pub peer_urls: Vec<String>,
-    /// Where clients reach it.
-    pub client_urls: Vec<String>,
 }
 
 /// Serves `listener` until `shutdown` is ready; then ends all streams, answers the calls under
@@ -91,24 +82,23 @@ pub struct MemberInfo {
 pub async fn serve(
     listener: TcpListener,
     client: Arc<dyn Client>,
+    group: Arc<dyn Group>,
     info: ServerInfo,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), tonic::transport::Error> {
     tracing::info!(name = info.name, member = info.member_id, "serving the etcd API");
     let (stop, stopped) = signal::channel(());
     let leader = leader::Sight::watch(client.clone(), stopped.clone());
-    let edge = Edge::new(client, info, leader, stopped);
+    let edge = Edge::new(client, group, info, leader, stopped);
     let shutdown = async move {
         shutdown.await;
         drop(stop);
     };
+    let connections = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let connections = connections.map(|accepted| accepted.map(scheme::Mended::new));
     Server::builder()
         .max_concurrent_streams(CONCURRENT_STREAMS_MAX)
-        .serve_with_incoming_shutdown(
-            texts::Texts::new(routes(&edge)),
-            TcpIncoming::from(listener).with_nodelay(Some(true)),
-            shutdown,
-        )
+        .serve_with_incoming_shutdown(texts::Texts::new(routes(&edge)), connections, shutdown)
         .await
 }
 

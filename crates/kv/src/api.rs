@@ -49,6 +49,18 @@ pub enum Request {
     },
     /// All leases.
     LeaseLeases,
+    /// Put the history below a revision out of reach.
+    Compact {
+        /// The oldest revision that can still be read.
+        revision: i64,
+        /// Whether to wait until every trace of it is gone (see [`crate::store`]).
+        physical: bool,
+    },
+    /// A checksum of the answering member's keys as they were; never waits for a quorum.
+    Hash {
+        /// At which revision, 0 = newest.
+        revision: i64,
+    },
     /// The answering member's view of the cluster; never waits for a quorum.
     Status,
 }
@@ -66,6 +78,8 @@ pub enum Response {
     LeaseKeepAlive(LeaseKeepAliveResponse),
     LeaseTimeToLive(LeaseTimeToLiveResponse),
     LeaseLeases(LeaseLeasesResponse),
+    Compact(Header),
+    Hash(HashResponse),
     Status(Status),
 }
 
@@ -374,6 +388,19 @@ pub struct LeaseLeasesResponse {
     pub header: Header,
     /// All leases, ascending.
     pub leases: Vec<i64>,
+}
+
+/// See etcd's `HashKVResponse`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HashResponse {
+    /// Header.
+    pub header: Header,
+    /// Equal on all members that hold the same keys at that revision.
+    pub hash: u32,
+    /// The oldest revision that can still be read, 0 if nothing was compacted.
+    pub compact_revision: i64,
+    /// The revision that was summed up.
+    pub hash_revision: i64,
 }
 
 /// The answering member's view.

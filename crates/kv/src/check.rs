@@ -17,11 +17,14 @@ impl Request {
             | Self::DeleteRange(_)
             | Self::LeaseGrant(_)
             | Self::LeaseRevoke { .. }
-            | Self::LeaseKeepAlive { .. } => true,
+            | Self::LeaseKeepAlive { .. }
+            | Self::Compact { .. } => true,
             Self::Txn(txn) => txn.is_write(),
-            Self::Range(_) | Self::LeaseTimeToLive { .. } | Self::LeaseLeases | Self::Status => {
-                false
-            }
+            Self::Range(_)
+            | Self::LeaseTimeToLive { .. }
+            | Self::LeaseLeases
+            | Self::Hash { .. }
+            | Self::Status => false,
         }
     }
 
@@ -38,7 +41,7 @@ impl Request {
                 let mut operations = txn.success.iter().chain(&txn.failure).peekable();
                 operations.peek().is_some() && operations.all(is_local)
             }
-            Self::Status => true,
+            Self::Status | Self::Hash { .. } => true,
             _ => false,
         }
     }
@@ -66,6 +69,8 @@ impl Request {
             | Self::LeaseKeepAlive { .. }
             | Self::LeaseTimeToLive { .. }
             | Self::LeaseLeases
+            | Self::Compact { .. }
+            | Self::Hash { .. }
             | Self::Status => Ok(()),
         }
     }

@@ -19,6 +19,8 @@ pub(crate) enum Delta {
     Renewed { id: i64, ends_at_ms: u64 },
     /// A lease ended or was revoked.
     Ended { id: i64 },
+    /// The history below this revision is out of reach.
+    Compacted(i64),
 }
 
 const APPLIED: u8 = 1;
@@ -26,6 +28,7 @@ const CLOCK: u8 = 2;
 const GRANTED: u8 = 3;
 const RENEWED: u8 = 4;
 const ENDED: u8 = 5;
+const COMPACTED: u8 = 6;
 
 impl Delta {
     /// Carries this change out.
@@ -36,6 +39,8 @@ impl Delta {
             Self::Granted { id, ttl_s, ends_at_ms } => leases.grant(id, ttl_s, ends_at_ms),
             Self::Renewed { id, ends_at_ms } => leases.renew(id, ends_at_ms),
             Self::Ended { id } => leases.end(id),
+            // The store keeps it, see `Kv`.
+            Self::Compacted(_) => {}
         }
     }
 
@@ -64,6 +69,10 @@ impl Delta {
                 writer.byte(ENDED);
                 writer.signed(id);
             }
+            Self::Compacted(revision) => {
+                writer.byte(COMPACTED);
+                writer.signed(revision);
+            }
         }
     }
 
@@ -83,6 +92,7 @@ impl Delta {
                 Self::Renewed { id, ends_at_ms: reader.unsigned()? }
             }
             ENDED => Self::Ended { id: reader.signed()? },
+            COMPACTED => Self::Compacted(reader.signed()?),
             _ => return Err(reader.error("an unknown change beside the keys")),
         })
     }
@@ -117,10 +127,17 @@ mod tests {
             Delta::Granted { id: -1, ttl_s: 60, ends_at_ms: 9 },
             Delta::Renewed { id: 7, ends_at_ms: 10 },
             Delta::Ended { id: 7 },
+            Delta::Compacted(5),
         ];
-        let bytes =
-            [&[1, 1, 0xac, 2, 2][..], &[2, 0x88, 0x27], &[3, 1, 120, 9], &[4, 14, 10], &[5, 14]]
-                .concat();
+        let bytes = [
+            &[1, 1, 0xac, 2, 2][..],
+            &[2, 0x88, 0x27],
+            &[3, 1, 120, 9],
+            &[4, 14, 10],
+            &[5, 14],
+            &[6, 10],
+        ]
+        .concat();
         assert_eq!(encode(&deltas), bytes);
         assert_eq!(decode(&bytes), Ok(deltas.to_vec()));
         assert_eq!(decode(&[9]).map_err(|e| e.what), Err("an unknown change beside the keys"));

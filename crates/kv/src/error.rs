@@ -78,6 +78,18 @@ errors! {
     TooManyRequests, ResourceExhausted, NotApplied, "etcdserver: too many requests";
     LeaseNotFound, NotFound, NotApplied, "etcdserver: requested lease not found";
     LeaseExists, FailedPrecondition, NotApplied, "etcdserver: lease already exists";
+    BadMemberUrls, InvalidArgument, NotApplied, "etcdserver: given member URLs are invalid";
+    MemberNotFound, NotFound, NotApplied, "etcdserver: member not found";
+    PeerUrlExists, FailedPrecondition, NotApplied, "etcdserver: Peer URLs already exists";
+    NotEnoughStarted, FailedPrecondition, NotApplied,
+        "etcdserver: re-configuration failed due to not enough started members";
+    MemberNotLearner, FailedPrecondition, NotApplied,
+        "etcdserver: can only promote a learner member";
+    LearnerNotReady, FailedPrecondition, NotApplied,
+        "etcdserver: can only promote a learner member which is in sync with leader";
+    NotLeader, FailedPrecondition, NotApplied, "etcdserver: not leader";
+    BadTransferee, FailedPrecondition, NotApplied, "etcdserver: bad leader transferee";
+    UnhealthyCluster, Unavailable, NotApplied, "etcdserver: unhealthy cluster";
     PermissionDenied, PermissionDenied, NotApplied, "etcdserver: permission denied";
     NoLeader, Unavailable, NotApplied, "etcdserver: no leader";
     LeaderChanged, Unavailable, Unknown, "etcdserver: leader changed";

@@ -76,6 +76,15 @@ impl Sessions {
         member.forget_oldest();
     }
 
+    /// The newest incarnation of any member.
+    pub(crate) fn newest_incarnation(&self) -> u64 {
+        let of_member = |Incarnations { forgotten, sessions }: &Incarnations| {
+            let known = sessions.iter().map(|session| session.incarnation);
+            known.chain(*forgotten).max().unwrap_or(0)
+        };
+        self.members.values().map(of_member).max().unwrap_or(0)
+    }
+
     /// Every number in the table, in one order; for comparing members.
     pub(crate) fn numbers(&self) -> impl Iterator<Item = u64> {
         self.members.iter().flat_map(|(member, Incarnations { sessions, .. })| {
@@ -178,6 +187,7 @@ mod tests {
         assert!(sessions.is_applied(origin(1, 1)) && !sessions.is_applied(origin(1, 2)));
         sessions.mark(origin(0, 3));
         assert!(!sessions.is_applied(origin(1, 2)), "the forgotten one does not come back");
+        assert_eq!(sessions.newest_incarnation(), INCARNATIONS_MAX as u64);
     }
 
     #[test]

@@ -4,6 +4,10 @@
 //! changes, the call's number, the log index) as one record. A refusal is an answer like any
 //! other and leaves a record without changes. Only a store that cannot be read or written is a
 //! [`Fault`]: then the member must stop, because going on would make it differ from the others.
+//!
+//! Compaction puts the history below a revision out of reach, on all members at the same entry. The
+//! records stay in the value log, since a snapshot is its beginning; giving their space back is
+//! left out.
 
 use core::fmt;
 
@@ -12,7 +16,7 @@ use mvcc::{Backing, Change, CommitError, OpenError, ReadError, Store, WriteBatch
 
 use crate::access::is_reserved;
 use crate::api::{
-    Error, Event, EventKind, Header, KeyValue, LeaseGrantRequest, LeaseGrantResponse,
+    Error, Event, EventKind, HashResponse, Header, KeyValue, LeaseGrantRequest, LeaseGrantResponse,
     LeaseKeepAliveResponse, LeaseLeasesResponse, LeaseTimeToLiveResponse, RangeRequest, Request,
     Response, Status, TxnRequest, TxnResponse,
 };
@@ -131,10 +135,15 @@ impl<B: Backing> Kv<B> {
     /// [`OpenError`] when a record cannot be read or does not fit.
     pub fn open(backing: B) -> Result<Self, OpenError> {
         let (mut leases, mut sessions) = (Leases::default(), Sessions::default());
-        let mut wrong = None;
-        let store = Store::open(backing, &mut |index, aux| match delta::decode(aux) {
+        let (mut wrong, mut compacted) = (None, 0);
+        let mut store = Store::open(backing, &mut |index, aux| match delta::decode(aux) {
             Ok(deltas) => {
-                deltas.into_iter().for_each(|delta| delta.fold(&mut leases, &mut sessions));
+                for delta in deltas {
+                    if let Delta::Compacted(revision) = delta {
+                        compacted = revision;
+                    }
+                    delta.fold(&mut leases, &mut sessions);
+                }
             }
             Err(error) => wrong = wrong.take().or(Some((index, error))),
         })?;
@@ -142,6 +151,7 @@ impl<B: Backing> Kv<B> {
             let detail = format!("log index {index}, the part beside the keys: {error}");
             return Err(OpenError::Record { position: Default::default(), detail });
         }
+        store.compact(compacted);
         for (key, lease) in store.live_leases() {
             leases.attach(&Bytes::copy_from_slice(key), lease);
         }
@@ -156,6 +166,13 @@ impl<B: Backing> Kv<B> {
     /// The newest revision.
     pub fn revision(&self) -> i64 {
         self.store.revision()
+    }
+
+    /// The newest life of a process, of any member, that this state has heard of. In a new group
+    /// that begins with this state, members must begin to count above it: the calls of the old ones
+    /// count as applied.
+    pub fn newest_incarnation(&self) -> u64 {
+        self.sessions.newest_incarnation()
     }
 
     /// How many leases there are; while there are none, time need not be told.
@@ -198,6 +215,10 @@ impl<B: Backing> Kv<B> {
             lease.keys.iter().for_each(|key| add(key));
         }
         self.sessions.numbers().for_each(|number| add(&number.to_le_bytes()));
+        // Nothing for stores that were never compacted, whose sums are on disks already.
+        if self.store.compacted() > 0 {
+            add(&self.store.compacted().to_le_bytes());
+        }
         sum
     }
 
@@ -275,6 +296,7 @@ impl<B: Backing> Kv<B> {
                 header: self.header(),
                 leases: self.leases.listed(),
             })),
+            Request::Hash { revision } => self.hash(*revision).map_err(Stop::Refused),
             Request::Status => Ok(Response::Status(Status {
                 header: self.header(),
                 db_size: self.store.size_bytes() as i64,
@@ -290,11 +312,15 @@ impl<B: Backing> Kv<B> {
         }
     }
 
-    /// `key` as it was at `revision`, for the value before an event.
+    /// `key` as it was at `revision`, for the value before an event; nothing when that was
+    /// compacted.
     ///
     /// # Errors
     /// [`ReadError`].
     pub fn get_at(&self, key: &[u8], revision: i64) -> Result<Option<KeyValue>, ReadError> {
+        if revision < self.store.compacted() {
+            return Ok(None);
+        }
         Ok(self.store.get(key, Some(revision))?.map(key_value))
     }
 
@@ -368,9 +394,11 @@ impl<B: Backing> Kv<B> {
             Request::LeaseGrant(request) => self.plan_grant(*request),
             Request::LeaseRevoke { id } => self.plan_revoke(*id),
             Request::LeaseKeepAlive { id } => Ok(self.plan_keep_alive(*id)),
+            Request::Compact { revision, .. } => Ok(self.plan_compaction(*revision)?),
             Request::Range(_)
             | Request::LeaseTimeToLive { .. }
             | Request::LeaseLeases
+            | Request::Hash { .. }
             | Request::Status => panic!("a read is never replicated: {request:?}"),
         }
     }
@@ -416,6 +444,30 @@ impl<B: Backing> Kv<B> {
         }
     }
 
+    /// The history below `revision` goes out of reach; the disk keeps it.
+    fn plan_compaction(&self, revision: i64) -> Result<Plan, Error> {
+        if revision <= self.store.compacted() {
+            return Err(Error::Compacted);
+        }
+        if revision > self.revision() {
+            return Err(Error::FutureRevision);
+        }
+        let plan = Plan::answer(Response::Compact(self.header()));
+        Ok(plan.with_delta(Delta::Compacted(revision)))
+    }
+
+    fn hash(&self, revision: i64) -> Result<Response, Error> {
+        let hash_revision = if revision <= 0 { self.revision() } else { revision };
+        let compact_revision = self.store.compacted();
+        if hash_revision < compact_revision {
+            return Err(Error::Compacted);
+        }
+        let digest = self.store.digest(hash_revision).ok_or(Error::FutureRevision)?;
+        let hash = base::crc32c(&[digest.to_le_bytes(), compact_revision.to_le_bytes()].concat());
+        let header = self.header();
+        Ok(Response::Hash(HashResponse { header, hash, compact_revision, hash_revision }))
+    }
+
     /// Time goes by, if the leader of this very term says so; leases end, each with a revision of
     /// its own if it has keys.
     fn plan_advance(&self, elapsed_ms: u64, is_current_leader: bool) -> Plan {
@@ -457,6 +509,9 @@ impl<B: Backing> Kv<B> {
         let batch = WriteBatch { applied_index, groups, aux };
         let committed = self.store.commit(&batch).map_err(Fault::Commit)?;
         for delta in deltas {
+            if let Delta::Compacted(revision) = delta {
+                self.store.compact(*revision);
+            }
             delta.fold(&mut self.leases, &mut self.sessions);
         }
         let events: Vec<RevisionEvents> =
@@ -498,6 +553,8 @@ fn with_term(mut response: Response, raft_term: u64) -> Response {
         Response::LeaseKeepAlive(response) => &mut response.header,
         Response::LeaseTimeToLive(response) => &mut response.header,
         Response::LeaseLeases(response) => &mut response.header,
+        Response::Compact(header) => header,
+        Response::Hash(response) => &mut response.header,
         Response::Status(response) => &mut response.header,
     };
     header.raft_term = raft_term;

@@ -340,6 +340,14 @@ impl WatchHub {
         let now = kv.revision();
         let header = self.header(now);
         let Some(watcher) = self.watchers.get_mut(&id) else { return Ok(0) };
+        let compacted = kv.store().compacted();
+        if watcher.done() + 1 < compacted {
+            // It was too slow: what it lacks is out of reach.
+            watcher.cancel(header, compacted, Error::Compacted.text());
+            self.behind.remove(&id);
+            self.ready.insert(id);
+            return Ok(0);
+        }
         let revisions = kv.changes(watcher.done() + 1, events_max)?;
         let all = revisions.iter().flat_map(|revision| &revision.events);
         let wanted: Vec<&Event> = all.filter(|event| watcher.wants(event)).collect();

@@ -18,6 +18,7 @@ pub struct Store<B> {
     backing: B,
     book: Book,
     recent: Recent,
+    compacted: i64,
     /// An append or sync failed: what the log holds is unknown.
     is_poisoned: bool,
 }
@@ -53,7 +54,13 @@ impl<B: Backing> Store<B> {
             .map_err(OpenError::Backing)?;
         match wrong {
             Some(error) => Err(error),
-            None => Ok(Self { backing, book, recent: Recent::default(), is_poisoned: false }),
+            None => Ok(Self {
+                backing,
+                book,
+                recent: Recent::default(),
+                compacted: 0,
+                is_poisoned: false,
+            }),
         }
     }
 
@@ -78,9 +85,15 @@ impl<B: Backing> Store<B> {
         self.book.revision()
     }
 
-    /// Highest revision whose history was thrown away. This version keeps everything: 0.
+    /// The oldest revision that is to be read; 0 when nothing was compacted. Everything is still
+    /// there: who asks for less is turned away by the owner.
     pub fn compacted(&self) -> i64 {
-        0
+        self.compacted
+    }
+
+    /// From now on nothing below `revision` is to be read.
+    pub fn compact(&mut self, revision: i64) {
+        self.compacted = self.compacted.max(revision);
     }
 
     /// Live keys.

@@ -4,6 +4,7 @@
 
 mod cluster;
 
+use crate::backup::Backups;
 use crate::group::Group;
 use crate::{Leadership, Metrics};
 use axum::Router;
@@ -38,6 +39,8 @@ pub struct Admin {
     pub cluster: u64,
     /// Members, wishes, traces.
     pub group: Group,
+    /// Copies of the state.
+    pub backups: Backups,
     /// Whether a text is the administrators' token.
     pub is_authorized: Arc<dyn Fn(&str) -> bool + Send + Sync>,
 }
@@ -62,6 +65,7 @@ pub async fn serve(
         .route("/cluster/change", post(cluster::change))
         .route("/cluster/transfer", post(cluster::transfer))
         .route("/cluster/trace", get(cluster::trace))
+        .route("/cluster/backup", get(cluster::backup))
         .with_state(Arc::new(admin));
     axum::serve(listener, routes).with_graceful_shutdown(stop).await
 }

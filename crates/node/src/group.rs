@@ -54,6 +54,8 @@ pub struct GroupView {
     pub is_joint: bool,
     /// Who takes part.
     pub members: Vec<MemberView>,
+    /// The highest id that was ever given out.
+    pub highest_id: u64,
     /// Why it does not vote, in words.
     pub restriction: Option<String>,
     /// Milliseconds that the oldest unfinished write has taken so far.
@@ -113,6 +115,7 @@ impl GroupView {
             base: status.base.index.get(),
             is_joint: status.membership.is_joint(),
             members: status.membership.ids().map(member).collect(),
+            highest_id: status.membership.highest().get(),
             restriction: status.restriction.map(restriction_text),
             disk_stalled_ms: status.disk_stalled_ticks * tick_ms,
             transfer_to: status.transfer_to.map(MemberId::get),

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod admin;
+pub mod backup;
 pub mod disk;
 pub mod group;
 mod metrics;
@@ -16,6 +17,7 @@ mod runtime;
 pub use metrics::Metrics;
 pub use runtime::replica::Leadership;
 
+use backup::Backups;
 use base::Prng;
 use bytes::Bytes;
 use client::local::{LocalClient, Operation};
@@ -95,6 +97,7 @@ pub struct Node {
     metrics: Metrics,
     leadership: watch::Receiver<Leadership>,
     group: Group,
+    backups: Backups,
     fatal: Fatal,
     stop: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
@@ -103,7 +106,7 @@ pub struct Node {
 /// The parts of a member after its folders were opened.
 struct Opened {
     log: LogStore<RealDisk>,
-    state: StateStore<RealDisk>,
+    state: SharedState<RealDisk>,
     replica: Replica,
     membership: Membership,
 }
@@ -138,8 +141,15 @@ impl Node {
         let first = Leadership { role: RoleName::Follower, term: 0, leader: None };
         let (leadership_in, leadership) = watch::channel(first);
         let (group, ends) = group_ends();
-        let mut node =
-            Self { client, metrics, leadership, group, fatal, stop, threads: Vec::new() };
+        let backups = Backups {
+            state: opened.state.clone(),
+            group: group.clone(),
+            cluster: config.cluster,
+            version: config.version.clone(),
+            fatal: fatal.clone(),
+        };
+        let threads = Vec::new();
+        let mut node = Self { client, metrics, leadership, group, backups, fatal, stop, threads };
         node.spawn_all(&config, opened, peers, operations, stopped, (leadership_in, ends))?;
         Ok(node)
     }
@@ -147,6 +157,11 @@ impl Node {
     /// The way to its part in the group: members, leader, trace.
     pub fn group(&self) -> Group {
         self.group.clone()
+    }
+
+    /// The way to a copy of its state.
+    pub fn backups(&self) -> Backups {
+        self.backups.clone()
     }
 
     /// The way to this node's store.
@@ -192,7 +207,7 @@ impl Node {
         let (reads, read_orders) = std::sync::mpsc::channel();
         let (watches, watch_orders) = std::sync::mpsc::channel();
         let (from_peers_in, from_peers) = mpsc::channel(FROM_PEERS_MAX);
-        let shared = SharedState::new(opened.state);
+        let shared = opened.state;
         let (metrics, fatal) = (self.metrics.clone(), self.fatal.clone());
 
         let log_thread = LogThread {
@@ -344,6 +359,7 @@ fn open(config: &NodeConfig) -> Result<Opened, StartError> {
     let replica_config = replica_config(config, &log, founding);
     let replica = Replica::new(replica_config, recovered, salvaged, state.summary())
         .map_err(|e| failed("configuration")(&e))?;
+    let state = SharedState::new(state);
     Ok(Opened { log, state, replica, membership })
 }
 

@@ -7,6 +7,7 @@ mod config;
 mod definition;
 mod files;
 mod http;
+mod members;
 mod pabulib;
 mod random;
 mod roll_csv;

@@ -297,6 +297,31 @@ impl<D: Disk> LogStore<D> {
         Ok(id)
     }
 
+    /// Begins a new group whose state is that after `base`: the log is empty behind it, and
+    /// `members` are the founding ones. The member's incarnations are above `incarnation`, since
+    /// the state remembers the calls of earlier ones.
+    ///
+    /// # Errors
+    /// [`LogStoreError`]; the folder is of no use then.
+    pub fn begin_at(
+        &mut self,
+        base: LogId,
+        members: Membership,
+        incarnation: u64,
+    ) -> Result<(), LogStoreError> {
+        self.meta.starts = self.meta.starts.max(incarnation);
+        let order = Persist {
+            ticket: Ticket::new(1),
+            hard_state: Some(HardState { term: base.term, vote: None }),
+            memberships: Some(vec![(base.index, members)]),
+            rebase: Some(Rebase::Snapshot { base, keeps_log: false }),
+            truncate_from: None,
+            entries: Vec::new(),
+        };
+        self.write(&[order])?;
+        self.sync()
+    }
+
     /// Makes everything written durable.
     ///
     /// # Errors

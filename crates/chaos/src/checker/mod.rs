@@ -22,17 +22,18 @@
 //! 5. Real time: an operation that was answered before another one was called does not stand
 //!    behind it. A stale read breaks this rule or the third.
 //! 6. Each member's final state is the map's.
-//! 7. Revisions that only delete are the ends of leases, each with all its keys; no lease ends before
-//!    its time, is used after its end, or stays ([`leases`]).
+//! 7. Revisions that only delete are the ends of leases, each with all its keys; no lease ends
+//!    before its time, is used after its end, or stays ([`leases`]).
 //! 8. Every stream of every watcher told exactly the events from where it began, and together they
 //!    told all ([`watches`]).
+//! 9. Reads of the past show what was there, or are refused, as compaction allows ([`past`]).
 //!
 //! Acceptance exhibits an order of all operations that respects real time, hence it is sound. It
 //! asks for more than linearizability, because revisions are part of the API.
 //!
-//! Left out: compaction and reads at old revisions; the load does not use them.
 
 mod leases;
+mod past;
 mod replay;
 mod verdict;
 mod watches;
@@ -64,6 +65,7 @@ pub(crate) fn check(evidence: &Evidence) -> Verdict {
     check_outcomes(&evidence.operations, &happened, &mut verdict);
     check_real_time(&evidence.operations, &happened, &mut verdict);
     leases::check(evidence, &ended, &mut verdict);
+    past::check(&evidence.past_reads, &evidence.compactions, &first.events, &mut verdict);
     watches::check(&evidence.watchers, &first.events, &mut verdict);
     verdict
 }

@@ -2,7 +2,9 @@
 
 use super::tests::check_damage;
 use super::*;
-use crate::history::{Lease, LeaseAct, LeaseActKind, LeaseOutcome, Member, WatchMessage};
+use crate::history::{
+    Lease, LeaseAct, LeaseActKind, LeaseOutcome, Member, PastAnswer, WatchMessage,
+};
 
 /// Messages with events, of all watchers.
 fn messages(evidence: &mut Evidence) -> impl Iterator<Item = &mut WatchMessage> {
@@ -263,4 +265,49 @@ fn revoked_leases_may_end_early() {
         let verdict = check(&evidence);
         assert_eq!(verdict.bad_leases(), 0, "seed {seed}: {verdict}");
     }
+}
+
+#[test]
+fn a_read_of_the_past_that_shows_another_time() {
+    check_damage(Kind::WrongAnswer, |evidence| {
+        let reads = &mut evidence.past_reads;
+        let at = reads.windows(2).position(|two| {
+            matches!((&two[0].answer, &two[1].answer), (PastAnswer::Found(a), PastAnswer::Found(b))
+                if a != b)
+        })?;
+        reads[at].answer = reads[at + 1].answer.clone();
+        Some(())
+    });
+}
+
+#[test]
+fn a_read_of_the_past_that_is_told_of_the_future() {
+    check_damage(Kind::WrongAnswer, |evidence| {
+        evidence.past_reads.last_mut()?.answer = PastAnswer::Future;
+        Some(())
+    });
+}
+
+#[test]
+fn an_answer_from_history_that_was_compacted() {
+    check_damage(Kind::CompactionIgnored, |evidence| {
+        let reads = &mut evidence.past_reads;
+        let at = reads.iter().position(|read| read.answer == PastAnswer::Compacted)?;
+        // What was true before the compaction.
+        let revision = reads[at].revision;
+        reads[at].answer = reads.iter().find(|read| read.revision == revision)?.answer.clone();
+        Some(())
+    });
+}
+
+#[test]
+fn history_that_goes_though_nobody_asked_for_it() {
+    check_damage(Kind::CompactedTooMuch, |evidence| {
+        evidence.past_reads.last_mut()?.answer = PastAnswer::Compacted;
+        Some(())
+    });
+    check_damage(Kind::CompactedTooMuch, |evidence| {
+        evidence.past_reads.first_mut()?.answer = PastAnswer::Compacted;
+        Some(())
+    });
 }

@@ -4,8 +4,8 @@ use base::Prng;
 
 use super::*;
 use crate::history::{
-    Key, LEASE_KEY_MIN, Lease, LeaseAct, LeaseActKind, LeaseOutcome, Member, Stored, WatchMessage,
-    WatchStream, Watcher,
+    Compaction, Key, LEASE_KEY_MIN, Lease, LeaseAct, LeaseActKind, LeaseOutcome, Member,
+    PastAnswer, PastRead, Stored, WatchMessage, WatchStream, Watcher,
 };
 
 const SECOND_NS: u64 = 1_000_000_000;
@@ -179,6 +179,33 @@ impl Maker {
         }
     }
 
+    /// Reads of the past, before and after a compaction in the middle.
+    fn look_back(&mut self) {
+        let edge = self.revision / 2 + 1;
+        let (called_ns, returned_ns) = (self.now_ns + 100, Some(self.now_ns + 200));
+        self.evidence.compactions.push(Compaction { called_ns, revision: edge, returned_ns });
+        for called_ns in [self.now_ns, self.now_ns + 300] {
+            for revision in 1..=self.revision {
+                let mut state = BTreeMap::new();
+                for event in self.events.iter().take_while(|event| event.revision <= revision) {
+                    match event.put {
+                        Some(put) => drop(state.insert(event.key, put)),
+                        None => drop(state.remove(&event.key)),
+                    }
+                }
+                let found = state.into_values().filter(|stored| stored.key < KEYS).collect();
+                let answer = match revision < edge && called_ns > self.now_ns {
+                    true => PastAnswer::Compacted,
+                    false => PastAnswer::Found(found),
+                };
+                let returned_ns = called_ns + 10;
+                let read =
+                    PastRead { called_ns, returned_ns, revision, first: 0, end: KEYS, answer };
+                self.evidence.past_reads.push(read);
+            }
+        }
+    }
+
     /// What watchers are told of all that.
     fn watch(&mut self) {
         for (number, wants_previous) in [(0, false), (1, true)] {
@@ -260,6 +287,7 @@ pub(super) fn good(seed: u64, steps: usize) -> Evidence {
         }
     }
     maker.watch();
+    maker.look_back();
     maker.evidence.ended_ns = maker.now_ns;
     let state: Vec<Stored> = maker.state.values().copied().collect();
     let (events, revision) = (maker.events, maker.revision);

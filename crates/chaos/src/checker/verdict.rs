@@ -39,6 +39,10 @@ pub(crate) enum Kind {
     MembersDiffer,
     /// A member's final state is not what its events lead to.
     WrongFinalState,
+    /// A read below the compacted revision was answered.
+    CompactionIgnored,
+    /// A read that nothing forbade was refused as compacted.
+    CompactedTooMuch,
     /// A watch told something else than what happened.
     WatchWrong,
     /// A watch did not tell everything by the end.
@@ -71,6 +75,8 @@ impl Kind {
             Self::WrongNumbers => "event with wrong numbers",
             Self::MembersDiffer => "members differ",
             Self::WrongFinalState => "wrong final state",
+            Self::CompactionIgnored => "answer from compacted history",
+            Self::CompactedTooMuch => "history gone too early",
             Self::WatchWrong => "watch that is not the history",
             Self::WatchStopped => "watch that stopped short",
             Self::LeaseTooShort => "lease ended too early",
@@ -110,6 +116,12 @@ impl Verdict {
     /// Findings about watches.
     pub(crate) fn bad_watches(&self) -> u64 {
         [Kind::WatchWrong, Kind::WatchStopped].into_iter().map(|kind| self.count(kind)).sum()
+    }
+
+    /// Findings about compaction.
+    pub(crate) fn bad_compactions(&self) -> u64 {
+        let kinds = [Kind::CompactionIgnored, Kind::CompactedTooMuch];
+        kinds.into_iter().map(|kind| self.count(kind)).sum()
     }
 
     /// Findings about leases.

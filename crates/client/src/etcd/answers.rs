@@ -1,7 +1,7 @@
 //! etcd's answers as the store's responses.
 
 use kv::api::{
-    DeleteRangeResponse, Event, EventKind, Header, KeyValue, LeaseGrantResponse,
+    DeleteRangeResponse, Event, EventKind, HashResponse, Header, KeyValue, LeaseGrantResponse,
     LeaseKeepAliveResponse, LeaseLeasesResponse, LeaseTimeToLiveResponse, PutResponse,
     RangeResponse, TxnResponse, TxnResult,
 };
@@ -81,6 +81,15 @@ pub(super) fn lease_leases(r: pb::LeaseLeasesResponse) -> LeaseLeasesResponse {
     let mut leases: Vec<i64> = r.leases.into_iter().map(|lease| lease.id).collect();
     leases.sort_unstable();
     LeaseLeasesResponse { header: header(r.header), leases }
+}
+
+pub(super) fn hash(r: &pb::HashKvResponse) -> HashResponse {
+    HashResponse {
+        header: header(r.header),
+        hash: r.hash,
+        compact_revision: r.compact_revision,
+        hash_revision: r.hash_revision,
+    }
 }
 
 pub(super) fn event(e: mvccpb::Event) -> Option<Event> {

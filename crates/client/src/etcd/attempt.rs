@@ -6,6 +6,7 @@ use tonic::Status;
 use tonic::transport::Channel;
 
 use super::{answers, requests};
+use crate::ids;
 use crate::proto::etcdserverpb as pb;
 use pb::cluster_client::ClusterClient;
 use pb::kv_client::KvClient;
@@ -49,6 +50,15 @@ pub(super) async fn call(channel: Channel, request: &Request) -> Result<Response
             let answer = lease().lease_leases(pb::LeaseLeasesRequest {}).await?;
             Response::LeaseLeases(answers::lease_leases(answer.into_inner()))
         }
+        Request::Compact { revision, physical } => {
+            let request = pb::CompactionRequest { revision: *revision, physical: *physical };
+            Response::Compact(answers::header(kv().compact(request).await?.into_inner().header))
+        }
+        Request::Hash { revision } => {
+            let request = pb::HashKvRequest { revision: *revision };
+            let answer = MaintenanceClient::new(channel).hash_kv(request).await?;
+            Response::Hash(answers::hash(&answer.into_inner()))
+        }
         Request::Status => Response::Status(status(channel).await?),
     })
 }
@@ -70,12 +80,13 @@ pub(super) async fn status(channel: Channel) -> Result<MemberStatus, Status> {
     let answer = answer.into_inner();
     let list = pb::MemberListRequest { linearizable: false };
     let members = ClusterClient::new(channel).member_list(list).await?.into_inner().members;
-    let mut voters: Vec<u64> = members.iter().filter(|m| !m.is_learner).map(|m| m.id).collect();
+    let mut voters: Vec<u64> =
+        members.iter().filter(|m| !m.is_learner).map(|m| ids::number(m.id)).collect();
     voters.sort_unstable();
     Ok(MemberStatus {
-        member_id: answer.header.map_or(0, |header| header.member_id),
+        member_id: answer.header.map_or(0, |header| ids::number(header.member_id)),
         header: answers::header(answer.header),
-        leader: (answer.leader != 0).then_some(answer.leader),
+        leader: (answer.leader != 0).then_some(ids::number(answer.leader)),
         raft_index: answer.raft_index,
         raft_applied_index: answer.raft_applied_index,
         raft_commit_index: answer.raft_index,

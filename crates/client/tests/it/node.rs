@@ -115,6 +115,13 @@ impl Kv for Node {
         self.act(|_| pb::DeleteRangeResponse::default()).await
     }
 
+    async fn compact(
+        &self,
+        _: Request<pb::CompactionRequest>,
+    ) -> Result<Response<pb::CompactionResponse>, Status> {
+        self.act(|revision| pb::CompactionResponse { header: header(revision) }).await
+    }
+
     async fn txn(&self, _: Request<pb::TxnRequest>) -> Result<Response<pb::TxnResponse>, Status> {
         self.act(|revision| pb::TxnResponse { header: header(revision), ..Default::default() })
             .await

@@ -63,6 +63,10 @@ fn requests() -> Vec<Request> {
         Request::LeaseLeases,
         Request::LeaseRevoke { id: 7 },
         Request::LeaseRevoke { id: 7 },
+        Request::Hash { revision: 3 },
+        Request::Compact { revision: 3, physical: true },
+        Request::Compact { revision: 3, physical: false },
+        Request::Hash { revision: 2 },
         Request::Put(put("", 0)),
         Request::Status,
     ]

@@ -126,10 +126,16 @@ async fn the_cluster() {
     let health = run(&server, &["endpoint", "health", "--cluster"], "").await;
     assert!(health.contains(&format!("http://{} is healthy", server.address)), "{health}");
     let status = run(&server, &["endpoint", "status"], "").await;
-    assert!(status.contains("badcafe, 3.5.17, 2.0 kB, true, false, 3, 0, 0,"), "{status}");
+    assert!(status.contains("710000000badcafe, 3.5.17, 2.0 kB, true, false, 3, 0, 0,"), "{status}");
     let status = run(&server, &["endpoint", "status", "-w", "json"], "").await;
-    assert!(status.contains("\"leader\":195939070"), "{status}");
+    assert!(
+        status.contains(&format!("\"leader\":{}", client::ids::shown(0x0bad_cafe))),
+        "{status}"
+    );
     let members = run(&server, &["member", "list"], "").await;
     let url = format!("http://{}", server.address);
-    assert_eq!(members, format!("badcafe, started, one, http://peer.example:1, {url}, false"));
+    assert_eq!(
+        members,
+        format!("710000000badcafe, started, one, http://127.0.0.1:1, {url}, false")
+    );
 }

@@ -6,6 +6,7 @@
 mod cluster;
 mod engine;
 mod etcdctl;
+mod group;
 mod keys;
 mod lease;
 mod member;

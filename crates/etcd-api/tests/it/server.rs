@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use client::proto::etcdserverpb as pb;
-use etcd_api::{MemberInfo, ServerInfo};
+use etcd_api::ServerInfo;
 use pb::kv_client::KvClient;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use tonic::transport::{Channel, Endpoint, Error};
 use tonic::{Code, Status};
 
+use crate::group::TestGroup;
 use crate::member::{MEMBER_ID, Member};
 
 pub(crate) const CLUSTER_ID: u64 = 0xc1;
@@ -18,6 +19,7 @@ pub(crate) const CLUSTER_ID: u64 = 0xc1;
 /// A running server.
 pub(crate) struct Server {
     pub(crate) member: Arc<Member>,
+    pub(crate) group: Arc<TestGroup>,
     pub(crate) address: String,
     pub(crate) channel: Channel,
     stop: oneshot::Sender<()>,
@@ -33,21 +35,18 @@ impl Server {
             cluster_id: CLUSTER_ID,
             member_id: MEMBER_ID,
             name: "one".to_owned(),
-            members: vec![MemberInfo {
-                id: MEMBER_ID,
-                name: "one".to_owned(),
-                peer_urls: vec!["http://peer.example:1".to_owned()],
-                client_urls: vec![format!("http://{address}")],
-            }],
+            client: address.clone(),
             version: "3.5.17".to_owned(),
         };
+        let group = Arc::new(TestGroup::new());
         let (stop, stopped) = oneshot::channel();
         let shutdown = async {
             let _dropped = stopped.await;
         };
-        let served = tokio::spawn(etcd_api::serve(listener, member.clone(), info, shutdown));
+        let serving = etcd_api::serve(listener, member.clone(), group.clone(), info, shutdown);
+        let served = tokio::spawn(serving);
         let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
-        Self { member, address, channel, stop, served }
+        Self { member, group, address, channel, stop, served }
     }
 
     pub(crate) fn kv(&self) -> KvClient<Channel> {
@@ -77,7 +76,8 @@ pub(crate) fn get(key: &str) -> pb::RangeRequest {
 
 pub(crate) fn header(revision: i64) -> Option<pb::ResponseHeader> {
     let raft_term = crate::member::TERM;
-    Some(pb::ResponseHeader { cluster_id: CLUSTER_ID, member_id: MEMBER_ID, revision, raft_term })
+    let member_id = client::ids::shown(MEMBER_ID);
+    Some(pb::ResponseHeader { cluster_id: CLUSTER_ID, member_id, revision, raft_term })
 }
 
 /// The refusal's code and text.

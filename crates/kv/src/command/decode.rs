@@ -48,6 +48,7 @@ impl Source<'_> {
             }
             kind::LEASE_REVOKE => Request::LeaseRevoke { id: reader.signed()? },
             kind::LEASE_KEEP_ALIVE => Request::LeaseKeepAlive { id: reader.signed()? },
+            kind::COMPACT => Request::Compact { revision: reader.signed()?, physical: false },
             kind::ADVANCE => {
                 let elapsed_ms = reader.unsigned()?;
                 return Ok(Body::Advance { elapsed_ms, term: reader.unsigned()? });

@@ -20,6 +20,7 @@ pub(super) mod kind {
     pub(crate) const ADVANCE: u8 = 7;
     /// Inside a transaction only.
     pub(crate) const RANGE: u8 = 8;
+    pub(crate) const COMPACT: u8 = 9;
 }
 
 pub(super) fn envelope(envelope: &Envelope) -> Bytes {
@@ -66,9 +67,15 @@ fn write_request(writer: &mut Writer, request: &Request) {
             writer.byte(kind::LEASE_KEEP_ALIVE);
             writer.signed(*id);
         }
+        // Whether to wait concerns only the member that took the call.
+        Request::Compact { revision, physical: _ } => {
+            writer.byte(kind::COMPACT);
+            writer.signed(*revision);
+        }
         Request::Range(_)
         | Request::LeaseTimeToLive { .. }
         | Request::LeaseLeases
+        | Request::Hash { .. }
         | Request::Status => panic!("a read is never replicated: {request:?}"),
     }
 }

@@ -36,6 +36,8 @@ fn simple_commands() {
     check(Body::Write(Request::LeaseGrant(grant)), b"\x04\x78\x0e");
     check(Body::Write(Request::LeaseRevoke { id: 7 }), b"\x05\x0e");
     check(Body::Write(Request::LeaseKeepAlive { id: 7 }), b"\x06\x0e");
+    let compact = Request::Compact { revision: 300, physical: false };
+    check(Body::Write(compact), b"\x09\xd8\x04");
     check(Body::Advance { elapsed_ms: 300, term: 4 }, b"\x07\xac\x02\x04");
 }
 

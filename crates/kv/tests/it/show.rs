@@ -57,6 +57,13 @@ pub(crate) fn response(response: &Response) -> Vec<String> {
             vec![format!("{} ttl {ttl} granted {granted} keys:{keys}", header(&response.header))]
         }
         Response::LeaseLeases(response) => vec![format!("leases {:?}", response.leases)],
+        Response::Compact(header_of) => vec![header(header_of)],
+        Response::Hash(hash) => vec![format!(
+            "{} hash at {} compacted {}",
+            header(&hash.header),
+            hash.hash_revision,
+            hash.compact_revision
+        )],
         Response::Status(status) => {
             vec![format!("{} in use {} bytes", header(&status.header), status.db_size_in_use)]
         }

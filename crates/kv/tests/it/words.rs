@@ -76,6 +76,8 @@ impl<'a> Words<'a> {
                 Request::LeaseTimeToLive { id, keys: self.accept("keys") }
             }
             "leases" => Request::LeaseLeases,
+            "compact" => Request::Compact { revision: self.number("a revision")?, physical: false },
+            "hash" => Request::Hash { revision: self.number("a revision")? },
             "status" => Request::Status,
             _ => match self.operation(name)? {
                 TxnOperation::Range(request) => Request::Range(request),

@@ -10,12 +10,13 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::StreamExt;
+use kv::api::{RangeRequest, Request};
 use raft::{ChangeStep, MemberId, Plan};
 use replica::{Wish, WishError};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio_stream::wrappers::BroadcastStream;
+use tokio_stream::wrappers::{BroadcastStream, ReceiverStream};
 
 /// Longest trace.
 const TRACE_MAX: Duration = Duration::from_secs(600);
@@ -68,6 +69,7 @@ pub(super) struct ChangeBody {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 enum StepBody {
     AddLearner { id: u64, address: String, plan: PlanBody },
+    AddVoter { id: u64, address: String },
     Promote { id: u64 },
     Demote { id: u64 },
     Remove { id: u64 },
@@ -93,6 +95,12 @@ pub(super) struct TransferBody {
 #[derive(Debug, Deserialize)]
 pub(super) struct TraceQuery {
     seconds: Option<u64>,
+}
+
+/// `GET /cluster/backup`.
+#[derive(Debug, Deserialize)]
+pub(super) struct BackupQuery {
+    stale: Option<bool>,
 }
 
 pub(super) async fn view(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
@@ -167,6 +175,39 @@ pub(super) async fn trace(
     (kind, Body::from_stream(lines)).into_response()
 }
 
+/// Everything the node holds, secrets of the store included: for administrators.
+pub(super) async fn backup(
+    State(admin): State<Arc<Admin>>,
+    headers: HeaderMap,
+    Query(query): Query<BackupQuery>,
+) -> Response {
+    if let Some(refusal) = refuse(&admin, &headers) {
+        return refusal;
+    }
+    // A read of the quorum: what was acknowledged before now is applied here after it.
+    let key = kv::api::KeyRange::single(Bytes::from_static(b"\0"));
+    let barrier = RangeRequest { range: key, count_only: true, ..RangeRequest::default() };
+    if query.stale != Some(true)
+        && let Err(error) = admin.client.call(Request::Range(barrier)).await
+    {
+        let text = format!(
+            "{error}; what this node has by itself is given out with ?stale=true, and may lack \
+             what the others acknowledged\n"
+        );
+        return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
+    }
+    let backups = admin.backups.clone();
+    match tokio::task::spawn_blocking(move || backups.begin()).await {
+        Ok(Ok((facts, parts))) => {
+            let head = [(header::CONTENT_TYPE, "application/octet-stream".to_owned())];
+            let size = [("x-quorate-state-bytes", facts.through.to_string())];
+            (head, size, Body::from_stream(ReceiverStream::new(parts))).into_response()
+        }
+        Ok(Err(error)) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+    }
+}
+
 async fn fulfil(admin: &Admin, headers: &HeaderMap, wish: Wish) -> Response {
     if let Some(refusal) = refuse(admin, headers) {
         return refusal;
@@ -204,6 +245,9 @@ fn step_of(step: StepBody) -> ChangeStep {
                 PlanBody::Replace(old) => Plan::Replace(old.into()),
             };
             ChangeStep::AddLearner { id: id.into(), context: address.into(), plan }
+        }
+        StepBody::AddVoter { id, address } => {
+            ChangeStep::AddVoter { id: id.into(), context: address.into() }
         }
         StepBody::Promote { id } => ChangeStep::Promote { id: id.into() },
         StepBody::Demote { id } => ChangeStep::Demote { id: id.into() },

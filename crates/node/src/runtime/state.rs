@@ -4,11 +4,12 @@
 use super::Fatal;
 use super::watch::WatchOrder;
 use crate::metrics::Metrics;
-use replica::{Event, Halt, StateOrder, StateStore};
+use replica::{Event, Export, Halt, StateOrder, StateOutcome, StateStore};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
-use storage::Disk;
+use storage::{Chunk, Disk};
 use tokio::sync::mpsc::UnboundedSender;
 
 /// Entries applied while readers wait.
@@ -19,7 +20,23 @@ const FULL_PAUSE: Duration = Duration::from_millis(100);
 
 /// The state, read by many and changed by one thread.
 #[derive(Debug)]
-pub(crate) struct SharedState<D: Disk>(Arc<RwLock<StateStore<D>>>);
+pub(crate) struct SharedState<D: Disk>(Arc<Shared<D>>);
+
+#[derive(Debug)]
+struct Shared<D: Disk> {
+    state: RwLock<StateStore<D>>,
+    /// How often a snapshot has replaced it; changed under the lock.
+    replacements: AtomicU64,
+}
+
+/// A state that can be read from beginning to end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OpenExport {
+    pub(crate) export: Export,
+    pub(crate) revision: i64,
+    /// Once the state was replaced once more, the export is gone.
+    pub(crate) replacements: u64,
+}
 
 impl<D: Disk> Clone for SharedState<D> {
     fn clone(&self) -> Self {
@@ -29,17 +46,49 @@ impl<D: Disk> Clone for SharedState<D> {
 
 impl<D: Disk> SharedState<D> {
     pub(crate) fn new(state: StateStore<D>) -> Self {
-        Self(Arc::new(RwLock::new(state)))
+        Self(Arc::new(Shared { state: RwLock::new(state), replacements: AtomicU64::new(0) }))
     }
 
     /// A thread that panicked while it held the state has already ended the process's work
     /// ([`Fatal`]); what it left is only read.
     pub(crate) fn read(&self) -> RwLockReadGuard<'_, StateStore<D>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes what is applied durable and holds on to where it ends.
+    pub(crate) fn export(&self) -> Result<OpenExport, Halt> {
+        let mut state = self.write();
+        let export = state.export()?;
+        let replacements = self.0.replacements.load(Ordering::Relaxed);
+        Ok(OpenExport { export, revision: state.kv().revision(), replacements })
+    }
+
+    /// A part of an export; why there is none otherwise.
+    pub(crate) fn export_chunk(
+        &self,
+        from: u64,
+        max_bytes: u64,
+        through: u64,
+        replacements: u64,
+    ) -> Result<Chunk, String> {
+        let state = self.read();
+        if self.0.replacements.load(Ordering::Relaxed) != replacements {
+            let text = "another member's snapshot has replaced this node's state meanwhile";
+            return Err(text.to_owned());
+        }
+        state.export_chunk(from, max_bytes, through).map_err(|error| error.to_string())
+    }
+
+    /// Carries out an order, and notes when it replaced the state.
+    fn carry_out(&self, order: StateOrder) -> Result<StateOutcome, Halt> {
+        let mut state = self.write();
+        let outcome = state.carry_out(order)?;
+        self.0.replacements.fetch_add(u64::from(outcome.is_replaced), Ordering::Relaxed);
+        Ok(outcome)
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, StateStore<D>> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -79,7 +128,7 @@ impl<D: Disk> StateThread<D> {
     fn carry_out(&self, order: StateOrder) -> Result<(), Halt> {
         let mut order = Some(order);
         while let Some(next) = order.take() {
-            let outcome = self.state.write().carry_out(next)?;
+            let outcome = self.state.carry_out(next)?;
             if !outcome.changes.is_empty() {
                 let _ = self.watches.send(WatchOrder::Changed(outcome.changes));
             }

@@ -2,10 +2,10 @@
 
 use super::Failure;
 use crate::config::{self, LogFormat, NodeSettings, ServeArgs};
+use crate::members::{self, NodeGroup};
 use crate::{authority_folder, exit, secret_file};
 use clap::{Args, Subcommand};
 use gateway::AdminToken;
-use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -228,12 +228,19 @@ async fn serve(
         version: VERSION.to_owned(),
         cluster: cluster_of(settings),
         group: node.group(),
+        backups: node.backups(),
         is_authorized: Arc::new(move |given| token.is(given)),
     };
     let info = server_info(settings, addresses[1].1);
     let admin_task = node::admin::serve(tokio_listener(admin_listener)?, admin, until(&stopped));
+    let publishing = {
+        let (store, record) = (Arc::clone(&client), record(settings, &addresses));
+        let member = settings.node_id;
+        tokio::spawn(async move { members::publish(&*store, member, record).await })
+    };
+    let group = Arc::new(NodeGroup(node.group()));
     let etcd_task =
-        etcd_api::serve(tokio_listener(client_listener)?, client, info, until(&stopped));
+        etcd_api::serve(tokio_listener(client_listener)?, client, group, info, until(&stopped));
     let web_task = started.gateway.serve(tokio_listener(web_listener)?, until(&stopped));
     announce(settings, &addresses);
     let ended = tokio::select! {
@@ -249,6 +256,7 @@ async fn serve(
         () = signalled() => Ok(()),
     };
     stop.send_replace(true);
+    publishing.abort();
     ended
 }
 
@@ -268,23 +276,26 @@ fn tokio_listener(listener: TcpListener) -> Result<tokio::net::TcpListener, Fail
 }
 
 fn server_info(settings: &NodeSettings, client: SocketAddr) -> etcd_api::ServerInfo {
-    let member = |(id, address): (&u64, &SocketAddr)| {
-        let own = *id == settings.node_id;
-        etcd_api::MemberInfo {
-            id: *id,
-            name: if own { settings.name.clone() } else { format!("node-{id}") },
-            peer_urls: vec![format!("http://{address}")],
-            client_urls: if own { vec![format!("http://{client}")] } else { Vec::new() },
-        }
-    };
-    let mut members: BTreeMap<u64, SocketAddr> = settings.cluster.clone();
-    members.insert(settings.node_id, settings.bind);
     etcd_api::ServerInfo {
         cluster_id: cluster_of(settings),
         member_id: settings.node_id,
         name: settings.name.clone(),
-        members: members.iter().map(member).collect(),
+        client: client.to_string(),
         version: "3.5.17".to_owned(),
+    }
+}
+
+/// What this node tells the others about itself.
+fn record(
+    settings: &NodeSettings,
+    addresses: &[(&str, SocketAddr); 4],
+) -> client::nodes::NodeRecord {
+    let [_, (_, client), (_, web), (_, admin)] = addresses;
+    client::nodes::NodeRecord {
+        name: settings.name.clone(),
+        client: client.to_string(),
+        web: web.to_string(),
+        admin: admin.to_string(),
     }
 }
 

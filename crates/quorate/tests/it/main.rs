@@ -3,6 +3,7 @@
 //! Nothing here sleeps to give something time: whatever is waited for is polled, with a deadline.
 //! Every process is killed by its own id when its handle goes.
 
+mod backup;
 mod badinput;
 mod canaries;
 mod cluster;
@@ -10,4 +11,5 @@ mod crashes;
 mod demo;
 mod doors;
 mod durability;
+mod etcdctl;
 mod support;

@@ -89,7 +89,7 @@ pub(crate) struct Addresses {
 
 /// Free ports below those that outgoing connections get, so that none takes the place of a node
 /// while it is away.
-fn free_addresses(count: usize) -> Vec<Addresses> {
+pub(crate) fn free_addresses(count: usize) -> Vec<Addresses> {
     let start = std::process::id() as u16 % 10_000;
     let ports = (0..10_000).map(|step| 10_000 + (start + step) % 10_000);
     let held: Vec<TcpListener> = ports

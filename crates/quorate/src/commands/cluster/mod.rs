@@ -1,7 +1,9 @@
 //! `quorate cluster`: the members and their leader, seen and changed through the admin listeners.
 
+mod backup;
 mod recover;
 mod render;
+mod restore;
 
 use super::Failure;
 use crate::exit;
@@ -49,6 +51,10 @@ enum Action {
         /// It only receives the log and never votes
         #[arg(long)]
         learner: bool,
+        /// It votes at once. Until it has caught up the cluster can stand still: only for a cluster
+        /// that is new or small
+        #[arg(long, conflicts_with = "learner")]
+        voter: bool,
     },
     /// Let a new node take the place of another once it has caught up
     Replace {
@@ -97,6 +103,17 @@ enum Action {
         #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7101")]
         bind: SocketAddr,
     },
+    /// Copy everything that a node holds into a file, while it goes on working
+    Backup {
+        /// The file to make
+        file: PathBuf,
+        /// What the asked node has by itself, without asking the others: it may lack what they
+        /// acknowledged, but needs no majority
+        #[arg(long)]
+        stale: bool,
+    },
+    /// Make the folder of one node of a new cluster from a backup; once for each of its nodes
+    Restore(restore::RestoreCommand),
     /// Show the messages and transitions of a node as they happen
     Trace {
         /// For how long
@@ -109,6 +126,9 @@ enum Action {
 pub(crate) fn run(command: ClusterCommand) -> Result<(), Failure> {
     if let Action::Recover { data_dir, execute, bind } = &command.action {
         return recover::run(data_dir, *execute, *bind);
+    }
+    if let Action::Restore(order) = &command.action {
+        return restore::run(order);
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -126,10 +146,13 @@ async fn act(command: ClusterCommand) -> Result<(), Failure> {
             println!("done; the members are {members}");
             return Ok(());
         }
-        // Needs no node, see `run`.
-        Action::Recover { .. } => return Ok(()),
+        // Need no node, see `run`.
+        Action::Recover { .. } | Action::Restore(_) => return Ok(()),
+        Action::Backup { file, stale } => return backup::run(&nodes, &file, stale).await,
         Action::Trace { seconds } => return nodes.trace(seconds).await,
-        Action::Add { member, learner } => return add(&nodes, &member, learner).await,
+        Action::Add { member, learner, voter } => {
+            return add(&nodes, &member, learner, voter).await;
+        }
         Action::Replace { old, new } => {
             let (id, address) = parse_member(&new)?;
             json!({ "add-learner": { "id": id, "address": address, "plan": { "replace": old } } })
@@ -151,10 +174,13 @@ async fn change(nodes: &Nodes, step: Value) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn add(nodes: &Nodes, member: &str, learner: bool) -> Result<(), Failure> {
+async fn add(nodes: &Nodes, member: &str, learner: bool, voter: bool) -> Result<(), Failure> {
     let (id, address) = parse_member(member)?;
     let plan = if learner { "stay" } else { "promote" };
-    let step = json!({ "add-learner": { "id": id, "address": address, "plan": plan } });
+    let step = match voter {
+        true => json!({ "add-voter": { "id": id, "address": address } }),
+        false => json!({ "add-learner": { "id": id, "address": address, "plan": plan } }),
+    };
     change(nodes, step).await?;
     let view = nodes.view().await?;
     println!("now start it:");

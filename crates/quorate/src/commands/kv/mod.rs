@@ -1,5 +1,6 @@
 //! `quorate kv`: the store from a shell, one command at a time or at a prompt.
 
+mod lease;
 mod prompt;
 mod render;
 mod txn;
@@ -109,6 +110,23 @@ enum Action {
     },
     /// Compare, then write:  txn --if 'value(a) = 1' --then 'put b 2' --else 'get a'
     Txn(txn::TxnAction),
+    /// Put the history below a revision out of reach:  compact REVISION
+    Compact {
+        /// The oldest revision that can still be read
+        revision: i64,
+        /// Wait until it is done on the node that is asked
+        #[arg(long)]
+        physical: bool,
+    },
+    /// Keys that go when their holder is gone:  lease grant 60, then put --lease ID KEY VALUE
+    #[command(subcommand)]
+    Lease(lease::LeaseAction),
+    /// A checksum of the keys, equal on all nodes:  hash [--rev N]
+    Hash {
+        /// As they were at this revision
+        #[arg(long, default_value_t = 0)]
+        rev: i64,
+    },
     /// What each node says of itself
     Status,
 }
@@ -180,7 +198,12 @@ impl Session {
                 let request = txn.request().map_err(|e| Failure::new(exit::BAD_DATA, e))?;
                 self.ask(Request::Txn(request)).await
             }
-            Action::Status => self.status().await,
+            Action::Compact { revision, physical } => {
+                self.ask(Request::Compact { revision, physical }).await
+            }
+            Action::Lease(action) => self.lease(action).await,
+            Action::Hash { rev } => self.each(&Request::Hash { revision: rev }).await,
+            Action::Status => self.each(&Request::Status).await,
         }
     }
 
@@ -210,15 +233,18 @@ impl Session {
     }
 
     /// Asks each node for itself, so that a missing one shows as missing.
-    async fn status(&self) -> Result<(), Failure> {
+    async fn each(&self, request: &Request) -> Result<(), Failure> {
         let mut reached = 0;
         for node in &self.nodes {
             let one = EtcdClient::connect(std::slice::from_ref(node))
                 .map_err(Failure::because(exit::BAD_DATA, "--cluster"))?;
-            match one.call(Request::Status).await {
+            match one.call(request.clone()).await {
                 Ok(response) => {
                     reached += 1;
                     println!("{node}  {}", render::response(&response).trim_end());
+                }
+                Err(error @ (Error::Compacted | Error::FutureRevision)) => {
+                    return Err(explain(error));
                 }
                 Err(error) => println!("{node}  not reachable: {error}"),
             }

@@ -1,6 +1,8 @@
 //! Answers as lines for people and for `grep`.
 
-use kv::api::{Event, EventKind, KeyValue, Response, TxnResult, WatchResponse};
+use kv::api::{
+    Event, EventKind, KeyValue, LeaseTimeToLiveResponse, Response, Status, TxnResult, WatchResponse,
+};
 use std::fmt::Write;
 
 /// The lines of one answer, each ended by a newline.
@@ -42,33 +44,50 @@ pub(super) fn response(response: &Response) -> String {
             line(&mut out, format_args!("lease {} has {} s", lease.id, lease.ttl));
         }
         Response::LeaseTimeToLive(lease) => {
-            line(&mut out, format_args!("lease {} has {} s", lease.id, lease.ttl));
+            time_to_live(&mut out, lease);
         }
         Response::LeaseLeases(all) => {
             all.leases.iter().for_each(|id| line(&mut out, format_args!("{id}")));
         }
-        Response::Status(status) => {
-            let leader = match status.leader {
-                Some(leader) if leader == status.member_id => "leader".to_owned(),
-                Some(leader) => format!("follows {leader}"),
-                None => "no leader".to_owned(),
-            };
-            line(
-                &mut out,
-                format_args!(
-                    "member {} of {}  {leader}  term {}  revision {}  log {} applied {}  {} bytes",
-                    status.member_id,
-                    status.voters.len(),
-                    status.header.raft_term,
-                    status.header.revision,
-                    status.raft_index,
-                    status.raft_applied_index,
-                    status.db_size,
-                ),
-            );
+        Response::Compact(header) => {
+            line(&mut out, format_args!("compacted; now at revision {}", header.revision));
         }
+        Response::Hash(hash) => {
+            line(&mut out, format_args!("{:08x} at revision {}", hash.hash, hash.hash_revision))
+        }
+        Response::Status(status) => self::status(&mut out, status),
     }
     out
+}
+
+fn status(out: &mut String, status: &Status) {
+    let leader = match status.leader {
+        Some(leader) if leader == status.member_id => "leader".to_owned(),
+        Some(leader) => format!("follows {leader}"),
+        None => "no leader".to_owned(),
+    };
+    let Status { member_id, header, voters, raft_index, raft_applied_index, db_size, .. } = status;
+    line(
+        out,
+        format_args!(
+            "member {member_id} of {}  {leader}  term {}  revision {}  log {raft_index} \
+             applied {raft_applied_index}  {db_size} bytes",
+            voters.len(),
+            header.raft_term,
+            header.revision,
+        ),
+    );
+}
+
+fn time_to_live(out: &mut String, lease: &LeaseTimeToLiveResponse) {
+    if lease.ttl < 0 {
+        return line(out, format_args!("there is no lease {}", lease.id));
+    }
+    let LeaseTimeToLiveResponse { id, ttl, granted_ttl, .. } = lease;
+    line(out, format_args!("lease {id} has {ttl} s of {granted_ttl} s"));
+    for key in &lease.keys {
+        line(out, format_args!("  {}", text(key)));
+    }
 }
 
 /// The lines of one message of a watch.
