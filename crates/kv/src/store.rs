@@ -8,7 +8,7 @@
 use core::fmt;
 
 use bytes::Bytes;
-use mvcc::{Backing, Change, CommitError, OpenError, ReadError, Store, WriteBatch};
+use mvcc::{Backing, Change, CommitError, OpenError, Position, ReadError, Store, WriteBatch};
 
 use crate::access::is_reserved;
 use crate::api::{
@@ -124,6 +124,43 @@ pub struct Kv<B> {
     sessions: Sessions,
 }
 
+/// A state that is being rebuilt from its records, by whoever reads the log anyway.
+#[derive(Debug, Default)]
+pub struct Opening {
+    store: mvcc::Opening,
+    leases: Leases,
+    sessions: Sessions,
+}
+
+impl Opening {
+    /// Takes the next record in.
+    ///
+    /// # Errors
+    /// [`OpenError::Record`]; the opening is then of no further use.
+    pub fn take(&mut self, position: Position, record: &[u8]) -> Result<(), OpenError> {
+        let (index, aux) = self.store.take(position, record)?;
+        fold(index, aux, &mut self.leases, &mut self.sessions)
+    }
+
+    /// The state, once every record of `backing` was taken in.
+    pub fn finish<B: Backing>(self, backing: B) -> Kv<B> {
+        Kv::opened(self.store.finish(backing), self.leases, self.sessions)
+    }
+}
+
+/// Takes over what the record of log entry `index` says beside the keys.
+fn fold(
+    index: u64,
+    aux: &[u8],
+    leases: &mut Leases,
+    sessions: &mut Sessions,
+) -> Result<(), OpenError> {
+    delta::for_each(aux, |delta| delta.fold(leases, sessions)).map_err(|error| {
+        let detail = format!("log index {index}, the part beside the keys: {error}");
+        OpenError::Record { position: Position::default(), detail }
+    })
+}
+
 impl<B: Backing> Kv<B> {
     /// Reads the whole log of `backing` and rebuilds the state.
     ///
@@ -131,21 +168,22 @@ impl<B: Backing> Kv<B> {
     /// [`OpenError`] when a record cannot be read or does not fit.
     pub fn open(backing: B) -> Result<Self, OpenError> {
         let (mut leases, mut sessions) = (Leases::default(), Sessions::default());
-        let mut wrong = None;
-        let store = Store::open(backing, &mut |index, aux| match delta::decode(aux) {
-            Ok(deltas) => {
-                deltas.into_iter().for_each(|delta| delta.fold(&mut leases, &mut sessions));
+        let mut wrong = Ok(());
+        let store = Store::open(backing, &mut |index, aux| {
+            let folded = fold(index, aux, &mut leases, &mut sessions);
+            if wrong.is_ok() {
+                wrong = folded;
             }
-            Err(error) => wrong = wrong.take().or(Some((index, error))),
         })?;
-        if let Some((index, error)) = wrong {
-            let detail = format!("log index {index}, the part beside the keys: {error}");
-            return Err(OpenError::Record { position: Default::default(), detail });
-        }
+        wrong?;
+        Ok(Self::opened(store, leases, sessions))
+    }
+
+    fn opened(store: Store<B>, mut leases: Leases, sessions: Sessions) -> Self {
         for (key, lease) in store.live_leases() {
             leases.attach(&Bytes::copy_from_slice(key), lease);
         }
-        Ok(Self { store, leases, sessions })
+        Self { store, leases, sessions }
     }
 
     /// Index of the newest log entry in the state, 0 for none.

@@ -91,7 +91,7 @@ impl Book {
         visit: &mut dyn FnMut(i64, &PlacedChange, &Found),
     ) -> Result<(), String> {
         self.applied_index = record.applied_index;
-        for group in &record.groups {
+        for group in record.groups() {
             let main = self.revision() + 1;
             for (sub, change) in group.iter().enumerate() {
                 let found = self.absorb_change(main, sub as u32, change, bytes)?;

@@ -93,7 +93,7 @@ impl<D: Disk> ValueLog<D> {
                 continue;
             }
             let record = match self.record_at(&mut window, scrub.offset, used) {
-                Err(_) => self.record_alone(scrub.offset, used),
+                Err(_) => self.record_alone(&mut window, scrub.offset, used),
                 read => read,
             };
             let record = record.map_err(|error| self.unreadable(scrub.offset, error))?;
@@ -179,7 +179,8 @@ impl<D: Disk> ValueLog<D> {
         };
         let (segment, _) = self.locate(next);
         let used = self.segments.get(segment).copied()?;
-        let record = self.record_at(&mut Window::default(), next, used).ok()??;
+        let mut window = Window::default();
+        let record = self.record_at(&mut window, next, used).ok()??;
         let (len, crc, previous) = (record.position.len, record.crc, record.previous);
         Some(Header { len, crc, previous })
     }

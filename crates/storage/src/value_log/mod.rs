@@ -147,15 +147,23 @@ struct Mark {
 struct Window {
     /// Global offset of the first byte.
     offset: u64,
-    bytes: Bytes,
+    bytes: Vec<u8>,
+}
+
+impl Window {
+    /// The `want` bytes from `offset` on, if all of them are here.
+    fn get(&self, offset: u64, want: u64) -> Option<&[u8]> {
+        let skip = offset.checked_sub(self.offset)? as usize;
+        self.bytes.get(skip..skip.checked_add(want as usize)?)
+    }
 }
 
 /// A verified record.
-struct Record {
+struct Record<'a> {
     position: Position,
     crc: u32,
     previous: u32,
-    payload: Bytes,
+    payload: &'a [u8],
 }
 
 impl<D: Disk> ValueLog<D> {
@@ -226,7 +234,7 @@ impl<D: Disk> ValueLog<D> {
         &self,
         from: u64,
         max_bytes: u64,
-        visit: &mut dyn FnMut(Position, Bytes),
+        visit: &mut dyn FnMut(Position, &[u8]),
     ) -> Result<Scanned, ReadError> {
         self.check_readable()?;
         let (mut offset, mut shown) = (from, 0);
@@ -397,21 +405,21 @@ impl<D: Disk> ValueLog<D> {
 
     /// The record at global `offset` of a segment that has `len` bytes; `None` when it is not
     /// intact.
-    fn record_at(
+    fn record_at<'a>(
         &self,
-        window: &mut Window,
+        window: &'a mut Window,
         offset: u64,
         len: u64,
-    ) -> Result<Option<Record>, DiskError> {
+    ) -> Result<Option<Record<'a>>, DiskError> {
         let Some(bytes) = self.fetch(window, offset, RECORD_BYTES as u64, len)? else {
             return Ok(None);
         };
-        let Some(header) = Header::decode(&bytes) else { return Ok(None) };
+        let Some(header) = Header::decode(bytes) else { return Ok(None) };
         let Some(bytes) = self.fetch(window, offset, header.extent(), len)? else {
             return Ok(None);
         };
-        let payload = bytes.slice(RECORD_BYTES..);
-        if !header.verifies(self.salt, offset, &payload) {
+        let payload = &bytes[RECORD_BYTES..];
+        if !header.verifies(self.salt, offset, payload) {
             return Ok(None);
         }
         let position = Position { offset, len: header.len };
@@ -419,7 +427,12 @@ impl<D: Disk> ValueLog<D> {
     }
 
     /// The record at global `offset` without reading what follows it, which may be unreadable.
-    fn record_alone(&self, offset: u64, len: u64) -> Result<Option<Record>, DiskError> {
+    fn record_alone<'a>(
+        &self,
+        window: &'a mut Window,
+        offset: u64,
+        len: u64,
+    ) -> Result<Option<Record<'a>>, DiskError> {
         let (segment, start) = self.locate(offset);
         let file = segment_file(segment as u64);
         if start + RECORD_BYTES as u64 > len {
@@ -431,34 +444,34 @@ impl<D: Disk> ValueLog<D> {
         let Some(header) = header else { return Ok(None) };
         bytes.resize(header.extent() as usize, 0);
         self.disk.read_at(&file, start, &mut bytes)?;
-        let mut window = Window { offset, bytes: Bytes::from(bytes) };
-        self.record_at(&mut window, offset, len)
+        *window = Window { offset, bytes };
+        self.record_at(window, offset, len)
     }
 
     /// `want` bytes from `offset` on; `None` when the segment of `len` bytes ends before.
-    fn fetch(
+    fn fetch<'a>(
         &self,
-        window: &mut Window,
+        window: &'a mut Window,
         offset: u64,
         want: u64,
         len: u64,
-    ) -> Result<Option<Bytes>, DiskError> {
-        let (segment, start) = self.locate(offset);
-        if start + want > len {
-            return Ok(None);
+    ) -> Result<Option<&'a [u8]>, DiskError> {
+        if window.get(offset, want).is_none() {
+            let (segment, start) = self.locate(offset);
+            if start + want > len {
+                return Ok(None);
+            }
+            let bytes = want.max(WINDOW_BYTES.min(len - start)) as usize;
+            window.bytes.clear();
+            window.bytes.resize(bytes, 0);
+            window.offset = offset;
+            let read = self.disk.read_at(&segment_file(segment as u64), start, &mut window.bytes);
+            if let Err(error) = read {
+                window.bytes.clear();
+                return Err(error);
+            }
         }
-        let inside = |window: &Window| {
-            let skip = offset.checked_sub(window.offset)? as usize;
-            let end = skip.checked_add(want as usize)?;
-            (end <= window.bytes.len()).then(|| window.bytes.slice(skip..end))
-        };
-        if let Some(bytes) = inside(window) {
-            return Ok(Some(bytes));
-        }
-        let mut block = vec![0; want.max(WINDOW_BYTES.min(len - start)) as usize];
-        self.disk.read_at(&segment_file(segment as u64), start, &mut block)?;
-        *window = Window { offset, bytes: Bytes::from(block) };
-        Ok(inside(window))
+        Ok(window.get(offset, want))
     }
 
     /// Segment and place in it.
