@@ -152,6 +152,12 @@ impl Replica {
         self.raft.status()
     }
 
+    /// Brings `seen`, an earlier [`Self::status`], up to date; false if nothing but the age of the
+    /// oldest write has changed.
+    pub fn refresh(&self, seen: &mut raft::Status) -> bool {
+        self.raft.refresh(seen)
+    }
+
     /// Last applied index that was reported.
     pub fn applied(&self) -> LogIndex {
         self.applied
@@ -160,6 +166,11 @@ impl Replica {
     /// Calls under way: writes and reads.
     pub fn pending(&self) -> (usize, usize) {
         (self.writes.len(), self.reads.len() + self.fresh_reads.len())
+    }
+
+    /// Whether calls wait for the next [`Event::Drained`].
+    pub fn wants_drain(&self) -> bool {
+        self.leader.is_some() && (self.writes.has_fresh() || !self.fresh_reads.is_empty())
     }
 
     /// Snapshots on their way out, and whether one is coming in.

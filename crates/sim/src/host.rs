@@ -42,7 +42,7 @@ pub(crate) struct Host {
     /// What was committed when the process started: until it has that, it recovers.
     pub(crate) catches_up_to: u64,
     /// What was seen of the process last.
-    pub(crate) seen: Option<raft::Status>,
+    pub(crate) seen: Option<Box<raft::Status>>,
     /// It stays down: its disk is damaged or gone, or the world wants it so.
     pub(crate) absence: Option<Absence>,
     /// The next start dies after so many operations of the log's disk.
@@ -227,7 +227,13 @@ impl Host {
     /// Chance for `purpose` at `now`. It depends on nothing that happened before, so that a run
     /// from which a call or a fault was left out goes on as it did wherever it can.
     pub(crate) fn chance(&self, now: Nanos, purpose: &str) -> Prng {
-        Prng::named(crate::hash::mix(self.seed, now), purpose)
+        self.chance_of(now)(purpose)
+    }
+
+    /// [`Self::chance`] that borrows nothing.
+    pub(crate) fn chance_of(&self, now: Nanos) -> impl Fn(&str) -> Prng + use<> {
+        let seed = crate::hash::mix(self.seed, now);
+        move |purpose| Prng::named(seed, purpose)
     }
 
     /// Takes `process` in.
@@ -300,6 +306,9 @@ impl Host {
 
     /// True time until the next tick, and the faults that had a part in it.
     pub(crate) fn tick_after(&self, now: Nanos) -> (Nanos, Vec<FaultId>) {
+        if self.late_ns.is_empty() {
+            return (self.clock.tick_after(), Vec::new());
+        }
         let mut random = self.chance(now, "tick");
         let late: Nanos = self.late_ns.values().map(|by| random.below(*by)).sum();
         (self.clock.tick_after() + late, self.late_ns.keys().copied().collect())

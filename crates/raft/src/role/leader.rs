@@ -238,6 +238,21 @@ impl Leader {
         self.peers.iter().map(|(id, progress)| (*id, progress.status(now))).collect()
     }
 
+    /// Brings an earlier [`Self::status`] up to date; false if it was.
+    pub(crate) fn refresh(&self, now: u64, seen: &mut BTreeMap<MemberId, PeerProgress>) -> bool {
+        if !seen.keys().eq(self.peers.keys()) {
+            *seen = self.status(now);
+            return true;
+        }
+        let mut is_new = false;
+        for (seen, progress) in seen.values_mut().zip(self.peers.values()) {
+            let progress = progress.status(now);
+            is_new |= *seen != progress;
+            *seen = progress;
+        }
+        is_new
+    }
+
     /// For each peer: durable up to here, next to send.
     pub(crate) fn positions(&self) -> impl Iterator<Item = (LogIndex, LogIndex)> {
         self.peers.values().map(|progress| (progress.matched, progress.next()))

@@ -24,14 +24,11 @@ pub(super) const BURST_TICKS_MAX: u64 = 500;
 /// One of so many starts reads its whole log back for the checkers.
 pub(super) const READ_BACK_EVERY: u64 = 8;
 
-/// Whether nothing has changed; a membership is known by the index of its entry.
-fn is_same(a: &raft::Status, b: &raft::Status) -> bool {
-    (a.role, a.term, a.leader, a.commit, a.applied)
-        == (b.role, b.term, b.leader, b.commit, b.applied)
-        && (a.base, a.last, a.persisted) == (b.base, b.last, b.persisted)
-        && (a.membership_index, a.restriction) == (b.membership_index, b.restriction)
-        && a.transfer_to == b.transfer_to
-        && a.peers == b.peers
+/// Where the state of `process` is.
+pub(super) fn applied_by(member: Member, process: &Process) -> Fact<'static> {
+    let through = raft::LogIndex::new(process.state.applied());
+    let (revision, digest) = (process.state.kv().revision(), process.digest(through));
+    Fact::Applied { member, through, revision, digest }
 }
 
 impl World {
@@ -123,18 +120,7 @@ impl World {
         }
         let through = self.truth.members[member].state_durable.min(applied.into());
         self.tell(&Fact::StateDurable { member, through })?;
-        self.tell_applied(member, process)
-    }
-
-    /// Where the state of `process` is.
-    pub(super) fn tell_applied(
-        &mut self,
-        member: Member,
-        process: &Process,
-    ) -> Result<(), Violation> {
-        let through = raft::LogIndex::new(process.state.applied());
-        let (revision, digest) = (process.state.kv().revision(), process.digest(through));
-        self.tell(&Fact::Applied { member, through, revision, digest })
+        self.tell(&applied_by(member, process))
     }
 
     /// Every entry on the disk of `process`, from the first on.
@@ -301,10 +287,16 @@ impl World {
     fn observe(&mut self, member: Member) -> Result<(), Violation> {
         let host = &mut self.hosts[member];
         let Some(process) = &host.process else { return Ok(()) };
-        let status = process.replica.status();
-        if host.seen.as_ref().is_some_and(|seen| is_same(seen, &status)) {
-            return Ok(());
-        }
+        let status = match host.seen.take() {
+            None => Box::new(process.replica.status()),
+            Some(mut seen) => {
+                if !process.replica.refresh(&mut seen) {
+                    host.seen = Some(seen);
+                    return Ok(());
+                }
+                seen
+            }
+        };
         self.tell(&Fact::Observed { member, status: &status })?;
         self.hosts[member].seen = Some(status);
         Ok(())
@@ -374,7 +366,7 @@ impl World {
     fn carry_out(&mut self, member: Member, effect: Effect) -> Result<(), Violation> {
         let host = &mut self.hosts[member];
         let life = host.life;
-        let mut random = host.chance(self.queue.now(), "effect");
+        let random = host.chance_of(self.queue.now());
         let Some(process) = &mut host.process else { return Ok(()) };
         match effect {
             Effect::Send { to, message } => return self.send(member, member_of(to), &message),
@@ -394,11 +386,11 @@ impl World {
             }
             Effect::Load { from, max_bytes, purpose } => {
                 process.loads.push((from, max_bytes, purpose));
-                let takes = self.swarm.sync.draw(&mut random);
+                let takes = self.swarm.sync.draw(&mut random("load"));
                 self.queue.after(takes, Event::Load { member, life });
             }
             Effect::Read { call, request, term } => {
-                let takes = random.below(READ_MAX_NS);
+                let takes = random("read").below(READ_MAX_NS);
                 let order = Box::new(ReadOrder { call, request, term });
                 self.queue.after(takes, Event::Read { member, life, order });
             }
@@ -457,7 +449,7 @@ impl World {
         let host = &mut self.hosts[member];
         let life = host.life;
         let Some(process) = &mut host.process else { return };
-        if !process.drain_planned && process.replica.pending() != (0, 0) {
+        if !process.drain_planned && process.replica.wants_drain() {
             process.drain_planned = true;
             let after = host.chance(self.queue.now(), "drain").below(DRAIN_MAX_NS);
             self.queue.after(after, Event::Drained { member, life });
