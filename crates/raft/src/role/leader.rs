@@ -219,7 +219,9 @@ impl Leader {
     /// Draws the conclusions of a step.
     pub(crate) fn settle(&mut self, core: &mut Core) -> Next {
         self.advance_commit(core);
-        if membership::is_joint_committed(core) {
+        // Like every change, this one waits for an entry of the leader's own term (Ongaro 2015).
+        let may_change = core.commit >= self.first_own;
+        if may_change && membership::is_joint_committed(core) {
             let left = core.membership().left();
             append(core, Payload::Membership(Box::new(left)));
             self.replicate_all(core);
