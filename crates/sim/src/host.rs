@@ -49,6 +49,9 @@ pub(crate) struct Host {
     pub(crate) opening: Option<(FaultId, u64)>,
     /// When the process last read its clock.
     pub(crate) clock_read_at: Option<Nanos>,
+    /// A start met damage, and since then none found the state whole: what was cut away at a start
+    /// that failed is missing at the next one, when nothing else tells of the damage any more.
+    pub(crate) may_lack_state: bool,
     /// The process does nothing until then.
     pub(crate) busy_until: Nanos,
     /// What came meanwhile, and when.
@@ -138,6 +141,7 @@ impl Host {
             absence: (member >= swarm.members).then_some(Absence::Spare),
             opening: None,
             clock_read_at: None,
+            may_lack_state: false,
             busy_until: 0,
             inbox: VecDeque::new(),
             slow: BTreeMap::new(),

@@ -49,6 +49,7 @@ impl World {
         if let Some((fault, operations)) = host.opening.take() {
             host.log_disk.arm(fault, Mishap::Fuse { operations });
         }
+        host.may_lack_state |= host.is_injured();
         let opened = self.open(&self.hosts[member]);
         self.note_disks(member);
         let opened = opened.and_then(|(process, mut recovered)| {
@@ -107,12 +108,14 @@ impl World {
         if reads_back && !host.log_disk.is_burning() && !host.is_injured() {
             recovered.tail = self.whole_log(member, process)?;
         }
-        let is_injured = self.hosts[member].is_injured();
         self.tell(&Fact::Opened { member, recovered: &recovered })?;
         let applied = process.state.applied();
-        if has_hole(recovered.base.index, applied) {
+        let has_hole = has_hole(recovered.base.index, applied);
+        let host = &mut self.hosts[member];
+        let may_lack_state = core::mem::replace(&mut host.may_lack_state, has_hole);
+        if has_hole {
             self.marks.hit(Mark::StateBelowBase);
-            if !is_injured {
+            if !may_lack_state {
                 let base = recovered.base;
                 let text = format!("member {}: state {applied}, log behind {base}", member + 1);
                 return violated("R12", text);
