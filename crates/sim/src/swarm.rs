@@ -242,6 +242,9 @@ impl Swarm {
         }
         self.faults = classes.to_vec();
         self.exceeds = false;
+        if self.regime == Regime::FaultFree {
+            self.regime = Regime::Harsh; // somebody may campaign now
+        }
         match aim {
             Aim::Lease => {
                 (self.lease_drift_ppm, self.waits_at_start) = (Some(LEASE_DRIFT_PPM), true);
