@@ -12,6 +12,7 @@ pub struct Prng {
 
 impl Prng {
     /// The stream `name` of `seed`.
+    #[inline]
     pub fn named(seed: u64, name: &str) -> Self {
         // FNV-1a of the name, mixed with the seed: streams differ even for similar names.
         let mut mix = seed ^ 0xcbf2_9ce4_8422_2325;
@@ -28,6 +29,7 @@ impl Prng {
     }
 
     /// The next 64 random bits.
+    #[inline]
     pub fn next_u64(&mut self) -> u64 {
         let [a, b, c, d] = self.state;
         let result = a.wrapping_add(d).rotate_left(23).wrapping_add(a);
@@ -41,6 +43,7 @@ impl Prng {
     }
 
     /// A number below `bound` (0 when `bound` is 0), with a bias below 2^-64 · `bound`.
+    #[inline]
     pub fn below(&mut self, bound: u64) -> u64 {
         ((u128::from(self.next_u64()) * u128::from(bound)) >> 64) as u64
     }
@@ -84,6 +87,7 @@ impl Prng {
     }
 }
 
+#[inline]
 fn splitmix64(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut z = *state;

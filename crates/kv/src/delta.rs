@@ -105,19 +105,23 @@ pub(crate) fn encode(deltas: &[Delta]) -> Vec<u8> {
     writer.into_bytes()
 }
 
-/// The changes in `bytes`, in order.
-pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<Delta>, DecodeError> {
+/// Shows `visit` the changes in `bytes`, in order; those before an error too.
+pub(crate) fn for_each(bytes: &[u8], mut visit: impl FnMut(Delta)) -> Result<(), DecodeError> {
     let mut reader = Reader::new(bytes);
-    let mut deltas = Vec::new();
     while reader.remaining() > 0 {
-        deltas.push(Delta::decode(&mut reader)?);
+        visit(Delta::decode(&mut reader)?);
     }
-    Ok(deltas)
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn decode(bytes: &[u8]) -> Result<Vec<Delta>, DecodeError> {
+        let mut deltas = Vec::new();
+        for_each(bytes, |delta| deltas.push(delta)).map(|()| deltas)
+    }
 
     #[test]
     fn the_bytes_are_frozen() {

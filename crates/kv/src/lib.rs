@@ -31,5 +31,5 @@ pub use mvcc::MemoryBacking;
 
 pub use lease::{LEASE_TTL_MAX_S, LEASE_TTL_MIN_S, LEASES_ENDED_PER_ADVANCE_MAX};
 pub use session::{INCARNATIONS_MAX, RUNS_MAX};
-pub use store::{Applied, CHANGES_BYTES_MAX, Fault, Kv, RevisionEvents};
+pub use store::{Applied, CHANGES_BYTES_MAX, Fault, Kv, Opening, RevisionEvents};
 pub use watch::{WatchHub, WatchId};

@@ -61,10 +61,13 @@ impl Sessions {
 
     /// Notes that this call was applied.
     pub(crate) fn mark(&mut self, origin: CallOrigin) {
-        if origin.call == 0 || self.is_applied(origin) {
+        if origin.call == 0 {
             return;
         }
         let member = self.members.entry(origin.member).or_default();
+        if member.forgotten.is_some_and(|newest| origin.incarnation <= newest) {
+            return;
+        }
         let sessions = &mut member.sessions;
         let known = sessions.iter().position(|s| s.incarnation == origin.incarnation);
         let at = known.unwrap_or_else(|| {
@@ -115,6 +118,11 @@ impl Session {
     }
 
     fn mark(&mut self, call: u64) {
+        if Some(call) == self.floor.checked_add(1) {
+            // Calls come in order, mostly. A run behind this one is the lowest.
+            self.floor = self.runs.remove(&(call.saturating_add(1))).unwrap_or(call);
+            return;
+        }
         if self.is_applied(call) {
             return;
         }

@@ -10,9 +10,10 @@
 //! left out.
 
 use core::fmt;
+use core::ops::ControlFlow;
 
 use bytes::Bytes;
-use mvcc::{Backing, Change, CommitError, OpenError, ReadError, Store, WriteBatch};
+use mvcc::{Backing, Change, CommitError, OpenError, Position, ReadError, Store, WriteBatch};
 
 use crate::access::is_reserved;
 use crate::api::{
@@ -128,34 +129,65 @@ pub struct Kv<B> {
     sessions: Sessions,
 }
 
+/// A state that is being rebuilt from its records, by whoever reads the log anyway.
+#[derive(Debug, Default)]
+pub struct Opening {
+    store: mvcc::Opening,
+    leases: Leases,
+    sessions: Sessions,
+    compacted: i64,
+}
+
+impl Opening {
+    /// Takes the next record in.
+    ///
+    /// # Errors
+    /// [`OpenError::Record`]; the opening is then of no further use.
+    pub fn take(&mut self, position: Position, record: &[u8]) -> Result<(), OpenError> {
+        let (index, aux) = self.store.take(position, record)?;
+        delta::for_each(aux, |delta| match delta {
+            Delta::Compacted(revision) => self.compacted = revision,
+            other => other.fold(&mut self.leases, &mut self.sessions),
+        })
+        .map_err(|error| {
+            let detail = format!("log index {index}, the part beside the keys: {error}");
+            OpenError::Record { position: Position::default(), detail }
+        })
+    }
+
+    /// The state, once every record of `backing` was taken in.
+    pub fn finish<B: Backing>(self, backing: B) -> Kv<B> {
+        let Self { store, mut leases, sessions, compacted } = self;
+        let mut store = store.finish(backing);
+        store.compact(compacted);
+        for (key, lease) in store.live_leases() {
+            leases.attach(&Bytes::copy_from_slice(key), lease);
+        }
+        Kv { store, leases, sessions }
+    }
+}
+
 impl<B: Backing> Kv<B> {
     /// Reads the whole log of `backing` and rebuilds the state.
     ///
     /// # Errors
     /// [`OpenError`] when a record cannot be read or does not fit.
     pub fn open(backing: B) -> Result<Self, OpenError> {
-        let (mut leases, mut sessions) = (Leases::default(), Sessions::default());
-        let (mut wrong, mut compacted) = (None, 0);
-        let mut store = Store::open(backing, &mut |index, aux| match delta::decode(aux) {
-            Ok(deltas) => {
-                for delta in deltas {
-                    if let Delta::Compacted(revision) = delta {
-                        compacted = revision;
-                    }
-                    delta.fold(&mut leases, &mut sessions);
+        let mut opening = Opening::default();
+        let mut wrong = None;
+        backing
+            .scan(&mut |position, record| match opening.take(position, record) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => {
+                    wrong = Some(error);
+                    ControlFlow::Break(())
                 }
-            }
-            Err(error) => wrong = wrong.take().or(Some((index, error))),
-        })?;
-        if let Some((index, error)) = wrong {
-            let detail = format!("log index {index}, the part beside the keys: {error}");
-            return Err(OpenError::Record { position: Default::default(), detail });
+            })
+            .map_err(OpenError::Backing)?;
+        match wrong {
+            Some(error) => Err(error),
+            None => Ok(opening.finish(backing)),
         }
-        store.compact(compacted);
-        for (key, lease) in store.live_leases() {
-            leases.attach(&Bytes::copy_from_slice(key), lease);
-        }
-        Ok(Self { store, leases, sessions })
     }
 
     /// Index of the newest log entry in the state, 0 for none.

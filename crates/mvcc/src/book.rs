@@ -136,7 +136,7 @@ impl Book {
     ) -> Result<(), String> {
         self.applied_index = record.applied_index;
         self.places.note(record.applied_index, position.offset);
-        for group in &record.groups {
+        for group in record.groups() {
             let main = self.revision() + 1;
             for (sub, change) in group.iter().enumerate() {
                 let found = self.absorb_change(main, sub as u32, change, bytes)?;

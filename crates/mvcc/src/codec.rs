@@ -86,6 +86,7 @@ pub struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// Starts at the front of `bytes`.
+    #[inline]
     pub fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }
     }
@@ -96,11 +97,13 @@ impl<'a> Reader<'a> {
     }
 
     /// Bytes not yet read.
+    #[inline]
     pub fn remaining(&self) -> usize {
         self.bytes.len() - self.at
     }
 
     /// The error `what` at this place.
+    #[inline]
     pub fn error(&self, what: &'static str) -> DecodeError {
         DecodeError { at: self.at, what }
     }
@@ -109,6 +112,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// At the end of the buffer.
+    #[inline]
     pub fn byte(&mut self) -> Result<u8, DecodeError> {
         let byte = *self.bytes.get(self.at).ok_or_else(|| self.error("the bytes end too early"))?;
         self.at += 1;
@@ -119,7 +123,18 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// At the end of the buffer, above 64 bits, or when a shorter form exists.
+    #[inline]
     pub fn unsigned(&mut self) -> Result<u64, DecodeError> {
+        match self.bytes.get(self.at) {
+            Some(byte) if *byte < 0x80 => {
+                self.at += 1;
+                Ok(u64::from(*byte)) // most numbers are small
+            }
+            _ => self.long_unsigned(),
+        }
+    }
+
+    fn long_unsigned(&mut self) -> Result<u64, DecodeError> {
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -142,6 +157,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// As [`Reader::unsigned`].
+    #[inline]
     pub fn signed(&mut self) -> Result<i64, DecodeError> {
         let raw = self.unsigned()?;
         Ok((raw >> 1) as i64 ^ -((raw & 1) as i64))
@@ -152,6 +168,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// As [`Reader::unsigned`], or when so many items cannot follow.
+    #[inline]
     pub fn count(&mut self) -> Result<usize, DecodeError> {
         let count = self.unsigned()?;
         match usize::try_from(count) {
@@ -164,6 +181,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// When it is longer than the buffer.
+    #[inline]
     pub fn string_range(&mut self) -> Result<Range<usize>, DecodeError> {
         let len = self.count()?;
         let range = self.at..self.at + len;
@@ -175,6 +193,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// As [`Reader::string_range`].
+    #[inline]
     pub fn string(&mut self) -> Result<&'a [u8], DecodeError> {
         let range = self.string_range()?;
         Ok(&self.bytes[range])
@@ -184,6 +203,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// When bytes are left.
+    #[inline]
     pub fn end(&self) -> Result<(), DecodeError> {
         if self.remaining() > 0 {
             return Err(self.error("bytes after the end"));

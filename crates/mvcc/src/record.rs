@@ -92,12 +92,15 @@ impl Change {
 }
 
 /// A record taken apart; strings are places in its bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Record {
     pub(crate) applied_index: u64,
     pub(crate) first_revision: i64,
-    pub(crate) groups: Vec<Vec<PlacedChange>>,
     pub(crate) aux: Range<usize>,
+    /// The changes of all groups.
+    changes: Vec<PlacedChange>,
+    /// Where each group ends among them.
+    ends: Vec<usize>,
 }
 
 /// A change whose strings are places in the record.
@@ -111,45 +114,69 @@ pub(crate) struct PlacedChange {
 impl Record {
     /// Takes `bytes` apart.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut record = Self::default();
+        record.read(bytes)?;
+        Ok(record)
+    }
+
+    /// Takes `bytes` apart into the memory of another record; after an error it holds neither.
+    pub(crate) fn read(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
+        self.changes.clear();
+        self.ends.clear();
         let mut reader = Reader::new(bytes);
         if reader.byte()? != VERSION {
             return Err(reader.error("a record of a format this program does not know"));
         }
-        let applied_index = reader.unsigned()?;
-        let first_revision = reader.signed()?;
-        let count = reader.count()?;
-        let groups: Result<_, _> = (0..count).map(|_| Self::decode_group(&mut reader)).collect();
-        let groups = groups?;
-        let aux = reader.string_range()?;
-        reader.end()?;
-        Ok(Self { applied_index, first_revision, groups, aux })
+        self.applied_index = reader.unsigned()?;
+        self.first_revision = reader.signed()?;
+        for _ in 0..reader.count()? {
+            self.read_group(&mut reader)?;
+        }
+        self.aux = reader.string_range()?;
+        reader.end()
+    }
+
+    /// How many revisions it makes.
+    pub(crate) fn group_count(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The changes of each of its revisions.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = &[PlacedChange]> {
+        let mut start = 0;
+        self.ends.iter().map(move |end| {
+            let group = &self.changes[start..*end];
+            start = *end;
+            group
+        })
     }
 
     /// The changes of `revision`, if this record has them.
     pub(crate) fn group(&self, revision: i64) -> Option<&[PlacedChange]> {
         let at = usize::try_from(revision.checked_sub(self.first_revision)?).ok()?;
-        self.groups.get(at).map(|group| &group[..])
+        self.groups().nth(at)
     }
 
-    fn decode_group(reader: &mut Reader<'_>) -> Result<Vec<PlacedChange>, DecodeError> {
+    fn read_group(&mut self, reader: &mut Reader<'_>) -> Result<(), DecodeError> {
         let count = reader.count()?;
         if count == 0 {
             return Err(reader.error("a revision without changes"));
         }
-        (0..count)
-            .map(|_| {
-                let kind = reader.byte()?;
-                let key = reader.string_range()?;
-                match kind {
-                    DELETE => Ok(PlacedChange { key, put: None }),
-                    PUT => {
-                        let lease = reader.signed()?;
-                        Ok(PlacedChange { key, put: Some((lease, reader.string_range()?)) })
-                    }
-                    _ => Err(reader.error("a change that is neither put nor delete")),
+        for _ in 0..count {
+            let kind = reader.byte()?;
+            let key = reader.string_range()?;
+            let put = match kind {
+                DELETE => None,
+                PUT => {
+                    let lease = reader.signed()?;
+                    Some((lease, reader.string_range()?))
                 }
-            })
-            .collect()
+                _ => return Err(reader.error("a change that is neither put nor delete")),
+            };
+            self.changes.push(PlacedChange { key, put });
+        }
+        self.ends.push(self.changes.len());
+        Ok(())
     }
 }
 
@@ -185,10 +212,12 @@ mod tests {
         let record = Record::decode(&bytes).expect("our own record");
         assert_eq!((record.applied_index, record.first_revision), (300, 5));
         assert_eq!(&bytes[record.aux.clone()], b"aux");
-        let (lease, value) = record.groups[0][0].put.clone().expect("a put");
+        let groups: Vec<&[PlacedChange]> = record.groups().collect();
+        let (lease, value) = groups[0][0].put.clone().expect("a put");
         assert_eq!((lease, &bytes[value]), (0, b"one".as_slice()));
-        assert_eq!(record.groups[0][1].put, None);
-        assert_eq!(&bytes[record.groups[1][0].key.clone()], b"c");
+        assert_eq!(groups[0][1].put, None);
+        assert_eq!(&bytes[groups[1][0].key.clone()], b"c");
+        assert_eq!((record.group(6), record.group(7)), (Some(groups[1]), None));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use core::ops::ControlFlow;
 
 use bytes::Bytes;
 
-use crate::backing::{Backing, BackingError};
+use crate::backing::{Backing, BackingError, Position};
 use crate::book::{Book, Place, event, fingerprint};
 use crate::cursor::{Cursor, PAGE_KEYS_MAX, Span};
 use crate::error::{CommitError, OpenError, ReadError};
@@ -23,6 +23,42 @@ pub struct Store<B> {
     is_poisoned: bool,
 }
 
+/// A store that is being rebuilt from its records, by whoever reads the log anyway.
+#[derive(Debug, Default)]
+pub struct Opening {
+    book: Book,
+    record: Record,
+}
+
+impl Opening {
+    /// Takes the next record in; answers its applied index and its aux bytes.
+    ///
+    /// # Errors
+    /// [`OpenError::Record`] when it cannot be read or does not continue the one before; the
+    /// opening is then of no further use.
+    pub fn take<'a>(
+        &mut self,
+        position: Position,
+        bytes: &'a [u8],
+    ) -> Result<(u64, &'a [u8]), OpenError> {
+        let Self { book, record } = self;
+        let taken = record.read(bytes).map_err(|error| error.to_string()).and_then(|()| {
+            book.check(record, bytes)?;
+            book.absorb(position, record, bytes, &mut |_, _, _| ())
+        });
+        match taken {
+            Ok(()) => Ok((record.applied_index, &bytes[record.aux.clone()])),
+            Err(detail) => Err(OpenError::Record { position, detail }),
+        }
+    }
+
+    /// The store, once every record of `backing` was taken in.
+    pub fn finish<B: Backing>(self, backing: B) -> Store<B> {
+        let (book, recent) = (self.book, Recent::default());
+        Store { backing, book, recent, compacted: 0, is_poisoned: false }
+    }
+}
+
 impl<B: Backing> Store<B> {
     /// Reads every record of `backing` and rebuilds the index; `fold_aux` gets each record's
     /// applied index and aux bytes, oldest first.
@@ -30,37 +66,23 @@ impl<B: Backing> Store<B> {
     /// # Errors
     /// [`OpenError`] when a record cannot be read or does not continue the one before.
     pub fn open(backing: B, fold_aux: &mut dyn FnMut(u64, &[u8])) -> Result<Self, OpenError> {
-        let mut book = Book::default();
+        let mut opening = Opening::default();
         let mut wrong = None;
         backing
-            .scan(&mut |position, bytes| {
-                let taken =
-                    Record::decode(bytes).map_err(|error| error.to_string()).and_then(|record| {
-                        book.check(&record, bytes)?;
-                        book.absorb(position, &record, bytes, &mut |_, _, _| ())?;
-                        Ok(record)
-                    });
-                match taken {
-                    Ok(record) => {
-                        fold_aux(record.applied_index, &bytes[record.aux]);
-                        ControlFlow::Continue(())
-                    }
-                    Err(detail) => {
-                        wrong = Some(OpenError::Record { position, detail });
-                        ControlFlow::Break(())
-                    }
+            .scan(&mut |position, bytes| match opening.take(position, bytes) {
+                Ok((index, aux)) => {
+                    fold_aux(index, aux);
+                    ControlFlow::Continue(())
+                }
+                Err(error) => {
+                    wrong = Some(error);
+                    ControlFlow::Break(())
                 }
             })
             .map_err(OpenError::Backing)?;
         match wrong {
             Some(error) => Err(error),
-            None => Ok(Self {
-                backing,
-                book,
-                recent: Recent::default(),
-                compacted: 0,
-                is_poisoned: false,
-            }),
+            None => Ok(opening.finish(backing)),
         }
     }
 
@@ -167,7 +189,7 @@ impl<B: Backing> Store<B> {
             CommitError::Backing(error)
         })?;
         self.recent.push(position, bytes.clone());
-        let mut revisions: Vec<RevisionEvents> = Vec::with_capacity(record.groups.len());
+        let mut revisions: Vec<RevisionEvents> = Vec::with_capacity(record.group_count());
         let absorbed =
             self.book.absorb(position, &record, &bytes, &mut |revision, change, found| {
                 let event = event(bytes.slice(change.key.clone()), found, change, &bytes);

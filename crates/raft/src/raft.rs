@@ -129,6 +129,41 @@ impl Raft {
         }
     }
 
+    /// Brings `seen`, an earlier look at this same member, up to date; false if nothing but the
+    /// age of its oldest write has changed. What rarely changes is not copied again, so that one
+    /// may look after every step.
+    pub fn refresh(&self, seen: &mut Status) -> bool {
+        let (role, term, leader) = self.outside();
+        let core = &self.core;
+        seen.disk_stalled_ticks = core.durability.stalled_ticks(core.now);
+        // Another membership at the same index needs a cut, and then the log ends elsewhere.
+        let is_same_log = seen.base == core.log.base()
+            && seen.last.term == core.log.last().term
+            && seen.last.index <= core.log.last().index;
+        if !is_same_log || seen.membership_index != core.membership_index() {
+            seen.membership.clone_from(core.membership());
+        }
+        let transfer_to = match &self.role {
+            Role::Leader(leader) => leader.transfer_to(),
+            _ => None,
+        };
+        let mut is_new = update(&mut seen.role, role);
+        is_new |= update(&mut seen.term, term);
+        is_new |= update(&mut seen.leader, leader);
+        is_new |= update(&mut seen.commit, core.commit);
+        is_new |= update(&mut seen.applied, core.applied);
+        is_new |= update(&mut seen.base, core.log.base());
+        is_new |= update(&mut seen.last, core.log.last());
+        is_new |= update(&mut seen.persisted, core.durability.durable());
+        is_new |= update(&mut seen.membership_index, core.membership_index());
+        is_new |= update(&mut seen.restriction, core.restriction);
+        is_new |= update(&mut seen.transfer_to, transfer_to);
+        match &self.role {
+            Role::Leader(leader) => is_new | leader.refresh(core.now, &mut seen.peers),
+            _ => is_new | update(&mut seen.peers, BTreeMap::new()),
+        }
+    }
+
     /// Why it does not vote, although it may have a vote.
     pub fn restriction(&self) -> Option<Restriction> {
         self.core.restriction
@@ -567,4 +602,13 @@ impl Raft {
             Role::PreCandidate(_) | Role::Candidate(_) => {}
         }
     }
+}
+
+/// Whether `slot` held another value before.
+fn update<T: PartialEq>(slot: &mut T, value: T) -> bool {
+    let is_new = *slot != value;
+    if is_new {
+        *slot = value;
+    }
+    is_new
 }

@@ -46,21 +46,16 @@ impl core::error::Error for DecodeError {}
 
 /// The bytes of `message`.
 pub fn encode(message: &Message) -> Bytes {
-    let wire = to_wire(message);
-    let mut buffer = BytesMut::with_capacity(wire.encoded_len());
-    put(&wire, &mut buffer);
-    buffer.freeze()
+    encode_behind(&[], message)
 }
 
-/// Appends the bytes of `message` to a frame that is being written.
-pub fn encode_into(message: &Message, buffer: &mut BytesMut) {
+/// The bytes of `message` behind a `head` that says what they are, in one piece.
+pub fn encode_behind(head: &[u8], message: &Message) -> Bytes {
     let wire = to_wire(message);
-    buffer.reserve(wire.encoded_len());
-    put(&wire, buffer);
-}
-
-fn put(wire: &WireMessage, buffer: &mut BytesMut) {
-    wire.encode(buffer).expect("a growing buffer takes any message");
+    let mut bytes = Vec::with_capacity(head.len() + wire.encoded_len());
+    bytes.extend_from_slice(head);
+    wire.encode_raw(&mut bytes);
+    Bytes::from(bytes)
 }
 
 /// Reads a message; payloads are slices of `bytes`, not copies.

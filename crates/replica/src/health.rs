@@ -130,7 +130,7 @@ impl<D: Disk> StateStore<D> {
             let scanned = store.backing().log().scan(from, RECORDS_BYTES, &mut |_, record| {
                 if at >= index && records.len() < RECORDS_MAX && bytes < RECORDS_BYTES {
                     bytes += record.len() as u64;
-                    records.push(record);
+                    records.push(Bytes::copy_from_slice(record));
                 }
                 at += 1;
             });

@@ -194,10 +194,7 @@ impl PeerMessage {
     pub fn encode(&self) -> Bytes {
         let mut out = BytesMut::new();
         match self {
-            Self::Raft(message) => {
-                out.put_u8(RAFT);
-                raft::wire::encode_into(message, &mut out);
-            }
+            Self::Raft(message) => return raft::wire::encode_behind(&[RAFT], message),
             Self::Forward { payloads } => {
                 out.put_u8(FORWARD);
                 put_list(&mut out, payloads);

@@ -50,6 +50,11 @@ impl PendingWrites {
         self.writes.len()
     }
 
+    /// Whether some were never handed to anybody.
+    pub(crate) fn has_fresh(&self) -> bool {
+        !self.fresh.is_empty()
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }

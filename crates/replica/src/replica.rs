@@ -53,6 +53,10 @@ pub struct Replica {
     reads: PendingReads,
     /// Reads that no quorum round was started for.
     fresh_reads: Vec<WaitingRead>,
+    /// Reads whose round came to nothing. They are asked again at the next tick, or once somebody
+    /// else leads: a member that leads no more refuses at once, and asking it again and again
+    /// would keep both busy with nothing else.
+    refused_reads: Vec<WaitingRead>,
     /// A reading of the clock that consensus has not heard of.
     clock_ns: Option<u64>,
     pub(crate) entrance: Entrance,
@@ -130,6 +134,7 @@ impl Replica {
             writes: PendingWrites::default(),
             reads: PendingReads::default(),
             fresh_reads: Vec::new(),
+            refused_reads: Vec::new(),
             role: status.role,
             term: status.term,
             leader: status.leader,
@@ -156,6 +161,12 @@ impl Replica {
         self.raft.status()
     }
 
+    /// Brings `seen`, an earlier [`Self::status`], up to date; false if nothing but the age of the
+    /// oldest write has changed.
+    pub fn refresh(&self, seen: &mut raft::Status) -> bool {
+        self.raft.refresh(seen)
+    }
+
     /// Last applied index that was reported.
     pub fn applied(&self) -> LogIndex {
         self.applied
@@ -163,7 +174,16 @@ impl Replica {
 
     /// Calls under way: writes and reads.
     pub fn pending(&self) -> (usize, usize) {
-        (self.writes.len(), self.reads.len() + self.fresh_reads.len())
+        (self.writes.len(), self.reads_waiting())
+    }
+
+    fn reads_waiting(&self) -> usize {
+        self.reads.len() + self.fresh_reads.len() + self.refused_reads.len()
+    }
+
+    /// Whether calls wait for the next [`Event::Drained`].
+    pub fn wants_drain(&self) -> bool {
+        self.leader.is_some() && (self.writes.has_fresh() || !self.fresh_reads.is_empty())
     }
 
     /// Figures of the applied state, as it reported them last.
@@ -183,6 +203,7 @@ impl Replica {
 
     fn on_ticked(&mut self, jitter: u64, effects: &mut Vec<Effect>) {
         self.tick += 1;
+        self.fresh_reads.append(&mut self.refused_reads);
         self.tick_entrance(effects);
         if self.is_open() {
             self.tell_clock(effects);
@@ -263,7 +284,7 @@ impl Replica {
         if request.is_serializable() {
             return effects.push(Effect::Read { call, request, term: self.term.get() });
         }
-        if self.reads.len() + self.fresh_reads.len() >= READS_PENDING_MAX {
+        if self.reads_waiting() >= READS_PENDING_MAX {
             return reply(effects, Err(Error::TooManyRequests));
         }
         let deadline = self.tick + self.timing.ticks(self.timing.call_ms);
@@ -469,7 +490,7 @@ impl Replica {
                 }
                 raft::Effect::ReadAborted { read, .. } => {
                     let again = self.reads.aborted(read);
-                    self.fresh_reads.extend(again);
+                    self.refused_reads.extend(again);
                 }
                 raft::Effect::ProposalRefused { payloads, reason } => {
                     self.on_proposal_refused(&payloads, reason, effects);
@@ -491,6 +512,7 @@ impl Replica {
         if leader_moved {
             self.wishes_after_role_change(effects);
             self.hand_over_stale(effects);
+            self.fresh_reads.append(&mut self.refused_reads);
         }
     }
 

@@ -170,9 +170,16 @@ impl<D: Disk> StateStore<D> {
     ) -> Result<Self, StateOpenError> {
         let [even, odd] = folders;
         let (disk, spare) = if generation.is_multiple_of(2) { (even, odd) } else { (odd, even) };
-        let log = ValueLog::open(disk, options, &mut |_, _| Ok(())).map_err(StateOpenError::Log)?;
+        let mut opening = kv::Opening::default();
+        let mut take = |at, record: &[u8]| {
+            opening.take(position(at), record).map_err(|error| error.to_string())
+        };
+        let log = ValueLog::open(disk, options, &mut take).map_err(|error| match error {
+            storage::OpenError::Refused { reason, .. } => StateOpenError::Content(reason),
+            other => StateOpenError::Log(other),
+        })?;
         let cut = log.cut();
-        let kv = Kv::open(ValueBacking(log)).map_err(|e| StateOpenError::Content(e.to_string()))?;
+        let kv = opening.finish(ValueBacking(log));
         let applied = kv.applied_index();
         let staged = Staged::Spare(spare);
         let health = Health::default();
@@ -484,7 +491,7 @@ impl<D: Disk> Backing for ValueBacking<D> {
             let scanned = self
                 .0
                 .scan(from, SCAN_BYTES, &mut |at, record| {
-                    ended = ended || visit(position(at), &record) == ControlFlow::Break(());
+                    ended = ended || visit(position(at), record) == ControlFlow::Break(());
                 })
                 .map_err(read_failed)?;
             match scanned {

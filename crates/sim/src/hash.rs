@@ -3,9 +3,13 @@
 /// Mixes `bytes` into `state`.
 pub(crate) fn mix_bytes(state: u64, bytes: &[u8]) -> u64 {
     let mut state = mix(state, bytes.len() as u64);
-    for chunk in bytes.chunks(8) {
+    let (words, rest) = bytes.as_chunks();
+    for word in words {
+        state = mix(state, u64::from_le_bytes(*word));
+    }
+    if !rest.is_empty() {
         let mut word = [0; 8];
-        word[..chunk.len()].copy_from_slice(chunk);
+        word[..rest.len()].copy_from_slice(rest);
         state = mix(state, u64::from_le_bytes(word));
     }
     state

@@ -42,15 +42,16 @@ pub(crate) struct Host {
     /// What was committed when the process started: until it has that, it recovers.
     pub(crate) catches_up_to: u64,
     /// What was seen of the process last.
-    pub(crate) seen: Option<raft::Status>,
-    /// Damage has put its state back behind its log, and no snapshot has mended that yet.
-    pub(crate) lacks_state: bool,
+    pub(crate) seen: Option<Box<raft::Status>>,
     /// It stays down: its disk is damaged or gone, or the world wants it so.
     pub(crate) absence: Option<Absence>,
     /// The next start dies after so many operations of the log's disk.
     pub(crate) opening: Option<(FaultId, u64)>,
     /// When the process last read its clock.
     pub(crate) clock_read_at: Option<Nanos>,
+    /// A start met damage, and since then none found the state whole: what was cut away at a start
+    /// that failed is missing at the next one, when nothing else tells of the damage any more.
+    pub(crate) may_lack_state: bool,
     /// The process does nothing until then.
     pub(crate) busy_until: Nanos,
     /// What came meanwhile, and when.
@@ -140,7 +141,7 @@ impl Host {
             absence: (member >= swarm.members).then_some(Absence::Spare),
             opening: None,
             clock_read_at: None,
-            lacks_state: false,
+            may_lack_state: false,
             busy_until: 0,
             inbox: VecDeque::new(),
             slow: BTreeMap::new(),
@@ -230,7 +231,13 @@ impl Host {
     /// Chance for `purpose` at `now`. It depends on nothing that happened before, so that a run
     /// from which a call or a fault was left out goes on as it did wherever it can.
     pub(crate) fn chance(&self, now: Nanos, purpose: &str) -> Prng {
-        Prng::named(crate::hash::mix(self.seed, now), purpose)
+        self.chance_of(now)(purpose)
+    }
+
+    /// [`Self::chance`] that borrows nothing.
+    pub(crate) fn chance_of(&self, now: Nanos) -> impl Fn(&str) -> Prng + use<> {
+        let seed = crate::hash::mix(self.seed, now);
+        move |purpose| Prng::named(seed, purpose)
     }
 
     /// Takes `process` in.
@@ -303,6 +310,9 @@ impl Host {
 
     /// True time until the next tick, and the faults that had a part in it.
     pub(crate) fn tick_after(&self, now: Nanos) -> (Nanos, Vec<FaultId>) {
+        if self.late_ns.is_empty() {
+            return (self.clock.tick_after(), Vec::new());
+        }
         let mut random = self.chance(now, "tick");
         let late: Nanos = self.late_ns.values().map(|by| random.below(*by)).sum();
         (self.clock.tick_after() + late, self.late_ns.keys().copied().collect())

@@ -40,22 +40,29 @@ pub(crate) fn run(first_seed: u64, seeds: u64, only: Option<&str>) -> bool {
         let options = Options { mutant: Some(*mutant), aim: aim(name), ..Options::default() };
         let mut tried = 0;
         let mut first = None;
-        run_seeds(first_seed, seeds, &options, |run| {
-            let outcome = run.outcome;
-            tried += 1;
-            let Some(violation) = outcome.violation.filter(|_| first.is_none()) else {
-                return first.is_none();
-            };
-            // Only what holds without the bug has been broken by it.
-            match sim::run(outcome.seed, Options { mutant: None, ..options.clone() }).violation {
-                None => first = Some((tried, outcome.seed, violation)),
-                Some(own) => {
-                    is_sound = false;
-                    println!("seed {} fails without {name}: {own}", outcome.seed);
+        run_seeds(
+            first_seed,
+            seeds,
+            &options,
+            |_| false,
+            |run| {
+                let outcome = run.outcome;
+                tried += 1;
+                let Some(violation) = outcome.violation.filter(|_| first.is_none()) else {
+                    return first.is_none();
+                };
+                // Only what holds without the bug has been broken by it.
+                match sim::run(outcome.seed, Options { mutant: None, ..options.clone() }).violation
+                {
+                    None => first = Some((tried, outcome.seed, violation)),
+                    Some(own) => {
+                        is_sound = false;
+                        println!("seed {} fails without {name}: {own}", outcome.seed);
+                    }
                 }
-            }
-            first.is_none()
-        });
+                first.is_none()
+            },
+        );
         match first {
             Some((tried, seed, violation)) => {
                 caught += 1;

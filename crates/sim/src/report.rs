@@ -17,8 +17,8 @@ use crate::workers::{Run, run_seeds};
 /// Every so many seeds one is run twice and compared.
 const TWICE_EVERY: u64 = 100;
 
-/// Every so many seeds a line says how far it is.
-const PROGRESS_EVERY: u64 = 100;
+/// Every so often a line says how far it is.
+const PROGRESS_EVERY: Duration = Duration::from_secs(60);
 
 /// From so many seeds on, a mark that was never hit is a failure.
 const MARKS_FROM: u64 = 100;
@@ -33,6 +33,8 @@ const SHRINK_RUNS_MAX: u64 = 3000;
 #[derive(Default)]
 struct Total {
     seeds: u64,
+    /// CPU time of all seeds, second runs apart.
+    cpu: Duration,
     failed: Vec<u64>,
     twice: u64,
     figures: Figures,
@@ -68,8 +70,10 @@ const FIVE: usize = 5;
 
 impl Total {
     fn add(&mut self, run: &Run) {
-        let Run { outcome, cpu } = run;
+        let Run { outcome, cpu, repeated } = run;
         self.seeds += 1;
+        self.cpu += *cpu;
+        self.twice += u64::from(repeated.is_some());
         let (total, one) = (&mut self.figures, &outcome.figures);
         total.simulated_ns += one.simulated_ns;
         total.events += one.events;
@@ -90,6 +94,23 @@ impl Total {
         }
     }
 
+    /// How far it is, and when it will be done.
+    fn show_progress(&self, seeds: u64, passed: Duration) {
+        let left = passed.as_secs_f64() * (seeds - self.seeds) as f64 / self.seeds as f64;
+        println!(
+            "{} of {seeds} seeds, {} failed, {:.0} ms of CPU a seed, {:.0} min left",
+            self.seeds,
+            self.failed.len(),
+            self.cpu_ms(),
+            left / 60.0
+        );
+    }
+
+    /// Mean CPU time of a seed, milliseconds.
+    fn cpu_ms(&self) -> f64 {
+        self.cpu.as_secs_f64() * 1e3 / self.seeds.max(1) as f64
+    }
+
     fn speeds(&self) -> String {
         let speed = |(regime, (all, five)): (&Regime, &(Speed, Speed))| {
             format!(
@@ -105,24 +126,23 @@ impl Total {
 
 fn gather(first_seed: u64, seeds: u64, options: &Options) -> Total {
     let mut total = Total::default();
-    run_seeds(first_seed, seeds, options, |run| {
+    let (began, mut said) = (Instant::now(), Instant::now());
+    let twice = |seed: u64| seed.is_multiple_of(TWICE_EVERY);
+    run_seeds(first_seed, seeds, options, twice, |run| {
         total.add(&run);
         let outcome = &run.outcome;
         if outcome.violation.is_some() {
             if total.failed.len() < SHOWN_MAX {
-                show_failure(outcome);
+                show_failure(outcome, options);
             }
             total.failed.push(outcome.seed);
-        } else if outcome.seed.is_multiple_of(TWICE_EVERY) {
-            total.twice += 1;
-            let again = sim::run(outcome.seed, options.clone());
-            if again.trace != outcome.trace {
-                println!("seed {}: two runs differ, something is random", outcome.seed);
-                total.failed.push(outcome.seed);
-            }
+        } else if run.repeated == Some(false) {
+            println!("seed {}: two runs differ, something is random", outcome.seed);
+            total.failed.push(outcome.seed);
         }
-        if total.seeds % PROGRESS_EVERY == 0 {
-            println!("{} of {seeds} seeds, {} failed", total.seeds, total.failed.len());
+        if said.elapsed() >= PROGRESS_EVERY {
+            said = Instant::now();
+            total.show_progress(seeds, began.elapsed());
         }
         true
     });
@@ -136,8 +156,9 @@ pub(crate) fn run(first_seed: u64, seeds: u64, options: &Options) -> bool {
     println!("{}", shown(&total.figures));
     println!("{}", total.speeds());
     println!(
-        "{seeds} seeds from {first_seed} in {:.0} s, {} run twice, {} failed",
+        "{seeds} seeds from {first_seed} in {:.0} s, {:.0} ms of CPU a seed, {} run twice, {} failed",
         started.elapsed().as_secs_f64(),
+        total.cpu_ms(),
         total.twice,
         total.failed.len()
     );
@@ -155,7 +176,11 @@ pub(crate) fn page(first_seed: u64, seeds: u64, options: &Options) -> bool {
     let (figures, marks, matrix) = (&total.figures, &total.marks, &total.matrix);
     println!("seeds      {seeds} from {first_seed}, {} run twice, equal", total.twice);
     println!("failed     {} {:?}", total.failed.len(), total.failed);
+    println!("simulated  {:.0} s", figures.simulated_ns as f64 / 1e9);
+    let (cpu, each) = (total.cpu.as_secs_f64(), total.cpu_ms());
+    println!("CPU        {cpu:.0} s, {each:.0} ms a seed");
     println!("speed      {}", total.speeds());
+    println!("checked    {} calls, every one; {} answered", figures.called, figures.succeeded);
     println!("totals     {}", shown(figures));
     println!("\n{:<14}{:>10}{:>10}", "fault", "begun", "effective");
     for class in FaultClass::ALL {
@@ -231,7 +256,7 @@ pub(crate) fn shrink(seed: u64, options: &Options) -> bool {
     };
     println!(
         "    again: sim replay {seed} --profile {} --faults {} --calls {} --members {}",
-        format!("{:?}", options.profile).to_lowercase(),
+        named(options.profile),
         join(script.faults.iter().map(|planned| planned.id.to_string()).collect()),
         join(calls.iter().map(ToString::to_string).collect()),
         outcome.members
@@ -239,12 +264,16 @@ pub(crate) fn shrink(seed: u64, options: &Options) -> bool {
     false
 }
 
-fn show_failure(outcome: &Outcome) {
+fn show_failure(outcome: &Outcome, options: &Options) {
     if let Some(violation) = &outcome.violation {
-        let seed = outcome.seed;
+        let (seed, profile) = (outcome.seed, named(options.profile));
         println!("seed {seed}: {violation}");
-        println!("    again: cargo run --release -p sim -- replay {seed}");
+        println!("    again: cargo run --release -p sim -- replay {seed} --profile {profile}");
     }
+}
+
+fn named(profile: Profile) -> String {
+    format!("{profile:?}").to_lowercase()
 }
 
 fn shown(figures: &Figures) -> String {

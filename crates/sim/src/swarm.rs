@@ -208,7 +208,7 @@ impl Swarm {
             lease_drift_ppm,
             waits_at_start: lease_drift_ppm.is_some(),
             promotion_lag_entries: log_uniform(&mut Prng::named(seed, "promotion"), 1, 200),
-            duration_ns: if is_idle { random.between(120, 300) } else { 60 } * SECOND,
+            duration_ns: if is_idle { random.between(60, 64) } else { 60 } * SECOND,
             timing: timing(random, tick_ms),
             append_bytes_max: *random.pick(&[64, 1 << 10, 16 << 10, 1 << 20]).unwrap_or(&64),
             inflight_messages_max: log_uniform(random, 1, 256) as usize,
@@ -295,6 +295,9 @@ impl Swarm {
         }
         self.faults = classes.to_vec();
         self.exceeds = false;
+        if self.regime == Regime::FaultFree {
+            self.regime = Regime::Harsh; // somebody may campaign now
+        }
         match aim {
             Aim::Lease => {
                 (self.lease_drift_ppm, self.waits_at_start) = (Some(LEASE_DRIFT_PPM), true);
@@ -373,7 +376,7 @@ fn value_bytes_max(random: &mut Prng) -> u64 {
 fn load(random: &mut Prng, is_idle: bool) -> (usize, Nanos) {
     if is_idle {
         let sessions = random.between(1, 6);
-        return (sessions as usize, sessions * 1_400 * MILLI);
+        return (sessions as usize, sessions * 1_500 * MILLI);
     }
     let (sessions, per_second) = (random.between(64, 96), random.between(68, 84));
     (sessions as usize, sessions * SECOND / per_second)

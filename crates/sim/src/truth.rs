@@ -230,15 +230,13 @@ impl Fact<'_> {
     }
 }
 
-/// One entry and the hash of the whole log up to it.
-#[derive(Clone, Debug)]
+/// One entry and the hash of the whole log up to it; [`Truth::payload`] has what it carries.
+#[derive(Clone, Copy, Debug)]
 pub struct Link {
     /// Term and index.
     pub id: LogId,
     /// Equal for two logs only if they are equal up to here.
     pub chain: u64,
-    /// What the entry carries.
-    pub payload: Payload,
 }
 
 /// A log with a hash over every prefix, from index 1 on: what a member has cut away is kept here,
@@ -327,7 +325,7 @@ impl Chain {
         if let Payload::Membership(membership) = &entry.payload {
             self.memberships.push((self.last_index().next(), membership.as_ref().clone()));
         }
-        self.links.push(Link { id: entry.id, chain, payload: entry.payload.clone() });
+        self.links.push(Link { id: entry.id, chain });
     }
 
     /// The beginning of the ledger through `base`, as a snapshot brings it.
@@ -531,6 +529,8 @@ pub struct Truth {
     pub ledger: Chain,
     /// For each entry of the ledger the term in which it was first treated so.
     pub committed_in: Vec<Term>,
+    /// What entries carry that anybody ever wrote, by index and by the hash of the log up to it.
+    payloads: Vec<Vec<(u64, Payload)>>,
     /// The reference state after the whole ledger.
     pub model: Model,
 }
@@ -547,6 +547,7 @@ impl Truth {
             members: (0..machines).map(|member| MemberTruth::new(begins(member))).collect(),
             ledger: Chain::beginning(founding.clone()),
             committed_in: Vec::new(),
+            payloads: Vec::new(),
             model: Model::default(),
         }
     }
@@ -554,6 +555,25 @@ impl Truth {
     /// The newest committed membership.
     pub fn membership(&self) -> &Membership {
         self.ledger.in_force().1
+    }
+
+    /// What the entry at `index` carries in logs with this hash.
+    pub fn payload(&self, index: LogIndex, chain: u64) -> Option<&Payload> {
+        let there = self.payloads.get((index.get() as usize).checked_sub(1)?)?;
+        there.iter().find(|(known, _)| *known == chain).map(|(_, payload)| payload)
+    }
+
+    /// Keeps what the last entries of `log` carry.
+    fn learn(payloads: &mut Vec<Vec<(u64, Payload)>>, log: &Chain, entries: &[Entry]) {
+        let first = log.links.len().saturating_sub(entries.len());
+        payloads.resize_with(payloads.len().max(log.links.len()), Vec::new);
+        for ((there, link), entry) in
+            payloads[first..].iter_mut().zip(&log.links[first..]).zip(entries)
+        {
+            if there.iter().all(|(known, _)| *known != link.chain) {
+                there.push((link.chain, entry.payload.clone()));
+            }
+        }
     }
 
     /// Takes `fact` in. Checkers see the fact afterwards.
@@ -573,6 +593,7 @@ impl Truth {
             Fact::Ordered { member, persist } => {
                 let member = &mut self.members[*member];
                 member.ordered.carry_out(persist, &self.ledger);
+                Self::learn(&mut self.payloads, &member.ordered, &persist.entries);
                 member.pending.push_back((*persist).clone());
             }
             Fact::Persisted { member, ticket } => {
@@ -602,15 +623,18 @@ impl Truth {
     ) -> Result<(), String> {
         while self.ledger.last_index() < commit {
             let index = self.ledger.last_index().next();
-            let Some(link) = self.members[member].ordered.at(index) else {
+            let Some(link) = self.members[member].ordered.at(index).copied() else {
                 return Err(format!("member {} commits {index} beyond its log", member + 1));
             };
-            self.ledger.links.push(link.clone());
+            let Some(payload) = self.payload(index, link.chain).cloned() else {
+                return Err(format!("member {} commits {index}, which nobody wrote", member + 1));
+            };
+            self.ledger.links.push(link);
             self.committed_in.push(term);
-            if let Payload::Membership(membership) = &link.payload {
+            if let Payload::Membership(membership) = &payload {
                 self.ledger.memberships.push((index, membership.as_ref().clone()));
             }
-            self.model.apply(index, &link.payload)?;
+            self.model.apply(index, &payload)?;
         }
         Ok(())
     }

@@ -6,26 +6,33 @@ use std::time::{Duration, Instant};
 
 use sim::{Options, Outcome};
 
+/// Outcomes that may wait to be seen: memory stays bounded however many seeds there are.
+const WAITING_MAX: usize = 64;
+
 /// An outcome and the CPU time that it took.
 pub(crate) struct Run {
     pub(crate) outcome: Outcome,
     pub(crate) cpu: Duration,
+    /// Whether a second run went the same way, if there was one.
+    pub(crate) repeated: Option<bool>,
 }
 
-/// Runs the seeds and hands each outcome to `see` as it comes; ends early when `see` says so.
+/// Runs the seeds, and those that `twice` names a second time, and hands each outcome to `see` as
+/// it comes; ends early when `see` says so. What a seed does depends on nothing but itself.
 pub(crate) fn run_seeds(
     first_seed: u64,
     seeds: u64,
     options: &Options,
+    twice: impl Fn(u64) -> bool + Sync,
     mut see: impl FnMut(Run) -> bool,
 ) {
     let next = AtomicU64::new(0);
     let stop = AtomicBool::new(false);
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
-        let (sender, outcomes) = mpsc::channel();
+        let (sender, outcomes) = mpsc::sync_channel(WAITING_MAX);
         for _ in 0..workers {
-            let (sender, next, stop) = (sender.clone(), &next, &stop);
+            let (sender, next, stop, twice) = (sender.clone(), &next, &stop, &twice);
             scope.spawn(move || {
                 while !stop.load(Ordering::Relaxed) {
                     let number = next.fetch_add(1, Ordering::Relaxed);
@@ -33,8 +40,12 @@ pub(crate) fn run_seeds(
                         return;
                     }
                     let began = Cpu::now();
-                    let outcome = sim::run(first_seed.wrapping_add(number), options.clone());
-                    if sender.send(Run { outcome, cpu: began.elapsed() }).is_err() {
+                    let seed = first_seed.wrapping_add(number);
+                    let outcome = sim::run(seed, options.clone());
+                    let cpu = began.elapsed();
+                    let again = twice(seed).then(|| sim::run(seed, options.clone()));
+                    let repeated = again.map(|again| again.trace == outcome.trace);
+                    if sender.send(Run { outcome, cpu, repeated }).is_err() {
                         return;
                     }
                 }

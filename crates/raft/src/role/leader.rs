@@ -22,6 +22,9 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
+/// So many orders to load entries may fail in a row before a follower gets the state instead.
+const FAILED_LOADS_MAX: u32 = 3;
+
 /// See the module.
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Leader {
@@ -32,6 +35,8 @@ pub(crate) struct Leader {
     /// leadership, so no number is used twice.
     pub(super) round: u64,
     pub(crate) round_at: u64,
+    /// How often in a row the disk gave nothing back that a follower needs.
+    failed_loads: u32,
     reads: Reads,
     lease: Lease,
     pub(crate) transfer: Option<Transfer>,
@@ -45,6 +50,7 @@ impl Leader {
             first_own,
             round: 0,
             round_at: core.now,
+            failed_loads: 0,
             reads: Reads::default(),
             lease: Lease::default(),
             transfer: None,
@@ -187,12 +193,30 @@ impl Leader {
         self.replicate_all(core);
     }
 
-    /// Entries came back from the disk: whoever needs them gets them.
+    /// Entries came back from the disk: whoever needs them gets them. A disk that gives nothing
+    /// back may be damaged there: then the state takes the place of what it lost.
     pub(crate) fn on_loaded(&mut self, core: &mut Core, entries: &[Entry]) {
+        self.failed_loads = if entries.is_empty() { self.failed_loads + 1 } else { 0 };
+        if self.failed_loads == FAILED_LOADS_MAX {
+            self.failed_loads = 0;
+            self.send_state_instead(core);
+        }
         for (peer, progress) in &mut self.peers {
             send_loaded(core, *peer, progress, self.round, entries);
         }
         self.replicate_all(core);
+    }
+
+    /// Whoever needs what can only be loaded gets a snapshot.
+    fn send_state_instead(&mut self, core: &mut Core) {
+        for (peer, progress) in &mut self.peers {
+            let next = progress.next();
+            let helps = next < core.log.first_cached() && next <= core.applied;
+            if helps && progress.is_replicating() {
+                progress.await_snapshot();
+                core.effects.push(Effect::SendSnapshot { to: *peer });
+            }
+        }
     }
 
     pub(crate) fn on_read(&mut self, core: &mut Core, reader: Reader) {
@@ -219,7 +243,9 @@ impl Leader {
     /// Draws the conclusions of a step.
     pub(crate) fn settle(&mut self, core: &mut Core) -> Next {
         self.advance_commit(core);
-        if membership::is_joint_committed(core) {
+        // Like every change, this one waits for an entry of the leader's own term (Ongaro 2015).
+        let may_change = core.commit >= self.first_own;
+        if may_change && membership::is_joint_committed(core) {
             let left = core.membership().left();
             append(core, Payload::Membership(Box::new(left)));
             self.replicate_all(core);
@@ -236,6 +262,21 @@ impl Leader {
 
     pub(crate) fn status(&self, now: u64) -> BTreeMap<MemberId, PeerProgress> {
         self.peers.iter().map(|(id, progress)| (*id, progress.status(now))).collect()
+    }
+
+    /// Brings an earlier [`Self::status`] up to date; false if it was.
+    pub(crate) fn refresh(&self, now: u64, seen: &mut BTreeMap<MemberId, PeerProgress>) -> bool {
+        if !seen.keys().eq(self.peers.keys()) {
+            *seen = self.status(now);
+            return true;
+        }
+        let mut is_new = false;
+        for (seen, progress) in seen.values_mut().zip(self.peers.values()) {
+            let progress = progress.status(now);
+            is_new |= *seen != progress;
+            *seen = progress;
+        }
+        is_new
     }
 
     /// For each peer: durable up to here, next to send.

@@ -103,6 +103,8 @@ pub(crate) struct Member {
     pub(crate) disk: Disk,
     pub(crate) is_disk_held: bool,
     pub(crate) is_apply_held: bool,
+    /// Its disk gives nothing back.
+    pub(crate) is_unreadable: bool,
     to_apply: VecDeque<LogIndex>,
     to_load: VecDeque<(LogIndex, u64)>,
     pub(crate) applied: LogIndex,
@@ -156,6 +158,7 @@ impl Cluster {
             disk: Disk::new(membership),
             is_disk_held: false,
             is_apply_held: false,
+            is_unreadable: false,
             to_apply: VecDeque::new(),
             to_load: VecDeque::new(),
             applied: LogIndex::ZERO,
@@ -256,7 +259,9 @@ impl Cluster {
             } else if !member.is_apply_held && !member.to_apply.is_empty() {
                 self.apply(id)?;
             } else if let Some((from, max_bytes)) = member.to_load.pop_front() {
-                let entries = load(&member.disk, from, max_bytes);
+                let is_readable = !member.is_unreadable;
+                let loaded = is_readable.then(|| load(&member.disk, from, max_bytes));
+                let entries = loaded.unwrap_or_default();
                 self.step(id, Input::Loaded { entries })?;
             } else {
                 return Ok(());

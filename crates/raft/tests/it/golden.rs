@@ -10,6 +10,7 @@
 //! deliver 1->2 [n=1]           drop 1->2 [n=1]   duplicate 1->2   reorder 1->2   queued
 //! cut 1->2 / cut 1             heal              (links that lose everything)
 //! hold-disk 1 / free-disk 1    persist 1 [n=1]   hold-apply 1 / free-apply 1
+//! spoil-disk 1                 nothing can be read back any more
 //! crash 1                      restart 1 [applied=0]
 //! change 1 add-voter=4 add-learner=5 promote-later=6 replace=2:7 promote=5 demote=1 remove=3
 //! join 4                       a member with an empty disk that waits for the log
@@ -136,7 +137,7 @@ impl Script {
             "join" | "snapshot" | "cut-log" | "damage" | "refill" => self.rebase(command),
             "admit" => self.cluster.step(member(command)?, Input::Admitted),
             "clock" => self.clock(command),
-            "hold-disk" | "free-disk" | "persist" | "hold-apply" | "free-apply" => {
+            "hold-disk" | "free-disk" | "spoil-disk" | "persist" | "hold-apply" | "free-apply" => {
                 self.disk(command)
             }
             "crash" => self.cluster.crash(member(command)?),
@@ -292,6 +293,7 @@ impl Script {
         match command.name.as_str() {
             "hold-disk" => self.cluster.member(id)?.is_disk_held = true,
             "hold-apply" => self.cluster.member(id)?.is_apply_held = true,
+            "spoil-disk" => self.cluster.member(id)?.is_unreadable = true,
             "free-disk" => {
                 self.cluster.member(id)?.is_disk_held = false;
                 return self.cluster.persist(id, usize::MAX);

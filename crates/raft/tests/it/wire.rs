@@ -3,7 +3,7 @@
 
 use base::Prng;
 use bytes::Bytes;
-use raft::wire::{DecodeError, decode, decode_payload, encode, encode_into, encode_payload};
+use raft::wire::{DecodeError, decode, decode_payload, encode, encode_behind, encode_payload};
 use raft::{
     Body, ChangeError, ChangeStep, Entry, LogId, Malformed, MemberId, Membership, Message, Payload,
     Plan,
@@ -84,9 +84,7 @@ fn payloads_share_the_memory_of_the_frame() {
     let text = "a payload that is long enough to see where it lies";
     let entries = vec![data(1, 1, text)];
     let body = Body::Append { prev: LogId::ZERO, entries, commit: 0.into() };
-    let mut frame = bytes::BytesMut::from(&b"header"[..]);
-    encode_into(&message(1, body), &mut frame);
-    let frame = frame.freeze();
+    let frame = encode_behind(b"header", &message(1, body));
     let Ok(Message { body: Body::Append { entries, .. }, .. }) = decode(frame.slice(6..)) else {
         panic!("an append");
     };

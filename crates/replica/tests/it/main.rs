@@ -5,9 +5,11 @@ mod every_byte;
 mod group;
 mod rot;
 
+use base::Machine;
 use cluster::Cluster;
 use kv::api::{Error, KeyRange, LeaseGrantRequest, PutRequest, RangeRequest, Request, Response};
-use replica::PeerMessage;
+use raft::{Body, MemberId, Message};
+use replica::{Effect, Event, PeerMessage};
 
 fn put(key: &str, value: &str) -> Request {
     Request::Put(PutRequest {
@@ -58,6 +60,33 @@ fn any_member_takes_writes_and_answers_fresh_reads() {
             assert_eq!(value(&cluster.call(reader, get("k"))), format!("by {member}"));
         }
     }
+}
+
+#[test]
+fn a_read_that_is_refused_is_asked_again_at_the_next_tick_and_not_before() {
+    let mut cluster = Cluster::new(3);
+    let leader = cluster.run_until_leader();
+    let follower = cluster.other_than(leader);
+    let replica = &mut cluster.members.get_mut(&follower).expect("it runs").replica;
+    let mut ask = |event| {
+        let effects = replica.step(event);
+        let message = effects.into_iter().find_map(|effect| match effect {
+            Effect::Send { message: PeerMessage::Raft(message), .. } => Some(message),
+            _ => None,
+        });
+        (message, replica.wants_drain())
+    };
+    assert_eq!(ask(Event::Called { call: 7, request: get("k") }), (None, true));
+    let (Some(question), false) = ask(Event::Drained) else { panic!("the leader is asked") };
+    let Body::ReadRequest { read, incarnation } = question.body else { panic!("for a read") };
+    let body = Body::ReadReply { read, incarnation, index: None };
+    let message = PeerMessage::Raft(Message { term: question.term, body });
+    let from = MemberId::new(leader);
+    assert_eq!(ask(Event::Received { from, message }), (None, false));
+    assert_eq!(ask(Event::Drained), (None, false));
+    assert_eq!(ask(Event::Ticked { jitter: 0 }), (None, true));
+    let (Some(again), false) = ask(Event::Drained) else { panic!("the leader is asked again") };
+    assert!(matches!(again.body, Body::ReadRequest { read: other, .. } if other != read));
 }
 
 #[test]

@@ -35,8 +35,10 @@ impl Checker for SameState {
             Fact::Applying { member, entries } => {
                 for entry in *entries {
                     let committed = truth.ledger.at(entry.id.index);
-                    let same = committed
-                        .is_some_and(|link| link.id == entry.id && link.payload == entry.payload);
+                    let same = committed.is_some_and(|link| {
+                        let payload = truth.payload(entry.id.index, link.chain);
+                        link.id == entry.id && payload == Some(&entry.payload)
+                    });
                     if !same {
                         let text = format!(
                             "member {} applies {}, which is not what was committed there",

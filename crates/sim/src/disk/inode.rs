@@ -121,14 +121,17 @@ impl Inode {
     pub(super) fn sync(&mut self) {
         self.syncs += 1;
         self.durable.resize(self.cached.len(), 0);
-        for sector in core::mem::take(&mut self.dirty) {
-            self.synced_at[sector] = self.syncs;
-            let range = sector_range(sector, self.cached.len());
+        for run in self.dirty.chunk_by(|a, b| a + 1 == *b) {
+            let (Some(first), Some(last)) = (run.first(), run.last()) else { continue };
+            self.synced_at[*first..=*last].fill(self.syncs);
+            let len = self.cached.len();
+            let range = sector_range(*first, len).start..sector_range(*last, len).end;
             self.durable[range.clone()].copy_from_slice(&self.cached[range]);
-            if !self.forgotten.is_empty() {
-                self.forgotten.retain(|forgotten| *forgotten != sector);
-            }
         }
+        if !self.forgotten.is_empty() {
+            self.forgotten.retain(|forgotten| !self.dirty.contains(forgotten));
+        }
+        self.dirty.clear();
     }
 
     /// A sync failed: what it was to write counts as clean and is not on the platter.

@@ -18,6 +18,7 @@ use kv::api::{KeyRange, RangeRequest, Request, Response};
 use raft::{LogIndex, Membership, Recovered, RoleName};
 
 use super::{Event, World};
+use crate::callers::CallCounts;
 use crate::check::{Mark, Violation, has_hole, violated};
 use crate::faults::FaultId;
 use crate::host::{Absence, Host};
@@ -35,19 +36,22 @@ const LEADER_TIMEOUTS: u64 = 10;
 /// How long its answers are counted at a time (V5).
 const LOAD_NS: Nanos = 2 * SECOND;
 
-/// Looks until it must answer nine calls of ten: whoever is behind needs a snapshot first.
-const SETTLE_LOOKS: u64 = 6;
+/// How long it may take from its first leader on until it answers nine calls of ten: whoever is
+/// behind needs a snapshot first.
+const SETTLE_NS: Nanos = 14 * SECOND;
 
-/// Looks until it must have committed what its members had when the faults ended. Where one small
-/// message may be under way at a time, a follower that was away brings a thousand entries home
-/// one by one, and what is asked meanwhile stands behind them.
-const BACKLOG_LOOKS: u64 = 30;
+/// Election timeouts without calls in which its leader must stay, at least (V4).
+const REST_TIMEOUTS: u64 = 4;
+
+/// How long it may take until what its members had when the faults ended is committed. Where one
+/// small message may be under way at a time, a follower that was away brings a thousand entries
+/// home one by one, and what is asked meanwhile stands behind them.
+const BACKLOG_NS: Nanos = 60 * SECOND;
 
 /// How long it may take to come to rest (V2, V3).
 const REST_NS: Nanos = 10 * SECOND;
 
-/// Looks until it must have a leader, and be at rest, while a snapshot is still under way, perhaps
-/// slowly.
+/// How often it may take that long again while a snapshot is still under way, perhaps slowly.
 const REST_LOOKS: u64 = 3;
 
 /// Most changes of leader in the core once it has one (V4).
@@ -72,16 +76,22 @@ pub(crate) struct Core {
     called: u64,
     succeeded: u64,
     leaders: u64,
-    /// How often it was looked at without answering nine calls of ten.
-    looks: u64,
-    /// The newest entry that one of its members had when it began.
+    /// When it must have done what it is looked at for.
+    deadline: Nanos,
+    /// The newest entry that one of its members had when it began, and when it must be committed.
     backlog: LogIndex,
-    /// How often it was looked at without having committed that one.
-    backlog_looks: u64,
-    /// How often it was looked at while somebody was still receiving a snapshot.
+    backlog_deadline: Nanos,
+    /// How often it was given more time because somebody was still receiving a snapshot.
     rest_looks: u64,
     /// No more calls are made.
     rests: bool,
+}
+
+impl Core {
+    /// Counts anew from now on.
+    fn begin_count(&mut self, counts: CallCounts, leaders: u64) {
+        (self.called, self.succeeded, self.leaders) = (counts.called, counts.succeeded, leaders);
+    }
 }
 
 impl World {
@@ -181,18 +191,22 @@ impl World {
         let newest = |member: &Member| self.truth.members[*member].ordered.last_index();
         self.core = Some(Core {
             backlog: able.iter().map(newest).max().unwrap_or(LogIndex::ZERO),
-            backlog_looks: 0,
+            backlog_deadline: self.queue.now() + BACKLOG_NS,
             members: able,
             called: 0,
             succeeded: 0,
             leaders: 0,
-            looks: 0,
+            deadline: self.queue.now() + LEADER_TIMEOUTS * self.timeout_ns(),
             rest_looks: 0,
             rests: false,
         });
-        let timeouts = LEADER_TIMEOUTS * self.swarm.timing.election_max_ms * MILLI;
-        self.queue.after(timeouts, Event::CoreDue { step: 0 });
+        self.queue.after(self.timeout_ns(), Event::CoreDue { step: 0 });
         Ok(())
+    }
+
+    /// The longest election timeout.
+    fn timeout_ns(&self) -> Nanos {
+        self.swarm.timing.election_max_ms * MILLI
     }
 
     /// Every membership that may be in force somewhere, or come into force by itself.
@@ -222,22 +236,21 @@ impl World {
 
     /// The next look at the core.
     pub(super) fn on_core_due(&mut self, step: u64) -> Result<(), Violation> {
-        let Some(mut core) = self.core.clone() else { return Ok(()) };
-        let counts = self.callers.counts();
-        match step {
+        let Some(mut core) = self.core.take() else { return Ok(()) };
+        let (now, counts) = (self.queue.now(), self.callers.counts());
+        let (next, after) = match step {
             0 => {
                 let leads = |member: &Member| {
                     let it = &self.truth.members[*member];
                     it.up && it.role == RoleName::Leader
                 };
-                if !core.members.iter().any(leads) {
-                    if core.rest_looks < REST_LOOKS && self.is_receiving(&core) {
-                        // Whoever has the newest log may have to get its state back first.
-                        core.rest_looks += 1;
-                        self.core = Some(core);
-                        self.queue.after(REST_NS, Event::CoreDue { step: 0 });
-                        return Ok(());
-                    }
+                if core.members.iter().any(leads) {
+                    core.begin_count(counts, self.figures.leaders);
+                    core.deadline = core.deadline.max(now) + SETTLE_NS;
+                    (1, LOAD_NS)
+                } else if self.may_wait(&mut core) {
+                    (0, self.timeout_ns())
+                } else {
                     let text = format!(
                         "the core {:?} has no leader after {LEADER_TIMEOUTS} election timeouts{}",
                         core.members.iter().map(|member| member + 1).collect::<Vec<_>>(),
@@ -245,44 +258,55 @@ impl World {
                     );
                     return violated("V1", text);
                 }
-                (core.called, core.succeeded) = (counts.called, counts.succeeded);
-                core.leaders = self.figures.leaders;
-                self.queue.after(LOAD_NS, Event::CoreDue { step: 1 });
             }
             1 => {
                 let called =
                     (counts.called - core.called).saturating_sub(self.callers.waiting() as u64);
                 let succeeded = counts.succeeded - core.succeeded;
-                let answers = succeeded * 10 + 10 >= called * 9;
-                let is_behind = self.truth.ledger.last_index() < core.backlog
-                    && core.backlog_looks < BACKLOG_LOOKS;
-                if !answers && (is_behind || core.looks < SETTLE_LOOKS) {
-                    core.backlog_looks += u64::from(is_behind);
-                    core.looks += u64::from(!is_behind);
-                    (core.called, core.succeeded) = (counts.called, counts.succeeded);
-                    core.leaders = self.figures.leaders;
-                    self.core = Some(core);
-                    self.queue.after(LOAD_NS, Event::CoreDue { step: 1 });
-                    return Ok(());
-                }
-                if !answers {
+                if succeeded * 10 + 10 >= called * 9 {
+                    core.rests = true;
+                    core.deadline = now + REST_NS;
+                    (2, REST_TIMEOUTS * self.timeout_ns())
+                } else if now < core.deadline || self.is_behind(&core) {
+                    core.deadline = match self.is_behind(&core) {
+                        true => now + SETTLE_NS,
+                        false => core.deadline,
+                    };
+                    core.begin_count(counts, self.figures.leaders);
+                    (1, LOAD_NS)
+                } else {
                     let text = format!("the core answers {succeeded} of {called} calls");
                     return violated("V5", text + &self.describe_members());
                 }
-                core.rests = true;
-                self.queue.after(REST_NS, Event::CoreDue { step: 2 });
             }
-            _ if core.rest_looks < REST_LOOKS && self.is_receiving(&core) => {
-                core.rest_looks += 1;
-                self.queue.after(REST_NS, Event::CoreDue { step: 2 });
-            }
-            _ => {
-                self.check_core(&core)?;
-                return self.heal_outside();
-            }
-        }
+            _ => match self.check_core(&core) {
+                Ok(()) => return self.heal_outside(),
+                Err(_) if self.may_wait(&mut core) => (2, self.timeout_ns()),
+                Err(why) => return Err(why),
+            },
+        };
         self.core = Some(core);
+        self.queue.after(after, Event::CoreDue { step: next });
         Ok(())
+    }
+
+    /// Whether what its members had when the faults ended still keeps the core busy.
+    fn is_behind(&self, core: &Core) -> bool {
+        self.truth.ledger.last_index() < core.backlog && self.queue.now() < core.backlog_deadline
+    }
+
+    /// Whether the core may take longer. Whoever has the newest log may have to get its state back
+    /// first.
+    fn may_wait(&self, core: &mut Core) -> bool {
+        if self.queue.now() < core.deadline {
+            return true;
+        }
+        let may_wait = core.rest_looks < REST_LOOKS && self.is_receiving(core);
+        if may_wait {
+            core.rest_looks += 1;
+            core.deadline = self.queue.now() + REST_NS;
+        }
+        may_wait
     }
 
     /// Whether a snapshot is on its way to a member of the core.

@@ -9,6 +9,9 @@ use crate::check::{Mark, Violation, violated};
 use crate::time::{MILLI, Nanos};
 use crate::truth::{Fact, Member};
 
+/// After one of so many syncs the log has nothing to do for a while.
+const IDLE_EVERY: u64 = 16;
+
 /// Bytes the log prepares ahead when it has nothing else to do.
 const IDLE_BYTES: u64 = 4096;
 
@@ -101,10 +104,10 @@ impl World {
         self.idle(member)
     }
 
-    /// Sometimes the log thread finds nothing to do and tidies up.
+    /// Now and then the log thread finds nothing to do and tidies up.
     fn idle(&mut self, member: Member) -> Result<(), Violation> {
         let host = &mut self.hosts[member];
-        let rests = host.chance(self.queue.now(), "idle").chance(1, 4);
+        let rests = host.chance(self.queue.now(), "idle").chance(1, IDLE_EVERY);
         let Some(process) = &mut host.process else { return Ok(()) };
         if !rests || process.syncing.is_some() || !process.stuck.is_empty() {
             return Ok(());
@@ -156,7 +159,10 @@ impl World {
             Ok(entries) => {
                 let written = self.truth.members[member].ordered.at(index);
                 let same = |entry: &raft::Entry| {
-                    written.is_some_and(|it| it.id == entry.id && it.payload == entry.payload)
+                    written.is_some_and(|it| {
+                        let payload = self.truth.payload(index, it.chain);
+                        it.id == entry.id && payload == Some(&entry.payload)
+                    })
                 };
                 if !entries.first().is_some_and(same) {
                     let text = format!("member {} reads another entry {index}", member + 1);

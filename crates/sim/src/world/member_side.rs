@@ -25,14 +25,11 @@ pub(super) const BURST_TICKS_MAX: u64 = 500;
 /// One of so many starts reads its whole log back for the checkers.
 pub(super) const READ_BACK_EVERY: u64 = 8;
 
-/// Whether nothing has changed; a membership is known by the index of its entry.
-fn is_same(a: &raft::Status, b: &raft::Status) -> bool {
-    (a.role, a.term, a.leader, a.commit, a.applied)
-        == (b.role, b.term, b.leader, b.commit, b.applied)
-        && (a.base, a.last, a.persisted) == (b.base, b.last, b.persisted)
-        && (a.membership_index, a.restriction) == (b.membership_index, b.restriction)
-        && a.transfer_to == b.transfer_to
-        && a.peers == b.peers
+/// Where the state of `process` is.
+pub(super) fn applied_by(member: Member, process: &Process) -> Fact<'static> {
+    let through = raft::LogIndex::new(process.state.applied());
+    let (revision, digest) = (process.state.kv().revision(), process.digest(through));
+    Fact::Applied { member, through, revision, digest }
 }
 
 impl World {
@@ -53,6 +50,7 @@ impl World {
         if let Some((fault, operations)) = host.opening.take() {
             host.log_disk.arm(fault, Mishap::Fuse { operations });
         }
+        host.may_lack_state |= host.is_injured();
         let opened = self.open(&self.hosts[member]);
         self.note_disks(member);
         let opened = opened.and_then(|(process, mut recovered)| {
@@ -111,14 +109,14 @@ impl World {
         if reads_back && !host.log_disk.is_burning() && !host.is_injured() {
             recovered.tail = self.whole_log(member, process)?;
         }
-        let host = &mut self.hosts[member];
-        let is_excused = host.is_injured() || host.lacks_state;
-        let applied = process.state.applied();
-        host.lacks_state = has_hole(recovered.base.index, applied);
         self.tell(&Fact::Opened { member, recovered: &recovered })?;
-        if has_hole(recovered.base.index, applied) {
+        let applied = process.state.applied();
+        let has_hole = has_hole(recovered.base.index, applied);
+        let host = &mut self.hosts[member];
+        let may_lack_state = core::mem::replace(&mut host.may_lack_state, has_hole);
+        if has_hole {
             self.marks.hit(Mark::StateBelowBase);
-            if !is_excused {
+            if !may_lack_state {
                 let base = recovered.base;
                 let text = format!("member {}: state {applied}, log behind {base}", member + 1);
                 return violated("R12", text);
@@ -126,18 +124,7 @@ impl World {
         }
         let through = self.truth.members[member].state_durable.min(applied.into());
         self.tell(&Fact::StateDurable { member, through })?;
-        self.tell_applied(member, process)
-    }
-
-    /// Where the state of `process` is.
-    pub(super) fn tell_applied(
-        &mut self,
-        member: Member,
-        process: &Process,
-    ) -> Result<(), Violation> {
-        let through = raft::LogIndex::new(process.state.applied());
-        let (revision, digest) = (process.state.kv().revision(), process.digest(through));
-        self.tell(&Fact::Applied { member, through, revision, digest })
+        self.tell(&applied_by(member, process))
     }
 
     /// Every entry on the disk of `process`, from the first on.
@@ -304,10 +291,16 @@ impl World {
     fn observe(&mut self, member: Member) -> Result<(), Violation> {
         let host = &mut self.hosts[member];
         let Some(process) = &host.process else { return Ok(()) };
-        let status = process.replica.status();
-        if host.seen.as_ref().is_some_and(|seen| is_same(seen, &status)) {
-            return Ok(());
-        }
+        let status = match host.seen.take() {
+            None => Box::new(process.replica.status()),
+            Some(mut seen) => {
+                if !process.replica.refresh(&mut seen) {
+                    host.seen = Some(seen);
+                    return Ok(());
+                }
+                seen
+            }
+        };
         self.tell(&Fact::Observed { member, status: &status })?;
         self.hosts[member].seen = Some(status);
         Ok(())
@@ -377,7 +370,7 @@ impl World {
     fn carry_out(&mut self, member: Member, effect: Effect) -> Result<(), Violation> {
         let host = &mut self.hosts[member];
         let life = host.life;
-        let mut random = host.chance(self.queue.now(), "effect");
+        let random = host.chance_of(self.queue.now());
         let Some(process) = &mut host.process else { return Ok(()) };
         match effect {
             Effect::Send { to, message } => return self.send(member, member_of(to), &message),
@@ -400,11 +393,11 @@ impl World {
             }
             Effect::Load { from, max_bytes, purpose } => {
                 process.loads.push((from, max_bytes, purpose));
-                let takes = self.swarm.sync.draw(&mut random);
+                let takes = self.swarm.sync.draw(&mut random("load"));
                 self.queue.after(takes, Event::Load { member, life });
             }
             Effect::Read { call, request, term } => {
-                let takes = random.below(READ_MAX_NS);
+                let takes = random("read").below(READ_MAX_NS);
                 let order = Box::new(ReadOrder { call, request, term });
                 self.queue.after(takes, Event::Read { member, life, order });
             }
@@ -463,7 +456,7 @@ impl World {
         let host = &mut self.hosts[member];
         let life = host.life;
         let Some(process) = &mut host.process else { return };
-        if !process.drain_planned && process.replica.pending() != (0, 0) {
+        if !process.drain_planned && process.replica.wants_drain() {
             process.drain_planned = true;
             let after = host.chance(self.queue.now(), "drain").below(DRAIN_MAX_NS);
             self.queue.after(after, Event::Drained { member, life });

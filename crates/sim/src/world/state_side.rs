@@ -1,6 +1,7 @@
 //! The state thread of a member: one order at a time.
 
 use super::log_side::FULL_PAUSE_NS;
+use super::member_side::applied_by;
 use super::{Event, World};
 use crate::check::{Mark, Violation, violated};
 use crate::truth::{Fact, Member};
@@ -48,7 +49,7 @@ impl World {
             self.queue.after(FULL_PAUSE_NS, Event::StateDone { member, life });
         }
         if outcome.is_replaced {
-            (host.active, host.lacks_state) = (1 - host.active, false);
+            host.active = 1 - host.active;
             self.marks.hit(Mark::SnapshotInstalled);
         }
         self.note_disks(member);
@@ -90,11 +91,11 @@ impl World {
 
     /// What the truth needs to know of the state.
     fn tell_state(&mut self, member: Member, event: &replica::Event) -> Result<(), Violation> {
-        let host = &mut self.hosts[member];
-        let Some(process) = host.process.take() else { return Ok(()) };
+        let host = &self.hosts[member];
+        let Some(process) = &host.process else { return Ok(()) };
         let spare = &host.state_disks[1 - host.active];
-        let told = match event {
-            replica::Event::Applied(_) => self.tell_applied(member, &process),
+        match event {
+            replica::Event::Applied(_) => self.tell(&applied_by(member, process)),
             replica::Event::Synced { through } => self.tell_durable(member, *through),
             replica::Event::ExportOpened { export, .. } => {
                 self.tell_durable(member, export.applied)
@@ -104,9 +105,7 @@ impl World {
                 violated("R12", text)
             }
             _ => Ok(()),
-        };
-        self.hosts[member].process = Some(process);
-        told
+        }
     }
 
     fn tell_durable(&mut self, member: Member, through: raft::LogIndex) -> Result<(), Violation> {

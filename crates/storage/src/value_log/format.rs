@@ -77,13 +77,20 @@ pub(super) fn checksum(salt: Salt, offset: u64, len: u32, previous: u32, payload
     crc32c_append(crc32c(&context), payload)
 }
 
+const PREFIX: &str = "values-";
+
 /// The name of a segment's file.
 pub(super) fn segment_file(segment: u64) -> String {
-    format!("values-{segment:016x}")
+    // By hand, since every write asks for it.
+    let digits = (0..16).rev().map(|place| segment >> (4 * place) & 15);
+    PREFIX
+        .chars()
+        .chain(digits.map(|digit| char::from(b"0123456789abcdef"[digit as usize])))
+        .collect()
 }
 
 /// The segment whose file has this name.
 pub(super) fn segment_of(name: &str) -> Option<u64> {
-    let digits = name.strip_prefix("values-").filter(|digits| digits.len() == 16)?;
+    let digits = name.strip_prefix(PREFIX).filter(|digits| digits.len() == 16)?;
     u64::from_str_radix(digits, 16).ok()
 }

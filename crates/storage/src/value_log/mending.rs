@@ -139,7 +139,7 @@ impl<D: Disk> ValueLog<D> {
         let (segment, start) = self.locate(offset);
         let used = self.segments.get(segment).copied().unwrap_or(0);
         // What cannot be read can be written only as a whole, with all records that touch it.
-        if self.record_alone(offset, used).is_ok() {
+        if self.fill_alone(&mut Window::default(), offset, used).is_ok() {
             match self.repair(Position { offset, len: len32(first.len()) }, first) {
                 Ok(()) => return Ok(1),
                 Err(error @ RepairError::Write(_)) => return Err(error),
@@ -226,7 +226,8 @@ impl<D: Disk> ValueLog<D> {
         };
         let (segment, _) = self.locate(next);
         let used = self.segments.get(segment).copied()?;
-        let record = self.verified_at(&mut Window::fetching(1), next, used).ok()?;
+        let mut window = Window::fetching(1);
+        let record = self.verified_at(&mut window, next, used).ok()?;
         let (len, crc, previous) = (record.position.len, record.crc, record.previous);
         Some(Header { len, crc, previous })
     }

@@ -147,7 +147,7 @@ struct Mark {
 struct Window {
     /// Global offset of the first byte.
     offset: u64,
-    bytes: Bytes,
+    bytes: Vec<u8>,
     /// So many bytes are fetched at a time (more for a longer record).
     fetch_bytes: u64,
 }
@@ -160,16 +160,22 @@ impl Default for Window {
 
 impl Window {
     fn fetching(bytes: u64) -> Self {
-        Self { offset: 0, bytes: Bytes::new(), fetch_bytes: bytes.clamp(1, WINDOW_BYTES) }
+        Self { offset: 0, bytes: Vec::new(), fetch_bytes: bytes.clamp(1, WINDOW_BYTES) }
+    }
+
+    /// The `want` bytes from `offset` on, if all of them are here.
+    fn get(&self, offset: u64, want: u64) -> Option<&[u8]> {
+        let skip = offset.checked_sub(self.offset)? as usize;
+        self.bytes.get(skip..skip.checked_add(want as usize)?)
     }
 }
 
 /// A verified record.
-struct Record {
+struct Record<'a> {
     position: Position,
     crc: u32,
     previous: u32,
-    payload: Bytes,
+    payload: &'a [u8],
 }
 
 impl<D: Disk> ValueLog<D> {
@@ -240,7 +246,7 @@ impl<D: Disk> ValueLog<D> {
         &self,
         from: u64,
         max_bytes: u64,
-        visit: &mut dyn FnMut(Position, Bytes),
+        visit: &mut dyn FnMut(Position, &[u8]),
     ) -> Result<Scanned, ReadError> {
         self.check_readable()?;
         let (mut offset, mut shown) = (from, 0);
@@ -410,29 +416,66 @@ impl<D: Disk> ValueLog<D> {
 
     /// The record at global `offset` of a segment that has `len` bytes; `None` when it is not
     /// intact.
-    fn record_at(
+    fn record_at<'a>(
+        &self,
+        window: &'a mut Window,
+        offset: u64,
+        len: u64,
+    ) -> Result<Option<Record<'a>>, DiskError> {
+        let header = self.fill(window, offset, len)?;
+        Ok(header.and_then(|header| self.record_in(window, offset, &header)))
+    }
+
+    /// The record at global `offset` without reading what follows it, which may be unreadable.
+    fn record_alone<'a>(
+        &self,
+        window: &'a mut Window,
+        offset: u64,
+        len: u64,
+    ) -> Result<Option<Record<'a>>, DiskError> {
+        let header = self.fill_alone(window, offset, len)?;
+        Ok(header.and_then(|header| self.record_in(window, offset, &header)))
+    }
+
+    /// The record at global `offset` of a segment that has `len` bytes. What lies behind it may be
+    /// unreadable.
+    fn verified_at<'a>(
+        &self,
+        window: &'a mut Window,
+        offset: u64,
+        len: u64,
+    ) -> Result<Record<'a>, ReadError> {
+        let header = match self.fill(window, offset, len) {
+            Err(_) => self.fill_alone(window, offset, len),
+            read => read,
+        };
+        let header = header.map_err(|error| self.unreadable(offset, error))?;
+        let record = header.and_then(|header| self.record_in(window, offset, &header));
+        record.ok_or_else(|| self.damaged(offset))
+    }
+
+    /// Brings the record at `offset`, as long as its header says, into the window.
+    fn fill(
         &self,
         window: &mut Window,
         offset: u64,
         len: u64,
-    ) -> Result<Option<Record>, DiskError> {
+    ) -> Result<Option<Header>, DiskError> {
         let Some(bytes) = self.fetch(window, offset, RECORD_BYTES as u64, len)? else {
             return Ok(None);
         };
-        let Some(header) = Header::decode(&bytes) else { return Ok(None) };
-        let Some(bytes) = self.fetch(window, offset, header.extent(), len)? else {
-            return Ok(None);
-        };
-        let payload = bytes.slice(RECORD_BYTES..);
-        if !header.verifies(self.salt, offset, &payload) {
-            return Ok(None);
-        }
-        let position = Position { offset, len: header.len };
-        Ok(Some(Record { position, crc: header.crc, previous: header.previous, payload }))
+        let Some(header) = Header::decode(bytes) else { return Ok(None) };
+        let whole = self.fetch(window, offset, header.extent(), len)?.is_some();
+        Ok(whole.then_some(header))
     }
 
-    /// The record at global `offset` without reading what follows it, which may be unreadable.
-    fn record_alone(&self, offset: u64, len: u64) -> Result<Option<Record>, DiskError> {
+    /// Brings the record at `offset` and nothing behind it into the window.
+    fn fill_alone(
+        &self,
+        window: &mut Window,
+        offset: u64,
+        len: u64,
+    ) -> Result<Option<Header>, DiskError> {
         let (segment, start) = self.locate(offset);
         let file = segment_file(segment as u64);
         if start + RECORD_BYTES as u64 > len {
@@ -444,45 +487,48 @@ impl<D: Disk> ValueLog<D> {
         let Some(header) = header else { return Ok(None) };
         bytes.resize(header.extent() as usize, 0);
         self.disk.read_at(&file, start, &mut bytes)?;
-        let mut window = Window { offset, bytes: Bytes::from(bytes), ..Window::default() };
-        self.record_at(&mut window, offset, len)
+        (window.offset, window.bytes) = (offset, bytes);
+        Ok(Some(header))
     }
 
-    /// The record at global `offset` of a segment that has `len` bytes. What lies behind it may be
-    /// unreadable.
-    fn verified_at(&self, window: &mut Window, offset: u64, len: u64) -> Result<Record, ReadError> {
-        let record = match self.record_at(window, offset, len) {
-            Err(_) => self.record_alone(offset, len),
-            read => read,
-        };
-        let record = record.map_err(|error| self.unreadable(offset, error))?;
-        record.ok_or_else(|| self.damaged(offset))
+    /// The record in the window, if it is intact.
+    fn record_in<'a>(
+        &self,
+        window: &'a Window,
+        offset: u64,
+        header: &Header,
+    ) -> Option<Record<'a>> {
+        let payload = window.get(offset, header.extent())?.get(RECORD_BYTES..)?;
+        let position = Position { offset, len: header.len };
+        let (crc, previous) = (header.crc, header.previous);
+        let is_intact = header.verifies(self.salt, offset, payload);
+        is_intact.then_some(Record { position, crc, previous, payload })
     }
 
     /// `want` bytes from `offset` on; `None` when the segment of `len` bytes ends before.
-    fn fetch(
+    fn fetch<'a>(
         &self,
-        window: &mut Window,
+        window: &'a mut Window,
         offset: u64,
         want: u64,
         len: u64,
-    ) -> Result<Option<Bytes>, DiskError> {
-        let (segment, start) = self.locate(offset);
-        if start + want > len {
-            return Ok(None);
+    ) -> Result<Option<&'a [u8]>, DiskError> {
+        if window.get(offset, want).is_none() {
+            let (segment, start) = self.locate(offset);
+            if start + want > len {
+                return Ok(None);
+            }
+            let bytes = want.max(window.fetch_bytes.min(len - start)) as usize;
+            window.bytes.clear();
+            window.bytes.resize(bytes, 0);
+            window.offset = offset;
+            let read = self.disk.read_at(&segment_file(segment as u64), start, &mut window.bytes);
+            if let Err(error) = read {
+                window.bytes.clear();
+                return Err(error);
+            }
         }
-        let inside = |window: &Window| {
-            let skip = offset.checked_sub(window.offset)? as usize;
-            let end = skip.checked_add(want as usize)?;
-            (end <= window.bytes.len()).then(|| window.bytes.slice(skip..end))
-        };
-        if let Some(bytes) = inside(window) {
-            return Ok(Some(bytes));
-        }
-        let mut block = vec![0; want.max(window.fetch_bytes.min(len - start)) as usize];
-        self.disk.read_at(&segment_file(segment as u64), start, &mut block)?;
-        (window.offset, window.bytes) = (offset, Bytes::from(block));
-        Ok(inside(window))
+        Ok(window.get(offset, want))
     }
 
     /// Segment and place in it.

@@ -129,7 +129,7 @@ impl<D: Disk> ValueLog<D> {
             Err(error) if error.kind == DiskErrorKind::NotFound => return Ok(false),
             other => other?.min(self.segment_bytes),
         };
-        match self.record_alone(segment * self.segment_bytes, len) {
+        match self.record_alone(&mut Window::default(), segment * self.segment_bytes, len) {
             Err(error) if matches!(error.kind, DiskErrorKind::Io(_)) => Ok(false),
             read => Ok(read?.is_some_and(|record| record.previous == self.previous)),
         }
@@ -167,18 +167,19 @@ impl<D: Disk> ValueLog<D> {
             let read = self.record_at(&mut window, offset, len);
             let record = match read {
                 Err(error) if matches!(error.kind, DiskErrorKind::Io(_)) => {
-                    match self.record_alone(offset, len) {
+                    match self.record_alone(&mut window, offset, len) {
                         Ok(record) => record,
                         Err(error) => return self.stop_at(error).map(Some),
                     }
                 }
                 other => other?,
             };
-            let continues = |record: &Record| record.previous == self.previous;
+            let continues = |record: &Record<'_>| record.previous == self.previous;
             let Some(record) = record.filter(continues) else { return Ok(Some(NOT_INTACT)) };
             let refused = |reason| OpenError::Refused { offset, reason };
-            visit(record.position, &record.payload).map_err(refused)?;
-            self.advance(record.position.end() - offset, record.crc);
+            visit(record.position, record.payload).map_err(refused)?;
+            let (bytes, crc) = (record.position.end() - offset, record.crc);
+            self.advance(bytes, crc);
         }
         Ok(None)
     }

@@ -115,7 +115,7 @@ impl<D: Disk> ValueLog<D> {
                 break;
             }
             chunk.next = at;
-            chunk.records.push(record.payload);
+            chunk.records.push(Bytes::copy_from_slice(record.payload));
         }
         Ok(chunk)
     }

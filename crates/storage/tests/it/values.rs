@@ -18,7 +18,7 @@ fn sample() -> (MemoryDisk, Values) {
 
 fn scan(log: &ValueLog<MemoryDisk>, from: u64, max_bytes: u64) -> Result<Values, ReadError> {
     let (mut values, mut from) = (Values::new(), from);
-    let mut visit = |position, bytes: bytes::Bytes| values.push((position, bytes.to_vec()));
+    let mut visit = |position, bytes: &[u8]| values.push((position, bytes.to_vec()));
     while let Scanned::More(next) = log.scan(from, max_bytes, &mut visit)? {
         from = next;
     }
