@@ -7,9 +7,11 @@
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
+use std::num::NonZeroU64;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Advice, fadvise};
 use storage::{Disk, DiskError, DiskErrorKind, DiskOperation};
 
 const LOCK_FILE: &str = "LOCK";
@@ -127,6 +129,12 @@ impl Disk for RealDisk {
         self.file(DiskOperation::ReadAt, name)?
             .read_exact_at(buffer, offset)
             .map_err(|error| disk_error(DiskOperation::ReadAt, name, &error))
+    }
+
+    fn forget_cached(&self, name: &str, offset: u64, len: u64) {
+        if let Some(file) = self.files.get(name) {
+            let _ = fadvise(file, offset, NonZeroU64::new(len), Advice::DontNeed);
+        }
     }
 
     fn write_at(&mut self, name: &str, offset: u64, bytes: &[u8]) -> Result<(), DiskError> {
@@ -300,6 +308,8 @@ mod tests {
         assert_eq!(kind(disk.sync("b")), DiskErrorKind::NotFound);
         assert_eq!(kind(disk.read_at("a", 0, &mut [0])), DiskErrorKind::UnexpectedEnd);
         disk.set_len("a", 10).unwrap();
+        disk.forget_cached("a", 0, 10);
+        disk.forget_cached("none", 0, 10);
         disk.rename("a", "b").unwrap();
         disk.sync_dir().unwrap();
         assert_eq!((disk.list().unwrap(), disk.len("b").unwrap()), (vec!["b".to_owned()], 10));

@@ -38,6 +38,10 @@ pub trait Disk {
     /// failure of the medium. `buffer` is unspecified after an error.
     fn read_at(&self, name: &str, offset: u64, buffer: &mut [u8]) -> Result<(), DiskError>;
 
+    /// Lets the next read of these bytes come from the medium, where a cache would hide that it has
+    /// changed. A wish, which may come to nothing.
+    fn forget_cached(&self, _name: &str, _offset: u64, _len: u64) {}
+
     /// Writes all of `bytes` from `offset` on; a file that was shorter grows (zeros between).
     ///
     /// # Errors

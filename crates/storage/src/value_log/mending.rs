@@ -84,6 +84,8 @@ impl<D: Disk> ValueLog<D> {
     pub fn scrub(&self, scrub: &mut Scrub, budget_bytes: u64) -> Result<Scrubbed, ReadError> {
         self.check_readable()?;
         let (mut window, mut checked) = (Window::fetching(budget_bytes), 0);
+        let (segment, start) = self.locate(scrub.offset);
+        self.disk.forget_cached(&segment_file(segment as u64), start, budget_bytes);
         while scrub.offset < self.durable_through {
             if checked >= budget_bytes.max(1) {
                 return Ok(Scrubbed::More);

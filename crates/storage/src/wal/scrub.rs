@@ -70,6 +70,7 @@ impl<D: Disk> Wal<D> {
     ) -> Result<(u64, u32), ReadError> {
         let damaged = || self.rotten(segment, offset);
         let mut block = vec![0; HEADER_BYTES];
+        self.disk.forget_cached(&segment_file(segment), offset, HEADER_BYTES as u64);
         self.fill(segment, offset, &mut block)?;
         let decoded = Header::decode(&block, self.seed);
         let is_that = |(header, _): &(Header, u32)| {
@@ -81,6 +82,7 @@ impl<D: Disk> Wal<D> {
             return Err(damaged());
         }
         block.resize(len, 0);
+        self.disk.forget_cached(&segment_file(segment), offset, len as u64);
         self.fill(segment, offset, &mut block)?;
         match read_body(&block, 0, &header, crc) {
             Body::Whole { chain, .. } => Ok((header.extent(self.geometry.sector_bytes), chain)),
