@@ -146,6 +146,7 @@ impl Node {
             group: group.clone(),
             cluster: config.cluster,
             version: config.version.clone(),
+            bytes_per_second: config.snapshot_bytes_per_second,
             fatal: fatal.clone(),
         };
         let threads = Vec::new();
