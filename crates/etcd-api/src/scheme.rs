@@ -206,8 +206,8 @@ mod tests {
     }
 
     /// `http://1` and `httpB..1`: the digit's code is 00001, the rest of the byte is filled with ones.
-    const BEFORE: [u8; 6] = [0x9d, 0x29, 0xae, 0xe3, 0x0c, 0b0_00001_11];
-    const AFTER: [u8; 6] = [0x9d, 0x29, 0xae, 0xea, 0xeb, 0b1_00001_11];
+    const BEFORE: [u8; 6] = [0x9d, 0x29, 0xae, 0xe3, 0x0c, 0b0000_0111];
+    const AFTER: [u8; 6] = [0x9d, 0x29, 0xae, 0xea, 0xeb, 0b1000_0111];
 
     #[test]
     fn the_codes_are_those_of_the_letters() {

@@ -137,7 +137,7 @@ impl Node {
         let metrics = Metrics::new(&config.version);
         let fatal = Fatal::default();
         let (client, operations) = client::local::channel();
-        let (stop, stopped) = watch::channel(false);
+        let (stop, _) = watch::channel(false);
         let first = Leadership { role: RoleName::Follower, term: 0, leader: None };
         let (leadership_in, leadership) = watch::channel(first);
         let (group, ends) = group_ends();
@@ -146,11 +146,12 @@ impl Node {
             group: group.clone(),
             cluster: config.cluster,
             version: config.version.clone(),
+            bytes_per_second: config.snapshot_bytes_per_second,
             fatal: fatal.clone(),
         };
         let threads = Vec::new();
         let mut node = Self { client, metrics, leadership, group, backups, fatal, stop, threads };
-        node.spawn_all(&config, opened, peers, operations, stopped, (leadership_in, ends))?;
+        node.spawn_all(&config, opened, peers, operations, (leadership_in, ends))?;
         Ok(node)
     }
 
@@ -198,9 +199,9 @@ impl Node {
         opened: Opened,
         peers: std::net::TcpListener,
         operations: mpsc::Receiver<Operation>,
-        stop: watch::Receiver<bool>,
         (leadership, ends): (watch::Sender<Leadership>, GroupEnds),
     ) -> Result<(), StartError> {
+        let stop = self.stop.subscribe();
         let (completions, completed) = mpsc::unbounded_channel();
         let (log, log_orders) = std::sync::mpsc::channel();
         let (state, state_orders) = std::sync::mpsc::channel();

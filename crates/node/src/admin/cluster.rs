@@ -69,7 +69,6 @@ pub(super) struct ChangeBody {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 enum StepBody {
     AddLearner { id: u64, address: String, plan: PlanBody },
-    AddVoter { id: u64, address: String },
     Promote { id: u64 },
     Demote { id: u64 },
     Remove { id: u64 },
@@ -245,9 +244,6 @@ fn step_of(step: StepBody) -> ChangeStep {
                 PlanBody::Replace(old) => Plan::Replace(old.into()),
             };
             ChangeStep::AddLearner { id: id.into(), context: address.into(), plan }
-        }
-        StepBody::AddVoter { id, address } => {
-            ChangeStep::AddVoter { id: id.into(), context: address.into() }
         }
         StepBody::Promote { id } => ChangeStep::Promote { id: id.into() },
         StepBody::Demote { id } => ChangeStep::Demote { id: id.into() },

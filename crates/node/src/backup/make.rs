@@ -7,7 +7,7 @@ use crate::group::Group;
 use crate::runtime::state::SharedState;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
 
 /// About so many bytes of records are read at once, so that applying never waits long.
@@ -26,6 +26,8 @@ pub struct Backups {
     pub(crate) group: Group,
     pub(crate) cluster: u64,
     pub(crate) version: String,
+    /// At most so many bytes are read in a second, as for snapshots.
+    pub(crate) bytes_per_second: u64,
     pub(crate) fatal: Fatal,
 }
 
@@ -57,10 +59,16 @@ impl Backups {
             members: members.collect::<Vec<_>>().join(" "),
         };
         let (parts, stream) = mpsc::channel(PARTS_MAX);
-        let (state, head, replacements) = (self.state.clone(), facts.clone(), export.replacements);
-        let make = move || {
-            Maker { parts, state, hash: Sha256::new(), written: 0 }.run(&head, replacements)
+        let maker = Maker {
+            parts,
+            state: self.state.clone(),
+            begun: Instant::now(),
+            bytes_per_second: self.bytes_per_second,
+            hash: Sha256::new(),
+            written: 0,
         };
+        let (head, replacements) = (facts.clone(), export.replacements);
+        let make = move || maker.run(&head, replacements);
         std::thread::Builder::new().name("backup".to_owned()).spawn(make)?;
         Ok((facts, stream))
     }
@@ -72,6 +80,8 @@ struct Over;
 struct Maker {
     parts: mpsc::Sender<std::io::Result<Bytes>>,
     state: SharedState<RealDisk>,
+    begun: Instant,
+    bytes_per_second: u64,
     hash: Sha256,
     written: u64,
 }
@@ -94,6 +104,7 @@ impl Maker {
             }
             from = chunk.next;
             self.put(frame(&chunk))?;
+            self.pace();
         }
         self.put(ending(self.written))?;
         let sum: [u8; 32] = self.hash.clone().finalize().into();
@@ -104,6 +115,13 @@ impl Maker {
         self.hash.update(&part);
         self.written += part.len() as u64;
         self.send(Ok(part))
+    }
+
+    /// Waits until so much may have been read. A thread of its own, which nobody waits for.
+    fn pace(&self) {
+        let due = self.written as f64 / self.bytes_per_second.max(1) as f64;
+        let ahead = Duration::from_secs_f64(due).saturating_sub(self.begun.elapsed());
+        std::thread::sleep(ahead);
     }
 
     fn fail<T>(&self, reason: String) -> Result<T, Over> {

@@ -178,7 +178,7 @@ fn a_damaged_backup_is_refused_and_nothing_is_made() {
     let nodes = Nodes::start(1);
     block_on(async {
         let store = EtcdClient::connect(nodes.client_addresses()).expect("addresses");
-        store.call(put("k", "v")).await.expect("a put");
+        store.call(put("k", vec![b'v'; 1_000])).await.expect("a put");
     });
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("store.backup");

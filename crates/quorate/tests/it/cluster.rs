@@ -73,6 +73,31 @@ fn joining(id: u64, bind: SocketAddr, cluster: &Cluster, folder: &Path) -> (Comm
     (command, client)
 }
 
+#[test]
+fn a_node_is_taken_in_and_waited_for_until_it_votes() {
+    let _turn = turn();
+    let cluster = Cluster::start();
+    let bind = free_port();
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut adding = quorate();
+    adding.arg("cluster").arg("--admin").arg(cluster.admin());
+    adding.arg("--token-file").arg(&cluster.token);
+    adding.args(["add", "--voter", &format!("4={bind}")]);
+    adding.stdout(std::process::Stdio::piped());
+    let mut adding = Process(adding.spawn().expect("the binary starts"));
+    let view = || http_body(&format!("http://{}/cluster", cluster.nodes.addresses[0].admin));
+    wait_for("node 4 to be known", || view().contains("\"id\":4").then_some(()));
+    assert!(adding.0.try_wait().expect("own child").is_none(), "it does not vote yet");
+    let (mut command, _) = joining(4, bind, &cluster, folder.path());
+    let _fourth = Process(command.spawn().expect("the binary starts"));
+    assert!(adding.wait().success());
+    let mut told = String::new();
+    let mut output = adding.0.stdout.take().expect("a pipe");
+    std::io::Read::read_to_string(&mut output, &mut told).expect("text");
+    assert!(told.ends_with("member 4 votes\n"), "{told}");
+    assert!(!view().contains("\"voter\":false"), "{}", view());
+}
+
 fn value_at(client: SocketAddr, key: &str) -> Option<bytes::Bytes> {
     block_on(async {
         let store = EtcdClient::connect([client.to_string()]).ok()?;

@@ -77,6 +77,8 @@ fn members_come_and_go_by_etcdctl() {
     let status = etcdctl(&all, &["endpoint", "status"]);
     assert_eq!(status.lines().count(), 3, "{status}");
     assert_eq!(status.matches("true").count(), 1, "one of them leads: {status}");
+    let status = etcdctl(&one, &["endpoint", "status", "--cluster"]);
+    assert_eq!(status.lines().count(), 3, "{status}");
     let hashes = etcdctl(&all, &["endpoint", "hashkv"]);
     assert_eq!(hashes.lines().count(), 3, "{hashes}");
     let health = etcdctl(&one, &["endpoint", "health", "--cluster"]);
@@ -114,6 +116,7 @@ fn members_come_and_go_by_etcdctl() {
     assert_eq!(members(&one).len(), 3);
     let absent = etcdctl(&one, &["member", "remove", target]);
     assert!(absent.contains("member not found"), "{absent}");
-    let wrong = etcdctl(&one, &["member", "update", "7100000000000001", "--peer-urls=nowhere"]);
+    let wrong =
+        etcdctl(&one, &["member", "update", "7100000000000001", "--peer-urls=http://nowhere:1"]);
     assert!(wrong.contains("given member URLs are invalid"), "{wrong}");
 }

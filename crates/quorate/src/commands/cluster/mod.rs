@@ -17,6 +17,9 @@ use std::time::Duration;
 /// How long one node may take to answer; a change waits for a commit.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// Between two looks at whether something has happened.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
 /// Look at the cluster, change its members, move its leader.
 ///
 /// Any node will do: it carries the wish to the leader.
@@ -51,8 +54,8 @@ enum Action {
         /// It only receives the log and never votes
         #[arg(long)]
         learner: bool,
-        /// It votes at once. Until it has caught up the cluster can stand still: only for a cluster
-        /// that is new or small
+        /// Come back only when it votes; start it meanwhile. (It begins as a learner all the same:
+        /// a voter with an empty folder could not be told from one that lost its disk)
         #[arg(long, conflicts_with = "learner")]
         voter: bool,
     },
@@ -177,15 +180,28 @@ async fn change(nodes: &Nodes, step: Value) -> Result<(), Failure> {
 async fn add(nodes: &Nodes, member: &str, learner: bool, voter: bool) -> Result<(), Failure> {
     let (id, address) = parse_member(member)?;
     let plan = if learner { "stay" } else { "promote" };
-    let step = match voter {
-        true => json!({ "add-voter": { "id": id, "address": address } }),
-        false => json!({ "add-learner": { "id": id, "address": address, "plan": plan } }),
-    };
+    let step = json!({ "add-learner": { "id": id, "address": address, "plan": plan } });
     change(nodes, step).await?;
     let view = nodes.view().await?;
     println!("now start it:");
     println!("  {}", render::serve_line(&view, id, address));
-    Ok(())
+    if voter { wait_for_vote(nodes, id).await } else { Ok(()) }
+}
+
+/// Waits until member `id` votes and one set of voters decides.
+async fn wait_for_vote(nodes: &Nodes, id: u64) -> Result<(), Failure> {
+    loop {
+        let view = nodes.view().await?;
+        let mut members = view["members"].as_array().into_iter().flatten();
+        let Some(member) = members.find(|member| member["id"] == id) else {
+            return Err(Failure::new(exit::FAILED, format!("member {id} was removed meanwhile")));
+        };
+        if member["voter"] == true && view["joint"] == false {
+            println!("member {id} votes");
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
 }
 
 async fn status(nodes: &Nodes) -> Result<(), Failure> {
