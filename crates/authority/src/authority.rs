@@ -165,7 +165,7 @@ impl Authority {
             Some(Purpose::Publish) if result.is_err() => {
                 self.publish_from_ms = Some(self.desk.now_ms + RETRY_MS);
             }
-            Some(Purpose::Publish) | None => {}
+            Some(Purpose::Publish | Purpose::Relist) | None => {}
             Some(Purpose::Directory) => self.on_directory(call, result),
             Some(Purpose::Seat(election, what)) => {
                 if let Some(seat) = self.seats.get_mut(&election) {

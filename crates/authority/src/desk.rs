@@ -20,6 +20,8 @@ pub(crate) enum Purpose {
     Publish,
     /// Reading the list of elections.
     Directory,
+    /// Putting an election into the list again.
+    Relist,
     /// One of an election's.
     Seat(ElectionId, SeatCall),
 }

@@ -57,6 +57,8 @@ pub(crate) struct Seat {
     /// Signed refusals by entry and authority, the own ones included.
     refusals: BTreeMap<u64, BTreeMap<u8, SignedRefusal>>,
     phase: &'static str,
+    /// As of the last tick.
+    now_ms: u64,
 }
 
 impl Seat {
@@ -78,6 +80,7 @@ impl Seat {
             pruning: Pruning::default(),
             refusals: BTreeMap::new(),
             phase: "empty",
+            now_ms: 0,
         }
     }
 
@@ -132,6 +135,7 @@ impl Seat {
     }
 
     pub(crate) fn on_ticked(&mut self, desk: &mut Desk) {
+        self.now_ms = desk.now_ms;
         self.read_on(desk);
         self.drive(Input::Ticked { now_ms: desk.now_ms }, desk);
         self.endorse(desk);

@@ -19,7 +19,7 @@
 //! \0q/{<id>}/alarm/<3 digits: authority>/<20 digits>
 //! \0q/{<id>}/audit/<20 digits: milliseconds since 1970>/<3 digits: node>/<10 digits>
 //! \0q/audit/<20 digits: milliseconds since 1970>/<3 digits: node>/<10 digits>
-//! \0q/hooks/…                                see the gateway
+//! \0q/{hooks}/…                              see the gateway
 //! \0q/directory/<id>                         every election of the store
 //! \0q/authority/<3 digits>                   an authority's key text, written when a node starts
 //! ```

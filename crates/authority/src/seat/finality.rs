@@ -564,7 +564,10 @@ impl Seat {
         if let (Some(place), Some(cosignature)) = (place, cosignature) {
             let ours = Value { size, root };
             let signer = &set.at(size).cosigners[usize::from(place)];
-            if signer.verify_cosignature(&set.checkpoint(ours), &cosignature) {
+            let known = self.finality.cosignatures.get(&ours).and_then(|by| by.get(&place));
+            if known == Some(&cosignature)
+                || signer.verify_cosignature(&set.checkpoint(ours), &cosignature)
+            {
                 let by = self.finality.cosignatures.entry(ours).or_default();
                 by.entry(place).or_insert(cosignature);
                 self.chronicle.cosigned(ours, number, cosignature.unix_seconds);

@@ -18,7 +18,7 @@ use kv::api::{
     SortOrder, TxnOperation, TxnRequest, TxnResponse, TxnResult, WatchResponse,
 };
 
-use super::Seat;
+use super::{Seat, setup::create_only};
 use crate::{
     alarm::code,
     desk::{Desk, Purpose, SeatCall, Watcher},
@@ -281,6 +281,12 @@ impl Seat {
             self.on_key(*key, kv, desk);
         }
         self.post_what_is_missing(&others, desk);
+        if self.copy.position() > 0 {
+            // A store that was set back may have lost that the election exists: whoever has no
+            // journal would never hear of it.
+            let listing = Bytes::from(keys::directory(self.election));
+            desk.call(Purpose::Relist, create_only(listing, Bytes::new()).request);
+        }
     }
 
     fn open_watch(&mut self, next_revision: i64, desk: &mut Desk) {

@@ -408,7 +408,7 @@ impl Seat {
 }
 
 /// Writes a key that must not exist; the same value there already is as good.
-fn create_only(key: Bytes, value: Bytes) -> Step {
+pub(super) fn create_only(key: Bytes, value: Bytes) -> Step {
     let range = KeyRange::single(key.clone());
     let (result, target) = (CompareResult::Equal, CompareTarget::Create(0));
     let compare = vec![Compare { range: range.clone(), result, target }];

@@ -131,6 +131,11 @@ impl<'a> ElectionView<'a> {
         (self.seat.finality.height(), self.seat.finality.round())
     }
 
+    /// The clock of [`crate::Event::Ticked`], as of the last tick.
+    pub fn now_ms(self) -> u64 {
+        self.seat.now_ms
+    }
+
     /// The rounds kept, by height, ascending.
     pub fn heights(self) -> impl DoubleEndedIterator<Item = &'a HeightRecord> {
         self.seat.chronicle.heights()

@@ -149,3 +149,17 @@ fn final_entries_come_back_and_waiting_voters_send_the_others_again() {
     let turnout = cluster.view(0).fold().turnout();
     assert_eq!((turnout.voters, turnout.ballots), (3, 3), "everything is counted once");
 }
+
+#[test]
+fn a_store_that_forgot_the_election_is_told_of_it_again() {
+    let mut cluster = opened(35, 4, 1);
+    vote(&mut cluster, 0, 0);
+    cluster.pass(500);
+    // Not even the list of elections is left, and one node has no journal to know it from.
+    let empty = cluster.store.set_back(0);
+    cluster.replace_store(empty);
+    cluster.lose_journal(3);
+    cluster.pass(8_000);
+    cluster.assert_settled(0..4);
+    assert_eq!(cluster.view(3).fold().turnout().voters, 1);
+}
