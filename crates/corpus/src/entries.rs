@@ -127,7 +127,7 @@ fn exchange_with_next(world: &World, at: usize, see: &mut dyn FnMut(Item)) {
     let expect = match (one, two) {
         (1, _) => fails(2, 0),
         (3, 3) => fails(8, here),
-        // The order within the setup, beyond the ceremony's own, is free, but shares are bound to it.
+        // Within the setup only the ceremony has an order of its own; shares are bound to it all.
         (2 | 3 | 4, 2 | 3 | 4) => fails(13, first_share),
         (_, 5) => fails(9, here),
         (5, BALLOT) => fails(9, here),
