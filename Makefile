@@ -21,8 +21,10 @@ bench: ## Comparisons, into target/bench/figures.jsonl (docs/benchmarks.md)
 	cargo build --release --bin quorate --bin bench
 	cargo run --release --bin bench -- $(BENCH_ARGS)
 
-soak: ## SEEDS fresh simulator seeds and a page about them; the first one is the time
+soak: ## SEEDS fresh simulator seeds (the first one is the time); all tampered archives
 	cargo run --release --package sim -- report --profile mixed --seeds $(SEEDS) --first-seed $$(date +%s)
+	cargo run --release --package corpus -- check
+	npm --prefix web ci --ignore-scripts && npm --prefix web run build && npm --prefix web --silent run corpus:all
 
 chaos: ## Real processes under real faults: MINUTES=10 SEED=1 FAULTS=kill,partition,… (all)
 	cargo build --release --bin quorate --bin chaos

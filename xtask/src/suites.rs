@@ -40,4 +40,14 @@ pub(crate) const SUITES: &[Suite] = &[
         needs: &["node", "npm"],
         command: "npm --prefix web --silent run gate",
     },
+    Suite {
+        name: "tampered archives, verifier in Rust",
+        needs: &[],
+        command: "cargo run --release -p corpus -- --sample 360 check",
+    },
+    Suite {
+        name: "tampered archives, verifier in TypeScript",
+        needs: &["node", "npm"],
+        command: "npm --prefix web --silent run corpus",
+    },
 ];

@@ -43,7 +43,7 @@ pub mod code {
     pub const STAMP_OUT_OF_RANGE: &str = "stamp-out-of-range";
     /// Longer than 65,535 bytes.
     pub const ENTRY_TOO_LARGE: &str = "entry-too-large";
-    /// The appender is not an authority of the election.
+    /// The appender is not an authority of the election, or did not sign the entry.
     pub const UNKNOWN_APPENDER: &str = "unknown-appender";
     /// The election has no manifest yet.
     pub const NO_MANIFEST: &str = "no-manifest";

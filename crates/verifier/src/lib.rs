@@ -12,6 +12,7 @@
 
 mod checks;
 mod entries;
+mod json;
 mod report;
 
 use bytes::Bytes;

@@ -238,10 +238,20 @@ export function readDealing(message: Bytes, announcements: Announcements): Deali
   });
 }
 
+/** A multiple by a trustee's number, at most 64: a few doublings. */
+function multiplySmall(point: Point, factor: number): Point {
+  let sum = IDENTITY;
+  for (const bit of factor.toString(2)) {
+    sum = sum.double();
+    if (bit === '1') sum = sum.add(point);
+  }
+  return sum;
+}
+
 /** A dealer's polynomial in the exponent: `f(x)G`. */
 export function evaluateCommitments(commitments: readonly Point[], x: number): Point {
   return commitments.reduceRight(
-    (sum, commitment) => multiplyPublic(sum, BigInt(x)).add(commitment),
+    (sum, commitment) => multiplySmall(sum, x).add(commitment),
     IDENTITY,
   );
 }

@@ -5,6 +5,7 @@
  * numbers, except `multiply`; secrets go through `multiply` alone.
  */
 
+import { mulAddUnsafe } from '@noble/curves/abstract/curve.js';
 import { ristretto255 } from '@noble/curves/ed25519.js';
 import { type Bytes, integerOf } from './bytes.ts';
 
@@ -68,6 +69,11 @@ export function multiply(point: Point, scalar: bigint): Point {
 /** A multiple of public numbers; faster. */
 export function multiplyPublic(point: Point, scalar: bigint): Point {
   return point.multiplyUnsafe(modOrder(scalar));
+}
+
+/** The sum of a few public multiples, which share their doublings. */
+export function sumOfFew(points: readonly Point[], scalars: readonly bigint[]): Point {
+  return mulAddUnsafe(Point, [...points], scalars.map(modOrder));
 }
 
 /** What a sum of multiples needs of a point; Edwards and ristretto points both have it. */

@@ -13,6 +13,7 @@ import {
   multiply,
   multiplyPublic,
   type Point,
+  sumOfFew,
 } from './group.ts';
 import { hashToScalar, short } from './hash.ts';
 import type { Ciphertext } from './parsed.ts';
@@ -159,7 +160,7 @@ function checkFactor(
     throw new ShareError('a point or scalar is not canonical');
   }
   const first = multiplyPublic(BASE, z).equals(a.add(multiplyPublic(key, c)));
-  const second = multiplyPublic(alpha, z).equals(b.add(multiplyPublic(f, c)));
+  const second = sumOfFew([alpha, f], [z, -c]).equals(b);
   if (!first || !second) throw new ShareError('a factor is not proven');
   return f;
 }

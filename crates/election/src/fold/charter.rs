@@ -82,7 +82,7 @@ impl Charter {
         }
         let sentence =
             format!("The entry is not signed by authority {}, its appender.", entry.appender);
-        Err(Refusal::new(code::BAD_SIGNATURE, sentence))
+        Err(Refusal::new(code::UNKNOWN_APPENDER, sentence))
     }
 
     /// Reads a ballot's header after its version, election and length were found right.

@@ -107,5 +107,5 @@ fn an_appender_must_be_an_authority_of_the_election() {
     election.appenders[0] = stranger.appenders[0].clone();
     let entry: Bytes = election.setup_entries()[0].clone();
     let refusal = Fold::new(election.id()).push(&entry).unwrap_err();
-    assert_eq!(refusal.code, "bad-signature");
+    assert_eq!(refusal.code, "unknown-appender");
 }

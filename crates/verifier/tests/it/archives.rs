@@ -204,3 +204,19 @@ fn checkpoints_of_another_log_do_not_count() {
     assert_eq!(blamed(&verify(&encode(&archive), Some(&below))), (4, None));
     assert_eq!(blamed(&verify(&encode(&archive), None)), (4, None));
 }
+
+#[test]
+fn the_report_is_one_object_in_json() {
+    let (_, finished) = sample(1);
+    let report = verify(&finished.archive, Some(&finished.trust)).to_json();
+    assert_eq!(report["format"], "quorate-verification-v1");
+    assert_eq!((&report["verdict"], report["check"].is_null()), (&"verified".into(), true));
+    assert_eq!(report["checks"].as_array().map(Vec::len), Some(14));
+    assert_eq!(report["checks"][6]["title"], "The roll is the one the manifest names");
+    assert_eq!(report["facts"]["result"]["counts"][0], serde_json::json!(["0", "1", "1"]));
+    let mut other = finished.archive.to_vec();
+    other[40] ^= 1;
+    let report = verify(&other, Some(&finished.trust)).to_json();
+    assert_eq!((&report["verdict"], &report["check"]), (&"not-verified".into(), &1.into()));
+    assert_eq!((&report["entry"], report["facts"].is_null()), (&0.into(), true));
+}

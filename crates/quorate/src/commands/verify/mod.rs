@@ -29,8 +29,11 @@ pub(crate) struct VerifyCommand {
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
     /// Folder of `*.receipt` files: each one must stand in the archive
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "json")]
     receipts: Option<PathBuf>,
+    /// Print the report as one JSON object
+    #[arg(long)]
+    json: bool,
 }
 
 /// Exit code: no verdict is possible.
@@ -41,9 +44,13 @@ pub(crate) fn run(command: &VerifyCommand) -> Result<(), Failure> {
     let archive = read(&command.archive)?;
     let trust = command.trust.as_deref().map(read_trust).transpose()?;
     let report = report(&archive, trust.as_ref());
-    print!("{report}");
+    if command.json {
+        println!("{}", report.to_json());
+    } else {
+        print!("{report}");
+    }
     let holds = matches!(report.verdict, Verdict::Verified | Verdict::ConsistentNotAnchored);
-    if let Some(facts) = report.facts.as_ref().filter(|_| holds) {
+    if let Some(facts) = report.facts.as_ref().filter(|_| holds && !command.json) {
         print_facts(facts);
     }
     let counted = match &command.receipts {
