@@ -10,4 +10,6 @@ mod crashes;
 mod demo;
 mod doors;
 mod durability;
+mod figures;
+mod people;
 mod support;
