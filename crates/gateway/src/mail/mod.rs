@@ -15,6 +15,7 @@ use crate::{Problem, clock, random};
 use kv::api::{Error, KeyRange, RangeRequest, Request, Response};
 use lettre::message::header::{Header, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, header::ContentType};
+use lettre::transport::smtp::AsyncSmtpTransportBuilder;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use outbox::{Item, Outcome, Status};
 use std::path::{Path, PathBuf};
@@ -56,7 +57,8 @@ impl std::fmt::Debug for MailSettings {
 /// The way out.
 #[derive(Clone)]
 enum Transport {
-    Smtp(AsyncSmtpTransport<Tokio1Executor>),
+    /// Built by the worker: its connections live in the worker's runtime.
+    Smtp(AsyncSmtpTransportBuilder),
     Folder(PathBuf),
 }
 
@@ -104,7 +106,7 @@ impl Post {
                 crate::install_tls();
                 let smtp = AsyncSmtpTransport::<Tokio1Executor>::from_url(&settings.server)
                     .map_err(|error| format!("mail-server: {error}"))?;
-                Transport::Smtp(smtp.timeout(Some(SERVER_TIMEOUT)).build())
+                Transport::Smtp(smtp.timeout(Some(SERVER_TIMEOUT)))
             }
         };
         Ok(Self { store, node, way: Some(Arc::new((from, transport))) })
@@ -113,7 +115,11 @@ impl Post {
     /// Begins to send. Inside a tokio runtime.
     pub(crate) fn start(&self) {
         if let Some(way) = &self.way {
-            let worker = Worker { post: self.clone(), way: Arc::clone(way), lease: None };
+            let smtp = match &way.1 {
+                Transport::Smtp(smtp) => Some(smtp.clone().build()),
+                Transport::Folder(_) => None,
+            };
+            let worker = Worker { post: self.clone(), way: Arc::clone(way), smtp, lease: None };
             tokio::spawn(worker.run());
         }
     }
@@ -192,6 +198,7 @@ fn path(kind: &str, election: &str, id: &str) -> Vec<u8> {
 struct Worker {
     post: Post,
     way: Arc<(Mailbox, Transport)>,
+    smtp: Option<AsyncSmtpTransport<Tokio1Executor>>,
     lease: Option<i64>,
 }
 
@@ -275,9 +282,10 @@ impl Worker {
             Ok(message) => message,
             Err(reason) => return Outcome::Refused(reason),
         };
-        match transport {
-            Transport::Folder(folder) => write_file(folder, id, &message.formatted()).await,
-            Transport::Smtp(smtp) => {
+        match (transport, &self.smtp) {
+            (Transport::Folder(folder), _) => write_file(folder, id, &message.formatted()).await,
+            (Transport::Smtp(_), None) => Outcome::NotNow("not begun".to_owned()),
+            (Transport::Smtp(_), Some(smtp)) => {
                 // What fails before a message was begun was certainly not taken.
                 match smtp.test_connection().await {
                     Ok(true) => {}

@@ -8,7 +8,7 @@ use election::{ElectionId, keys};
 use gateway::life::Vitals;
 use gateway::{AdminToken, Gateway, Journal, NodeFacts, Settings, Standing};
 use kv::Kv;
-use kv::api::{Error, Event, Header, PutRequest, Request, WatchResponse};
+use kv::api::{Error, Event, Header, LeaseGrantRequest, PutRequest, Request, WatchResponse};
 use kv::command::{Body, CallOrigin, Envelope};
 use mvcc::MemoryBacking;
 use serde_json::Value;
@@ -273,6 +273,7 @@ impl Serving {
         match request {
             Request::Status => Err(Error::NoLeader),
             request if request.is_write() => {
+                let request = with_lease_id(request, index);
                 let origin = CallOrigin { member: 1, incarnation: 1, call: index };
                 let envelope = Envelope { origin, body: Body::Write(request) };
                 let applied = state.apply(index, 1, &envelope).expect("the memory works");
@@ -301,6 +302,17 @@ impl Serving {
     fn publish(&mut self, revision: i64, events: &[Event]) {
         self.watches.retain(|watch| !watch.sender.is_closed());
         self.watches.iter().for_each(|watch| tell(watch, revision, events));
+    }
+}
+
+/// A member that takes a call picks the id of a new lease.
+fn with_lease_id(request: Request, index: u64) -> Request {
+    match request {
+        Request::LeaseGrant(LeaseGrantRequest { ttl, id: 0 }) => {
+            let id = i64::try_from(index).expect("few calls") + 1_000_000;
+            Request::LeaseGrant(LeaseGrantRequest { ttl, id })
+        }
+        other => other,
     }
 }
 

@@ -198,7 +198,7 @@ fn named_addresses(settings: &NodeSettings) -> [(&'static str, SocketAddr); 4] {
 /// The gateway's settings, secrets read from their files.
 fn web_settings(settings: &NodeSettings) -> Result<gateway::Settings, Failure> {
     let web = &settings.web_side;
-    let secret = |path: &PathBuf| {
+    let secret = |path: &PathBuf| -> Result<String, Failure> {
         let text = std::fs::read_to_string(path)
             .map_err(Failure::because(exit::BAD_CONFIG, &path.display().to_string()))?;
         Ok(text.trim().to_owned())
