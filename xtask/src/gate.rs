@@ -1,5 +1,6 @@
 //! `cargo xtask test`: the one entry to every test, with the counts as the very last line.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::io::{BufRead, BufReader, Write};
 use std::ops::AddAssign;
@@ -38,23 +39,46 @@ impl fmt::Display for Counts {
     }
 }
 
+/// Lines of output kept of each failure for the end of the run.
+const LINES_PER_FAILURE: usize = 25;
+
+/// What failed, said once more before the closing line: who reads only the end of a long output
+/// must see it too.
+#[derive(Debug, Default)]
+struct Failures(Vec<String>);
+
+impl Failures {
+    fn note(&mut self, name: &str, passed: bool) {
+        if !passed {
+            self.0.push(format!("failed: {name}"));
+        }
+    }
+}
+
 /// Runs everything; false when anything failed. A failing part does not stop the later ones.
 pub(crate) fn run(root: &Path) -> Result<bool, String> {
     let mut total = Counts::default();
+    let mut failures = Failures::default();
     heading("tidy");
-    total += Counts::one(tidy::run(root)?);
+    let tidy = tidy::run(root)?;
+    failures.note("tidy", tidy);
+    total += Counts::one(tidy);
     heading("cargo build --release --workspace");
     if exit_of(root, "cargo build --release --workspace")? {
         heading("cargo test --release --workspace");
-        total += cargo_test(root)?;
+        total += cargo_test(root, &mut failures)?;
         for suite in SUITES {
             heading(suite.name);
-            total += run_suite(root, suite)?;
+            total += run_suite(root, suite, &mut failures)?;
         }
     } else {
+        failures.note("the build", false);
         total += Counts::one(false);
     }
     println!();
+    for line in failures.0 {
+        println!("{line}");
+    }
     println!("{total}");
     Ok(total.failed == 0)
 }
@@ -63,18 +87,26 @@ fn heading(text: &str) {
     println!("\n=== {text}");
 }
 
-fn run_suite(root: &Path, suite: &Suite) -> Result<Counts, String> {
+fn run_suite(root: &Path, suite: &Suite, failures: &mut Failures) -> Result<Counts, String> {
     if let Some(missing) = suite.needs.iter().find(|program| !tools::is_present(program)) {
         println!("skipped: {missing} is not installed (`cargo xtask install`)");
         return Ok(Counts { skipped: 1, ..Counts::default() });
     }
-    let mut last = String::new();
+    let mut last = VecDeque::new();
     let passed = pass_through(root, suite.command, |line| {
         if !line.trim().is_empty() {
-            last = line.to_owned();
+            last.push_back(line.trim_end().to_owned());
+            if last.len() > LINES_PER_FAILURE {
+                last.pop_front();
+            }
         }
     })?;
-    Ok(suite_counts(passed, &last))
+    let counts = suite_counts(passed, last.back().map_or("", String::as_str));
+    if counts.failed > 0 {
+        failures.note(&format!("{} (`{}`); its last lines:", suite.name, suite.command), false);
+        failures.0.extend(last.iter().map(|line| format!("    {line}")));
+    }
+    Ok(counts)
 }
 
 fn suite_counts(passed: bool, last_line: &str) -> Counts {
@@ -84,10 +116,12 @@ fn suite_counts(passed: bool, last_line: &str) -> Counts {
     }
 }
 
-fn cargo_test(root: &Path) -> Result<Counts, String> {
+fn cargo_test(root: &Path, failures: &mut Failures) -> Result<Counts, String> {
     let mut counts = Counts::default();
+    let mut reports = Reports::default();
     let command = "cargo test --release --workspace --no-fail-fast";
     let passed = pass_through(root, command, |line| {
+        reports.see(line, failures);
         if let Some(more) = test_result_line(line) {
             counts += more;
         }
@@ -95,8 +129,33 @@ fn cargo_test(root: &Path) -> Result<Counts, String> {
     // A test that does not compile or a binary that aborts prints no result line.
     if !passed && counts.failed == 0 {
         counts.failed = 1;
+        failures.note(&format!("`{command}`, before or between tests"), false);
     }
     Ok(counts)
+}
+
+/// Picks what failed tests printed out of cargo's output: each stands below `---- name stdout
+/// ----`, and the list of names after the last one begins with `failures:`.
+#[derive(Debug, Default)]
+struct Reports {
+    /// How many lines of the current report may still be kept; none outside of one.
+    room: usize,
+}
+
+impl Reports {
+    fn see(&mut self, line: &str, failures: &mut Failures) {
+        let line = line.trim_end();
+        let name = line.strip_prefix("---- ").and_then(|rest| rest.strip_suffix(" stdout ----"));
+        if let Some(name) = name {
+            failures.note(name, false);
+            self.room = LINES_PER_FAILURE;
+        } else if line == "failures:" {
+            self.room = 0;
+        } else if self.room > 0 && !line.is_empty() {
+            failures.0.push(format!("    {line}"));
+            self.room -= 1;
+        }
+    }
 }
 
 /// `test result: ok. 15 passed; 0 failed; 1 ignored; …`
@@ -190,10 +249,30 @@ mod tests {
     fn a_missing_program_is_a_skip_and_a_failing_command_a_failure() {
         let suite = |needs, command| Suite { name: "sample", needs, command };
         let root = crate::root();
-        let run = |suite: Suite| run_suite(&root, &suite).expect("the suite can be started");
+        let mut failures = Failures::default();
+        let mut run = |suite: Suite| {
+            run_suite(&root, &suite, &mut failures).expect("the suite can be started")
+        };
         assert_eq!(run(suite(&["no-such-program"], "true")), counts(0, 0, 1));
         assert_eq!(run(suite(&[], "false")), counts(0, 1, 0));
         assert_eq!(run(suite(&[], "echo 4 passed, 0 failed, 1 skipped")), counts(4, 0, 1));
+        assert_eq!(failures.0, ["failed: sample (`false`); its last lines:"]);
+    }
+
+    #[test]
+    fn what_a_failed_test_printed_is_said_once_more() {
+        let output = "failures:\n\n---- deep::a stdout ----\n\nthread panicked\nat x.rs:1\n\n\n\
+                      ---- deep::b stdout ----\nother\n\nfailures:\n    deep::a\n    deep::b\n";
+        let (mut reports, mut failures) = (Reports::default(), Failures::default());
+        output.lines().for_each(|line| reports.see(line, &mut failures));
+        let expected = [
+            "failed: deep::a",
+            "    thread panicked",
+            "    at x.rs:1",
+            "failed: deep::b",
+            "    other",
+        ];
+        assert_eq!(failures.0, expected);
     }
 
     #[test]
