@@ -8,7 +8,10 @@
 //! | reading | address | nothing else is known of a stranger |
 //! | acting | account | many people share an office |
 //! | logging in | account, and address | guessing one password, and one password at many names |
-//! | casting | credential, charged only once a ballot of it was ordered | whoever else writes that credential on a ballot cannot use up its holder's share |
+//! | casting | credential | it is the voter |
+//!
+//! A credential is charged only once a ballot of it was ordered: whoever else writes it on a ballot
+//! cannot use up its holder's share.
 //!
 //! A ballot is never refused by address: a whole campus has one. Against junk the gateway has the
 //! cheap checks first, and the [`crate::shed`] of overload.
