@@ -31,6 +31,11 @@ pub(crate) const SUITES: &[Suite] = &[
         command: "cargo run --release -p sim --features mutants -- explore --states 300000",
     },
     Suite {
+        name: "HTTP API against its document",
+        needs: &["python3"],
+        command: "python3 spec/fuzz_api.py",
+    },
+    Suite {
         name: "simulator, elections",
         needs: &[],
         command: "cargo run --release -p sim --features mutants -- voting --seeds 24",

@@ -40,9 +40,57 @@ pub(crate) fn is_present(program: &str) -> bool {
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
-/// Installs missing tools with apt-get when this is Debian and we are root; otherwise says what
-/// will be skipped. Never an error: the gate runs with what there is and counts the rest.
+/// Installs missing tools with apt-get when this is Debian and we are root, and those of npm and
+/// PyPI into `target/test-tools`; otherwise says what will be skipped. Never an error: the gate
+/// runs with what there is and counts the rest.
 pub(crate) fn install() -> Result<bool, String> {
+    install_provider();
+    install_schemathesis();
+    install_packages()
+}
+
+/// The identity provider of the gateway's tests, as its lock file says.
+fn install_provider() {
+    let source = crate::root().join("crates/gateway/tests/tools");
+    let folder = crate::root().join("target/test-tools");
+    if folder.join("node_modules/oidc-provider").is_dir() {
+        return;
+    }
+    let copied = std::fs::create_dir_all(&folder).and_then(|()| {
+        ["package.json", "package-lock.json"]
+            .iter()
+            .try_for_each(|name| std::fs::copy(source.join(name), folder.join(name)).map(drop))
+    });
+    let arguments = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"];
+    if !(copied.is_ok() && is_present("npm") && runs(&folder, "npm", &arguments)) {
+        println!("npm could not install oidc-provider: skipping logins at an identity provider.");
+    }
+}
+
+/// The fuzzer of the HTTP API, in an environment of its own.
+fn install_schemathesis() {
+    let folder = crate::root().join("target/test-tools");
+    if folder.join("python/bin/schemathesis").is_file() {
+        return;
+    }
+    let pip = folder.join("python/bin/pip");
+    let pip = pip.to_string_lossy();
+    let done = std::fs::create_dir_all(&folder).is_ok()
+        && is_present("python3")
+        && runs(&folder, "python3", &["-m", "venv", "python"])
+        && runs(&folder, &pip, &["install", "--quiet", "schemathesis==4.32.5", "aiosmtpd==1.4.6"]);
+    if !done {
+        println!("pip could not install schemathesis: skipping the fuzzing of the HTTP API.");
+    }
+}
+
+fn runs(folder: &std::path::Path, program: &str, arguments: &[&str]) -> bool {
+    let mut command = Command::new(program);
+    let status = command.args(arguments).current_dir(folder).stdout(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
+}
+
+fn install_packages() -> Result<bool, String> {
     let missing: Vec<&Tool> = TOOLS.iter().filter(|tool| !is_present(tool.program)).collect();
     if missing.is_empty() {
         return Ok(true);

@@ -20,6 +20,7 @@ use futures::Stream;
 use futures::future::BoxFuture;
 use kv::api::{Error, Request, Response, WatchRequest, WatchResponse};
 
+pub mod balance;
 pub mod etcd;
 pub mod ids;
 pub mod local;

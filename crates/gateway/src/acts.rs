@@ -3,7 +3,7 @@
 use crate::encoding;
 use authority::Act;
 use bytes::Bytes;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// `POST /elections`.
 #[derive(Debug, Deserialize)]
@@ -66,11 +66,11 @@ pub(crate) struct EndorseBody {
 }
 
 /// `POST /elections/{id}/open` and `…/close`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SignedBody {
     /// The administrator's signature, base64.
-    #[serde(deserialize_with = "encoding::signature::deserialize")]
+    #[serde(with = "encoding::signature")]
     pub(crate) signature: [u8; 64],
 }
 

@@ -20,10 +20,14 @@ pub(crate) mod base64_bytes {
     }
 }
 
-/// A 64-byte signature as base64, for
-/// `#[serde(deserialize_with = "encoding::signature::deserialize")]`.
+/// A 64-byte signature as base64, for `#[serde(with = "encoding::signature")]`.
 pub(crate) mod signature {
     use super::{Deserialize, Deserializer, Engine, Error, STANDARD};
+    use serde::Serializer;
+
+    pub(crate) fn serialize<S: Serializer>(bytes: &[u8; 64], out: S) -> Result<S::Ok, S::Error> {
+        out.serialize_str(&STANDARD.encode(bytes))
+    }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<[u8; 64], D::Error> {
         let text = String::deserialize(input)?;

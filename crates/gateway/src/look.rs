@@ -23,11 +23,16 @@ pub(crate) fn elections(authority: &Authority) -> Vec<ElectionSummary> {
     authority.elections().map(summary).collect()
 }
 
-fn summary(view: ElectionView<'_>) -> ElectionSummary {
-    let title = match view.fold().manifest() {
+/// Its title, once there is a draft.
+pub(crate) fn title(view: ElectionView<'_>) -> Option<String> {
+    match view.fold().manifest() {
         Some(manifest) => Some(manifest.definition.title.clone()),
         None => view.draft().map(|(draft, _)| draft.definition.title),
-    };
+    }
+}
+
+fn summary(view: ElectionView<'_>) -> ElectionSummary {
+    let title = title(view);
     ElectionSummary {
         id: view.id().to_string(),
         title,

@@ -7,7 +7,6 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Where `type` URIs point; the anchor is the code.
 const TYPE_BASE: &str = "urn:quorate:problem:";
@@ -31,10 +30,22 @@ pub struct Problem {
     /// Signed refusal of this node's authority, where it is about a ballot.
     #[serde(skip_serializing_if = "Option::is_none")]
     refusal: Option<String>,
+    /// Which parts of the body were wrong.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<Fault>,
+    /// Seconds after which to come back.
+    #[serde(skip)]
+    retry_after_s: u64,
 }
 
-/// Numbers the problems of this process.
-static NEXT: AtomicU64 = AtomicU64::new(1);
+/// One wrong part of a body.
+#[derive(Clone, Debug, Serialize)]
+struct Fault {
+    /// JSON pointer (RFC 6901).
+    pointer: String,
+    /// What is wrong with it.
+    detail: String,
+}
 
 impl Problem {
     /// A refusal with `status`, `code` and a sentence.
@@ -46,8 +57,10 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             code,
-            request_id: format!("r{:08x}", NEXT.fetch_add(1, Ordering::Relaxed)),
+            request_id: crate::request_id::current(),
             refusal: None,
+            errors: Vec::new(),
+            retry_after_s: 1,
         };
         tracing::debug!(
             code = problem.code,
@@ -56,6 +69,11 @@ impl Problem {
             "refused"
         );
         problem
+    }
+
+    /// Its stable code.
+    pub fn code(&self) -> &str {
+        &self.code
     }
 
     /// 400: the request cannot be read.
@@ -68,14 +86,44 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "not-found", detail)
     }
 
-    /// 401: the administrator's token is missing or another.
+    /// 401: there is no token, or none that is good.
     pub fn token() -> Self {
         Self::new(
             StatusCode::UNAUTHORIZED,
             "token-required",
-            "This call needs the administrators' token in 'Authorization: Bearer …'. The node \
-             printed it once at its first start, or reads it from its token file.",
+            "This call needs a token in 'Authorization: Bearer …': log in, or use an API token. A \
+             new cluster prints a one-time token at its first start.",
         )
+    }
+
+    /// 403: the caller is known and may not.
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
+    }
+
+    /// 422: one part of the body is wrong.
+    pub fn invalid(pointer: &str, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        let fault = Fault { pointer: pointer.to_owned(), detail: detail.clone() };
+        let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail);
+        problem.errors.push(fault);
+        problem
+    }
+
+    /// 412: somebody else has changed it meanwhile.
+    pub fn changed_meanwhile() -> Self {
+        Self::new(
+            StatusCode::PRECONDITION_FAILED,
+            "changed-meanwhile",
+            "Somebody else changed this meanwhile. Look at it again, then decide.",
+        )
+    }
+
+    /// 429: too often.
+    pub fn too_often(detail: impl Into<String>, wait_ms: u64) -> Self {
+        let mut problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "too-often", detail);
+        problem.retry_after_s = wait_ms.div_ceil(1000).max(1);
+        problem
     }
 
     /// 503: ask this or another node again.
@@ -94,11 +142,16 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let wait = self.retry_after_s;
         let mut response = (status, Json(self)).into_response();
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         if status == StatusCode::SERVICE_UNAVAILABLE || status == StatusCode::TOO_MANY_REQUESTS {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
         }
         response
     }

@@ -116,6 +116,12 @@ impl AuthorityHandle {
         self.notices.subscribe()
     }
 
+    /// A way to nobody, for tests.
+    #[cfg(test)]
+    pub(crate) fn to_nobody() -> Self {
+        Self { asks: mpsc::channel(1).0, notices: broadcast::channel(1).0 }
+    }
+
     fn ask(&self, ask: Ask) -> Result<(), AskError> {
         self.asks.try_send(ask).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => AskError::Overloaded,

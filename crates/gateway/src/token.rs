@@ -1,19 +1,30 @@
-//! The administrators' token: one secret that administrative calls carry.
+//! The operator's token: the secret with which a cluster is entered before it has accounts.
+//!
+//! Made by the node at its first start it is good for one thing: making the first administrator.
+//! From then on it is void at the web listener of every node. An operator may also give a token by
+//! file (`admin-token-file`); that one stays, for automation and as the key under the mat.
 
-use crate::{Gateway, Problem};
-use axum::extract::{FromRequestParts, Request, State};
-use axum::http::header::AUTHORIZATION;
-use axum::http::request::Parts;
-use axum::middleware::Next;
-use axum::response::Response;
 use std::sync::Arc;
+use subtle::ConstantTimeEq;
 
 /// Shortest token that is taken, in characters.
 const LENGTH_MIN: usize = 16;
 
+/// How long a token is good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Until there is an administrator.
+    OneTime,
+    /// As long as the operator gives it.
+    Permanent,
+}
+
 /// A secret that does not print.
 #[derive(Clone)]
-pub struct AdminToken(Arc<str>);
+pub struct AdminToken {
+    secret: Arc<str>,
+    standing: Standing,
+}
 
 impl std::fmt::Debug for AdminToken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -26,7 +37,7 @@ impl AdminToken {
     ///
     /// # Errors
     /// A sentence when it is shorter than 16 characters or holds anything but visible ASCII.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str, standing: Standing) -> Result<Self, String> {
         let text = text.trim();
         if text.len() < LENGTH_MIN {
             return Err(format!("the token has {} characters; at least 16", text.len()));
@@ -34,55 +45,33 @@ impl AdminToken {
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err("the token may hold visible ASCII characters only".to_owned());
         }
-        Ok(Self(text.into()))
+        Ok(Self { secret: text.into(), standing })
     }
 
     /// Whether `given` is the token; takes the same time for every wrong one of its length.
     pub fn is(&self, given: &str) -> bool {
-        let (own, given) = (self.0.as_bytes(), given.as_bytes());
-        let differences = own.iter().zip(given).fold(0, |sum, (a, b)| sum | (a ^ b));
-        own.len() == given.len() && differences == 0
+        self.secret.as_bytes().ct_eq(given.as_bytes()).into()
     }
-}
 
-/// Lets a request through that carries the administrators' token.
-pub(crate) async fn require(
-    State(gateway): State<Gateway>,
-    request: Request,
-    next: Next,
-) -> Result<Response, Problem> {
-    let (mut parts, body) = request.into_parts();
-    Bearer::from_request_parts(&mut parts, &gateway).await?;
-    Ok(next.run(Request::from_parts(parts, body)).await)
-}
-
-/// Proof that the request carried the token.
-struct Bearer;
-
-impl FromRequestParts<Gateway> for Bearer {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, Problem> {
-        let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        match header.and_then(|value| value.strip_prefix("Bearer ")) {
-            Some(given) if gateway.token.is(given.trim()) => Ok(Self),
-            _ => Err(Problem::token()),
-        }
+    /// How long it is good.
+    pub fn standing(&self) -> Standing {
+        self.standing
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::AdminToken;
+    use super::{AdminToken, Standing};
 
     #[test]
     fn tokens_are_compared_whole_and_do_not_print() {
-        let token = AdminToken::parse(" 0123456789abcdef\n").expect("long enough");
+        let parse = |text| AdminToken::parse(text, Standing::OneTime);
+        let token = parse(" 0123456789abcdef\n").expect("long enough");
         assert!(token.is("0123456789abcdef"));
         assert!(!token.is("0123456789abcdeX"));
         assert!(!token.is("0123456789abcdef0"));
         assert!(!token.is(""));
         assert_eq!(format!("{token:?}"), "AdminToken(…)");
-        assert!(AdminToken::parse("short").is_err());
+        assert!(parse("short").is_err());
     }
 }

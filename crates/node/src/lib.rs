@@ -13,6 +13,7 @@ mod metrics;
 pub mod peer;
 pub mod recovery;
 mod runtime;
+pub mod usage;
 
 pub use metrics::Metrics;
 pub use runtime::replica::Leadership;

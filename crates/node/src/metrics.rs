@@ -1,6 +1,7 @@
 //! Figures of one node for Prometheus. Each node has its own registry, so that several nodes in
 //! one process (tests) do not add up.
 
+use crate::usage::Usage;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -9,6 +10,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 /// Label of a figure kept per peer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -56,6 +59,11 @@ pub struct Metrics {
     pub(crate) scrub_rounds: Gauge,
     pub(crate) log_segments_cut: Gauge,
     pub(crate) commit_seconds: Histogram,
+    cpu_seconds: Gauge<f64, AtomicU64>,
+    uptime_seconds: Gauge,
+    memory_bytes: Gauge,
+    disk_free_bytes: Gauge,
+    disk_total_bytes: Gauge,
     peer_lag: Family<PeerLabel, Gauge>,
     peer_silent: Family<PeerLabel, Gauge>,
     peer_sent: Family<PeerLabel, Counter>,
@@ -96,6 +104,11 @@ impl Metrics {
             scrub_rounds: Gauge::default(),
             log_segments_cut: Gauge::default(),
             commit_seconds: seconds(),
+            cpu_seconds: Gauge::default(),
+            uptime_seconds: Gauge::default(),
+            memory_bytes: Gauge::default(),
+            disk_free_bytes: Gauge::default(),
+            disk_total_bytes: Gauge::default(),
             peer_lag: Family::default(),
             peer_silent: Family::default(),
             peer_sent: Family::default(),
@@ -129,6 +142,11 @@ impl Metrics {
         gauge("state_scrub_rounds", rounds, &self.scrub_rounds);
         let given_up = "Damaged segments of the log given up since the start";
         gauge("log_segments_given_up", given_up, &self.log_segments_cut);
+        gauge("uptime_seconds", "Time since the process began", &self.uptime_seconds);
+        gauge("memory_bytes", "Resident memory", &self.memory_bytes);
+        gauge("disk_free_bytes", "Space left where the data lie", &self.disk_free_bytes);
+        gauge("disk_total_bytes", "Space where the data lie", &self.disk_total_bytes);
+        registry.register("cpu_seconds", "Processor time used", self.cpu_seconds.clone());
         registry.register("snapshots_sent", "Snapshots offered", self.snapshots_sent.clone());
         registry.register(
             "snapshots_installed",
@@ -173,6 +191,15 @@ impl Metrics {
             sent: self.peer_sent.get_or_create(&label).clone(),
             dropped: self.peer_dropped.get_or_create(&label).clone(),
         }
+    }
+
+    /// What the process uses now.
+    pub(crate) fn set_usage(&self, usage: &Usage, uptime: Duration) {
+        self.cpu_seconds.set(usage.cpu_seconds);
+        self.uptime_seconds.set(as_gauge(uptime.as_secs()));
+        self.memory_bytes.set(as_gauge(usage.memory_bytes));
+        self.disk_free_bytes.set(as_gauge(usage.disk_free_bytes));
+        self.disk_total_bytes.set(as_gauge(usage.disk_total_bytes));
     }
 
     /// How far behind a peer is, and for how long it has been silent; `None` when not known.

@@ -3,6 +3,7 @@
 //! Flags and environment come through clap ([`ServeArgs`]); the file has the same names with
 //! dashes. An unknown key in the file is an error with a suggestion, never silently ignored.
 
+use crate::config_web::{self, WebArgs, WebSettings};
 use clap::Args;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -64,6 +65,8 @@ pub(crate) struct ServeArgs {
     /// Read further settings from this TOML file; flags and environment win
     #[arg(long, env = "QUORATE_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) web_side: WebArgs,
 }
 
 /// Form of log lines.
@@ -95,6 +98,7 @@ pub(crate) struct NodeSettings {
     pub(crate) heartbeat_ms: u64,
     pub(crate) election_ms: u64,
     pub(crate) log_format: LogFormat,
+    pub(crate) web_side: WebSettings,
 }
 
 /// What is wrong with a configuration, for the person who wrote it.
@@ -131,6 +135,10 @@ const FILE_KEYS: [&str; 16] = [
     "election-ms",
     "log-format",
 ];
+
+fn known_keys() -> impl Iterator<Item = &'static str> {
+    FILE_KEYS.into_iter().chain(config_web::FILE_KEYS)
+}
 
 /// Puts flags, environment and file together and checks the whole.
 ///
@@ -176,6 +184,7 @@ pub(crate) fn settle(args: ServeArgs) -> Result<NodeSettings, ConfigError> {
         heartbeat_ms,
         election_ms,
         log_format: args.log_format.unwrap_or_default(),
+        web_side: args.web_side.settle()?,
     };
     refuse_open_listeners(&settings)?;
     Ok(settings)
@@ -254,7 +263,7 @@ fn over_file(mut args: ServeArgs, path: &Path) -> Result<ServeArgs, ConfigError>
     let table: toml::Table =
         text.parse().map_err(|error| ConfigError(format!("{name}: {error}")))?;
     for key in table.keys() {
-        if !FILE_KEYS.contains(&key.as_str()) {
+        if !known_keys().any(|known| known == key) {
             let hint = nearest(key).map(|near| format!("; did you mean '{near}'?"));
             return wrong(format!("{name}: unknown key '{key}'{}", hint.unwrap_or_default()));
         }
@@ -269,6 +278,7 @@ fn over_file(mut args: ServeArgs, path: &Path) -> Result<ServeArgs, ConfigError>
     args.data_dir = args.data_dir.or(file.parsed("data-dir")?);
     args.name = args.name.or(file.parsed("name")?);
     args.admin_token_file = args.admin_token_file.or(file.parsed("admin-token-file")?);
+    args.web_side.over(|key| Ok(file.text(key)?.map(str::to_owned)))?;
     args.join = args.join || file.flag("join")?;
     args.cluster_id = args.cluster_id.or(file.text("cluster-id")?.map(str::to_owned));
     args.lease_drift_ppm = args.lease_drift_ppm.or(file.number("lease-drift-ppm")?);
@@ -349,8 +359,7 @@ impl File {
 
 /// The known key within an edit distance of three, if any.
 fn nearest(key: &str) -> Option<&'static str> {
-    FILE_KEYS
-        .into_iter()
+    known_keys()
         .map(|known| (distance(key, known), known))
         .min()
         .and_then(|(distance, known)| (distance <= 3).then_some(known))

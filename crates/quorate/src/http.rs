@@ -16,12 +16,14 @@ use crate::commands::Failure;
 use crate::exit;
 use bytes::Bytes;
 use clap::Args;
+use client::balance::Balancer;
 use reqwest::{Method, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -156,8 +158,11 @@ pub(crate) struct ApiClient {
     http: reqwest::Client,
     nodes: Vec<String>,
     token: Option<String>,
-    /// The node that answered last.
+    /// The node that answered last: what it was told, it knows first.
     preferred: AtomicUsize,
+    /// How the nodes are.
+    balancer: Mutex<Balancer>,
+    born: Instant,
 }
 
 impl ApiClient {
@@ -181,7 +186,10 @@ impl ApiClient {
             .user_agent(concat!("quorate/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| ApiError::Settings(format!("no HTTP client: {}", chain(&error))))?;
-        Ok(Self { http, nodes, token, preferred: AtomicUsize::new(0) })
+        // Many programs at once begin at different nodes.
+        let preferred = AtomicUsize::new(std::process::id() as usize % nodes.len());
+        let balancer = Mutex::new(Balancer::new(nodes.len()));
+        Ok(Self { http, nodes, token, preferred, balancer, born: Instant::now() })
     }
 
     /// The client that the flags ask for.
@@ -236,10 +244,28 @@ impl ApiClient {
             let status = response.status();
             Ok::<_, reqwest::Error>((status, response.bytes().await?))
         };
-        match answer.await {
+        let reply = match answer.await {
             Ok((status, body)) => read_reply(status, body),
             Err(error) => Reply::NotNow(chain(&error)),
+        };
+        let mut balancer = self.balancer.lock().unwrap_or_else(PoisonError::into_inner);
+        match &reply {
+            Reply::NotNow(_) => balancer.failed(node % self.nodes.len(), self.now_ms()),
+            Reply::Done { .. } | Reply::Refused(_) => balancer.answered(node % self.nodes.len()),
         }
+        drop(balancer);
+        reply
+    }
+
+    /// The nodes in the order in which to ask them: the one that answered last first, those that
+    /// have just failed last.
+    fn order(&self) -> Vec<usize> {
+        let balancer = self.balancer.lock().unwrap_or_else(PoisonError::into_inner);
+        balancer.order_from(self.preferred.load(Ordering::Relaxed), self.now_ms())
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     /// One request to all nodes in turn until one answers.
@@ -253,32 +279,55 @@ impl ApiClient {
         content: &Content,
     ) -> Result<(String, Bytes), ApiError> {
         let started = Instant::now();
-        let first = self.preferred.load(Ordering::Relaxed);
         let mut words = vec![String::new(); self.nodes.len()];
-        for attempt in first.. {
-            let node = attempt % self.nodes.len();
-            match self.ask_once(node, method.clone(), path, content).await {
-                Reply::Done { body, .. } => {
-                    self.preferred.store(node, Ordering::Relaxed);
-                    return Ok((self.nodes[node].clone(), body));
-                }
-                Reply::Refused(problem) => {
-                    let unknown = problem.status == StatusCode::NOT_FOUND.as_u16();
-                    if !unknown || started.elapsed() > UNKNOWN_PATIENCE {
-                        return Err(ApiError::Refused(problem));
+        while started.elapsed() <= PATIENCE {
+            for node in self.order() {
+                match self.ask_once(node, method.clone(), path, content).await {
+                    Reply::Done { body, .. } => {
+                        self.preferred.store(node, Ordering::Relaxed);
+                        return Ok((self.nodes[node].clone(), body));
                     }
-                    words[node] = problem.detail;
+                    Reply::Refused(problem) => {
+                        let unknown = problem.status == StatusCode::NOT_FOUND.as_u16();
+                        if !unknown || started.elapsed() > UNKNOWN_PATIENCE {
+                            return Err(ApiError::Refused(problem));
+                        }
+                        words[node] = problem.detail;
+                    }
+                    Reply::NotNow(reason) => words[node] = reason,
                 }
-                Reply::NotNow(reason) => words[node] = reason,
+                if started.elapsed() > PATIENCE {
+                    break;
+                }
             }
-            if started.elapsed() > PATIENCE {
-                break;
-            }
-            if (attempt + 1 - first) % self.nodes.len() == 0 {
-                tokio::time::sleep(PAUSE).await;
-            }
+            tokio::time::sleep(PAUSE).await;
         }
         Err(ApiError::Unavailable(self.nodes.iter().cloned().zip(words).collect()))
+    }
+
+    /// The same client with another token.
+    ///
+    /// # Errors
+    /// [`ApiError::Settings`].
+    pub(crate) fn with_token(&self, token: String) -> Result<Self, ApiError> {
+        Self::new(&self.nodes, Some(token))
+    }
+
+    /// An act with a JSON body, and its answer as JSON.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask), or an answer of another form.
+    pub(crate) async fn call_json<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, ApiError> {
+        let (node, body) = self.ask(method.clone(), path, &Content::json(body)).await?;
+        serde_json::from_slice(&body).map_err(|error| ApiError::Strange {
+            node,
+            reason: format!("{method} {path}: {error}"),
+        })
     }
 
     /// GET, as JSON.

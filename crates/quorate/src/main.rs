@@ -4,6 +4,7 @@
 mod authority_folder;
 mod commands;
 mod config;
+mod config_web;
 mod definition;
 mod files;
 mod http;
@@ -51,6 +52,10 @@ enum Command {
     Cluster(commands::cluster::ClusterCommand),
     /// Hold an election
     Election(commands::election::ElectionCommand),
+    /// People with accounts: make, list, change, lock them
+    User(commands::user::UserCommand),
+    /// Secrets for programs that act for an account
+    Token(commands::user::TokenCommand),
     /// Make the voters' codes, outside the nodes
     #[command(subcommand)]
     Issuer(commands::issuer::IssuerCommand),
@@ -61,12 +66,15 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    gateway::install_tls();
     let outcome = match Cli::parse().command {
         Command::Serve(command) => commands::serve::run(command),
         Command::Config(command) => commands::serve::config(command),
         Command::Kv(command) => commands::kv::run(command),
         Command::Cluster(command) => commands::cluster::run(command),
         Command::Election(command) => commands::election::run(command),
+        Command::User(command) => commands::user::run(command),
+        Command::Token(command) => commands::user::run_token(command),
         Command::Issuer(command) => commands::issuer::run(command),
         Command::Verify(command) => commands::verify::run(&command),
         Command::Demo(command) => commands::demo::run(&command),

@@ -1,25 +1,20 @@
-//! Acts of administrators and trustees; all behind the administrators' token. What they may do
-//! beyond that is decided by signatures, which every authority checks.
+//! Acts of officers and trustees. Who may ask for them stands in the OpenAPI document; what they
+//! may do beyond that is decided by signatures, which every authority checks.
 
 use super::elections::parse_id;
 use crate::acts::{
     CeremonyBody, CreateBody, EndorseBody, ResultBody, RollBody, SealBody, ShareBody, SignedBody,
 };
-use crate::{Gateway, Problem};
+use crate::extract::{J, P};
+use crate::front::Who;
+use crate::{Gateway, Problem, clock};
 use authority::{Act, Answer};
-use axum::Json;
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use election::{Draft, ElectionId};
 use serde::Serialize;
-
-/// A JSON body, or why it is none.
-type Body<T> = Result<Json<T>, JsonRejection>;
-
-fn read<T>(body: Body<T>) -> Result<T, Problem> {
-    body.map(|Json(body)| body).map_err(|rejection| Problem::malformed(rejection.body_text()))
-}
 
 /// What an act did.
 #[derive(Serialize)]
@@ -30,7 +25,7 @@ pub(crate) struct Done {
 }
 
 impl Gateway {
-    async fn act(&self, id: ElectionId, act: Act) -> Result<Json<Done>, Problem> {
+    pub(crate) async fn act(&self, id: ElectionId, act: Act) -> Result<Json<Done>, Problem> {
         match self.authority.administer(id, act).await? {
             Answer::Done { entries } => Ok(Json(Done { id: id.to_string(), entries })),
             Answer::Impossible(refusal) => {
@@ -57,75 +52,83 @@ impl Gateway {
 
 pub(crate) async fn create(
     State(gateway): State<Gateway>,
-    body: Body<CreateBody>,
+    J(body): J<CreateBody>,
 ) -> Result<(StatusCode, Json<Done>), Problem> {
-    let body = read(body)?;
     let draft = Draft::decode(body.draft()).map_err(|e| Problem::malformed(e.to_string()))?;
     Ok((StatusCode::CREATED, gateway.act(draft.id, body.into()).await?))
 }
 
 pub(crate) async fn roll(
     State(gateway): State<Gateway>,
-    Path(id): Path<String>,
-    body: Body<RollBody>,
+    P(id): P<String>,
+    J(body): J<RollBody>,
 ) -> Result<Json<Done>, Problem> {
-    gateway.act(parse_id(&id)?, read(body)?.into()).await
+    gateway.act(parse_id(&id)?, body.into()).await
 }
 
 pub(crate) async fn ceremony(
     State(gateway): State<Gateway>,
-    Path(id): Path<String>,
-    body: Body<CeremonyBody>,
+    P(id): P<String>,
+    J(body): J<CeremonyBody>,
 ) -> Result<Json<Done>, Problem> {
-    gateway.act(parse_id(&id)?, read(body)?.into()).await
+    gateway.act(parse_id(&id)?, body.into()).await
 }
 
 pub(crate) async fn seal(
     State(gateway): State<Gateway>,
-    Path(id): Path<String>,
-    body: Body<SealBody>,
+    P(id): P<String>,
+    J(body): J<SealBody>,
 ) -> Result<Json<Done>, Problem> {
-    gateway.act(parse_id(&id)?, read(body)?.into()).await
+    gateway.act(parse_id(&id)?, body.into()).await
 }
 
 pub(crate) async fn endorse(
     State(gateway): State<Gateway>,
-    Path(id): Path<String>,
-    body: Body<EndorseBody>,
+    P(id): P<String>,
+    J(body): J<EndorseBody>,
 ) -> Result<Json<Done>, Problem> {
-    gateway.act(parse_id(&id)?, read(body)?.into()).await
+    gateway.act(parse_id(&id)?, body.into()).await
 }
 
 pub(crate) async fn open(
     State(gateway): State<Gateway>,
-    Path(id): Path<String>,
-    body: Body<SignedBody>,
+    P(id): P<String>,
+    J(body): J<SignedBody>,
 ) -> Result<Json<Done>, Problem> {
-    let signature = read(body)?.signature;
-    gateway.act(parse_id(&id)?, Act::Open { signature }).await
+    gateway.act(parse_id(&id)?, Act::Open { signature: body.signature }).await
 }
 
+/// Closes at once, or, before the announced time, once a second person approves (202).
 pub(crate) async fn close(
     State(gateway): State<Gateway>,
-    Path(id): Path<String>,
-    body: Body<SignedBody>,
-) -> Result<Json<Done>, Problem> {
-    let signature = read(body)?.signature;
-    gateway.act(parse_id(&id)?, Act::Close { signature }).await
+    Extension(who): Extension<Who>,
+    P(id): P<String>,
+    J(body): J<SignedBody>,
+) -> Result<Response, Problem> {
+    let election = parse_id(&id)?;
+    let closes = gateway
+        .look(&id, |view| view.fold().manifest().and_then(|manifest| manifest.definition.closes))
+        .await?;
+    let is_early = closes.is_some_and(|closes| clock::seconds() / 60 < u64::from(closes));
+    if is_early && let Some(waits) = gateway.second_person(&who, "close-early", &id, &body).await? {
+        return Ok((StatusCode::ACCEPTED, Json(waits)).into_response());
+    }
+    let act = Act::Close { signature: body.signature };
+    Ok(gateway.act(election, act).await?.into_response())
 }
 
 pub(crate) async fn share(
     State(gateway): State<Gateway>,
-    Path(id): Path<String>,
-    body: Body<ShareBody>,
+    P(id): P<String>,
+    J(body): J<ShareBody>,
 ) -> Result<Json<Done>, Problem> {
-    gateway.act(parse_id(&id)?, read(body)?.into()).await
+    gateway.act(parse_id(&id)?, body.into()).await
 }
 
 pub(crate) async fn publish(
     State(gateway): State<Gateway>,
-    Path(id): Path<String>,
-    body: Body<ResultBody>,
+    P(id): P<String>,
+    J(body): J<ResultBody>,
 ) -> Result<Json<Done>, Problem> {
-    gateway.act(parse_id(&id)?, read(body)?.into()).await
+    gateway.act(parse_id(&id)?, body.into()).await
 }

@@ -1,13 +1,14 @@
 //! Casting, and what became of a ballot.
 
+use crate::extract::{P, Q, unread_bytes};
 use crate::runner::AskError;
 use crate::views::{BallotView, CredentialView};
 use crate::{Gateway, Problem, encoding, look};
 use authority::Answer;
 use axum::Json;
 use axum::body::Bytes;
+use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use ballot::Tracker;
@@ -30,8 +31,8 @@ pub(crate) struct Wait {
 /// Takes a ballot: 200 with the receipt when it is final, 202 when it is ordered.
 pub(crate) async fn cast(
     State(gateway): State<Gateway>,
-    Path(id): Path<String>,
-    Query(wait): Query<Wait>,
+    P(id): P<String>,
+    Q(wait): Q<Wait>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     let waits = match wait.wait.as_deref() {
@@ -44,11 +45,24 @@ pub(crate) async fn cast(
     let ballot = body.map_err(|rejection| unread(&rejection))?;
     let id = super::elections::parse_id(&id)?;
     let hash = look::sha256(&ballot);
+    let credential = credential_in(&ballot);
+    if let Some(credential) = &credential {
+        gateway.throttle.look_credential(credential)?;
+    }
     let answer = gateway.authority.submit(id, ballot).await?;
     let (tracker, entry) = match answer {
-        Answer::Ordered { entry, tracker } => (tracker, Some(entry)),
+        Answer::Ordered { entry, tracker } => {
+            gateway.figures.ordered();
+            // Only now is it known that the credential's holder made it.
+            credential.into_iter().for_each(|own| gateway.throttle.charge_credential(own));
+            (tracker, Some(entry))
+        }
         Answer::AlreadyAccepted { tracker, .. } => (tracker, None),
-        other => return Err(refused(other)),
+        other => {
+            let problem = refused(other);
+            gateway.figures.refused(problem.code());
+            return Err(problem);
+        }
     };
     let state = gateway.follow(id, (tracker, hash), waits).await?;
     let mut view = match state {
@@ -68,6 +82,11 @@ pub(crate) async fn cast(
     Ok((code, Json(view)).into_response())
 }
 
+/// The credential that a ballot names, before anything is checked: 32 bytes at their place.
+fn credential_in(ballot: &[u8]) -> Option<[u8; 32]> {
+    ballot.get(33..65)?.try_into().ok()
+}
+
 fn unread(rejection: &BytesRejection) -> Problem {
     match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
@@ -75,7 +94,7 @@ fn unread(rejection: &BytesRejection) -> Problem {
             "ballot-too-large",
             "A ballot has at most 65,535 bytes.",
         ),
-        _ => Problem::malformed(format!("The ballot did not arrive: {rejection}.")),
+        _ => unread_bytes(rejection),
     }
 }
 
@@ -157,7 +176,7 @@ fn signed(refusal: &SignedRefusal) -> Problem {
 /// The state of a ballot by its tracker.
 pub(crate) async fn state(
     State(gateway): State<Gateway>,
-    Path((id, tracker)): Path<(String, String)>,
+    P((id, tracker)): P<(String, String)>,
 ) -> Result<Json<BallotView>, Problem> {
     let parsed: Tracker = tracker.parse().map_err(|error| {
         Problem::malformed(format!("'{tracker}' is no tracker ({error}); it has 20 characters."))
@@ -173,7 +192,7 @@ pub(crate) async fn state(
 /// The chain of a credential: what the next ballot must follow.
 pub(crate) async fn credential(
     State(gateway): State<Gateway>,
-    Path((id, key)): Path<(String, String)>,
+    P((id, key)): P<(String, String)>,
 ) -> Result<Json<CredentialView>, Problem> {
     let parsed: [u8; 32] = hex::decode(&key)
         .ok()

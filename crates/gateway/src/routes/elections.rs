@@ -1,10 +1,11 @@
 //! Looking at elections.
 
+use crate::extract::P;
 use crate::views::{CeremonyMessage, ElectionDetail, ElectionSummary, ResultView};
 use crate::{Gateway, Problem, look};
 use authority::ElectionView;
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use election::ElectionId;
@@ -43,7 +44,7 @@ pub(crate) async fn list(State(gateway): State<Gateway>) -> Result<Json<Election
 
 pub(crate) async fn show(
     State(gateway): State<Gateway>,
-    Path(id): Path<String>,
+    P(id): P<String>,
 ) -> Result<Json<ElectionDetail>, Problem> {
     Ok(Json(gateway.look(&id, look::detail).await?))
 }
@@ -56,7 +57,7 @@ pub(crate) struct Chunks {
 
 pub(crate) async fn roll(
     State(gateway): State<Gateway>,
-    Path(id): Path<String>,
+    P(id): P<String>,
 ) -> Result<Json<Chunks>, Problem> {
     Ok(Json(Chunks { chunks: gateway.look(&id, look::roll).await? }))
 }
@@ -69,14 +70,14 @@ pub(crate) struct Messages {
 
 pub(crate) async fn ceremony(
     State(gateway): State<Gateway>,
-    Path(id): Path<String>,
+    P(id): P<String>,
 ) -> Result<Json<Messages>, Problem> {
     Ok(Json(Messages { messages: gateway.look(&id, look::ceremony).await? }))
 }
 
 pub(crate) async fn manifest(
     State(gateway): State<Gateway>,
-    Path(id): Path<String>,
+    P(id): P<String>,
 ) -> Result<impl IntoResponse, Problem> {
     match gateway.look(&id, look::manifest).await? {
         Some(bytes) => Ok(([(header::CONTENT_TYPE, "application/octet-stream")], bytes)),
@@ -86,7 +87,7 @@ pub(crate) async fn manifest(
 
 pub(crate) async fn result(
     State(gateway): State<Gateway>,
-    Path(id): Path<String>,
+    P(id): P<String>,
 ) -> Result<Json<ResultView>, Problem> {
     match gateway.look(&id, look::result).await? {
         Some(result) => Ok(Json(result)),

@@ -1,9 +1,10 @@
 //! The public record: checkpoint, tiles, leaves, archive.
 
+use crate::extract::{P, Q};
 use crate::views::{LeavesView, RefusedEntry, RoundsView};
 use crate::{Gateway, Problem, look};
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
@@ -16,7 +17,7 @@ const LEAVES_MAX: usize = 4096;
 
 pub(crate) async fn checkpoint(
     State(gateway): State<Gateway>,
-    Path(id): Path<String>,
+    P(id): P<String>,
 ) -> Result<impl IntoResponse, Problem> {
     match gateway.look(&id, |view| view.final_checkpoint()).await? {
         Some(note) => Ok(([(header::CONTENT_TYPE, TEXT)], note.to_string())),
@@ -26,7 +27,7 @@ pub(crate) async fn checkpoint(
 
 pub(crate) async fn tile(
     State(gateway): State<Gateway>,
-    Path((id, path)): Path<(String, String)>,
+    P((id, path)): P<(String, String)>,
 ) -> Result<impl IntoResponse, Problem> {
     let wanted = format!("tile/{path}");
     match gateway.look(&id, move |view| look::tile(view, &wanted)).await? {
@@ -45,8 +46,8 @@ pub(crate) struct Page {
 
 pub(crate) async fn leaves(
     State(gateway): State<Gateway>,
-    Path(id): Path<String>,
-    Query(page): Query<Page>,
+    P(id): P<String>,
+    Q(page): Q<Page>,
 ) -> Result<Json<LeavesView>, Problem> {
     let limit = page.limit.unwrap_or(LEAVES_MAX).min(LEAVES_MAX);
     Ok(Json(gateway.look(&id, move |view| look::leaves(view, page.from, limit)).await?))
@@ -54,7 +55,7 @@ pub(crate) async fn leaves(
 
 pub(crate) async fn rounds(
     State(gateway): State<Gateway>,
-    Path(id): Path<String>,
+    P(id): P<String>,
 ) -> Result<Json<RoundsView>, Problem> {
     Ok(Json(gateway.look(&id, look::rounds).await?))
 }
@@ -67,14 +68,14 @@ pub(crate) struct Refusals {
 
 pub(crate) async fn refusals(
     State(gateway): State<Gateway>,
-    Path(id): Path<String>,
+    P(id): P<String>,
 ) -> Result<Json<Refusals>, Problem> {
     Ok(Json(Refusals { refusals: gateway.look(&id, look::refusals).await? }))
 }
 
 pub(crate) async fn archive(
     State(gateway): State<Gateway>,
-    Path(id): Path<String>,
+    P(id): P<String>,
 ) -> Result<impl IntoResponse, Problem> {
     match gateway.look(&id, |view| view.archive()).await? {
         Some(archive) => Ok(([(header::CONTENT_TYPE, BYTES)], archive.encode())),
@@ -86,7 +87,7 @@ pub(crate) async fn archive(
 /// what was published elsewhere.
 pub(crate) async fn trust(
     State(gateway): State<Gateway>,
-    Path(id): Path<String>,
+    P(id): P<String>,
 ) -> Result<impl IntoResponse, Problem> {
     let policy = gateway
         .look(&id, |view| view.fold().manifest().map(|manifest| manifest.policy()))

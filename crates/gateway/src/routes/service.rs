@@ -5,7 +5,7 @@ use crate::{Gateway, Problem, openapi};
 use axum::Json;
 use axum::extract::State;
 use axum::http::header;
-use axum::response::{Html, IntoResponse};
+use axum::response::IntoResponse;
 use kv::api::{KeyRange, RangeRequest, Request, Response};
 use serde::Serialize;
 
@@ -33,16 +33,6 @@ pub(crate) async fn about(State(gateway): State<Gateway>) -> Json<About> {
 
 pub(crate) async fn openapi() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "application/json")], openapi::DOCUMENT)
-}
-
-pub(crate) async fn page(State(gateway): State<Gateway>) -> Html<String> {
-    Html(format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Quorate</title>\
-         <h1>Quorate node {}</h1><p>This node serves the <a href=\"/api/v1\">HTTP API</a>; \
-         <a href=\"/api/v1/elections\">elections</a>, <a href=\"/api/v1/openapi.json\">OpenAPI \
-         document</a>.</p>",
-        gateway.node.node
-    ))
 }
 
 pub(crate) async fn node(State(gateway): State<Gateway>) -> Result<Json<NodeView>, Problem> {

@@ -1,26 +1,49 @@
-//! A gateway on a free port of loopback, over an authority whose store is `kv` in memory.
+//! Gateways on free ports of loopback, over one store in memory that they share.
 
 use authority::{Authority, Config};
-use client::local::Operation;
-use gateway::{AdminToken, Gateway, Journal, NodeFacts};
+use bytes::Bytes;
+use client::Client;
+use client::local::{LocalClient, Operation, Watch};
+use election::{ElectionId, keys};
+use gateway::life::Vitals;
+use gateway::{AdminToken, Gateway, Journal, NodeFacts, Settings, Standing};
 use kv::Kv;
-use kv::api::{Error, Request};
+use kv::api::{Error, Event, Header, LeaseGrantRequest, PutRequest, Request, WatchResponse};
 use kv::command::{Body, CallOrigin, Envelope};
 use mvcc::MemoryBacking;
+use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
+use tokio::sync::{mpsc, oneshot};
 
+pub(crate) const TOKEN: &str = "0123456789abcdef0123";
+
+/// An answer, read whole.
+#[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) head: String,
     pub(crate) body: String,
 }
 
-pub(crate) struct Server {
-    address: SocketAddr,
-    store: Arc<Mutex<Kv<MemoryBacking>>>,
-    revision_at_start: i64,
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
+    }
+
+    /// The value of a header.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        lines.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    /// Fails unless the answer has this status.
+    #[track_caller]
+    pub(crate) fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{}", self.body);
+        self
+    }
 }
 
 struct Forgetful;
@@ -35,53 +58,132 @@ impl Journal for Forgetful {
     }
 }
 
-impl Server {
-    pub(crate) fn start(token: &str) -> Self {
-        let store = Arc::new(Mutex::new(Kv::open(MemoryBacking::default()).expect("empty")));
+/// The store that all nodes of a test share.
+#[derive(Clone)]
+pub(crate) struct Store {
+    client: LocalClient,
+    state: Arc<Mutex<Kv<MemoryBacking>>>,
+}
+
+impl Store {
+    pub(crate) fn new() -> Self {
+        let state = Arc::new(Mutex::new(Kv::open(MemoryBacking::default()).expect("empty")));
         let (client, operations) = client::local::channel();
-        let served = Arc::clone(&store);
-        std::thread::spawn(move || serve_store(&served, operations));
-        let authority = Authority::new(Config::new(1, "node-1.test", [7; 32]), &[9; 32], [])
+        let served = Arc::clone(&state);
+        std::thread::spawn(move || Serving::new(served).run(operations));
+        Self { client, state }
+    }
+
+    /// Appends entries to an election's ledger, as an authority would.
+    pub(crate) fn append(&self, id: ElectionId, entries: &[Bytes]) {
+        let put = |key: Vec<u8>, value: Bytes| {
+            let key = Bytes::from(key);
+            let request = PutRequest { key, value, ..PutRequest::default() };
+            let runtime = tokio::runtime::Builder::new_current_thread().build();
+            let done =
+                runtime.expect("a runtime").block_on(self.client.call(Request::Put(request)));
+            done.expect("the store takes it");
+        };
+        for (number, entry) in (1..).zip(entries) {
+            put(keys::Key::Entry(number).of(id), entry.clone());
+        }
+        let head = keys::encode_head(entries.len() as u64);
+        put(keys::Key::Head.of(id), Bytes::copy_from_slice(&head));
+        put(keys::directory(id), Bytes::new());
+    }
+
+    pub(crate) fn revision(&self) -> i64 {
+        self.state.lock().expect("no panic under the lock").revision()
+    }
+}
+
+/// One node.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) gateway: Gateway,
+    store: Store,
+    stop: Option<oneshot::Sender<()>>,
+}
+
+impl Server {
+    /// One node alone.
+    pub(crate) fn start() -> Self {
+        Self::node(1, &Store::new(), Settings::default(), Standing::Permanent)
+    }
+
+    /// A node of a cluster.
+    pub(crate) fn node(index: u8, store: &Store, settings: Settings, standing: Standing) -> Self {
+        let name = authority::testing::key_name(index);
+        let authority = Authority::new(Config::new(index, &name, [7; 32]), &[index; 32], [])
             .expect("a fresh authority");
-        let key = authority.key().to_string();
-        let client: Arc<dyn client::Client> = Arc::new(client);
-        let handle =
-            gateway::runner::start(authority, Box::new(Forgetful), Arc::clone(&client), |reason| {
-                panic!("{reason}")
-            })
+        let authority_key = authority.key().to_string();
+        let client: Arc<dyn client::Client> = Arc::new(store.client.clone());
+        let failed = |reason| panic!("{reason}");
+        let journal = Box::new(Forgetful);
+        let handle = gateway::runner::start(authority, journal, Arc::clone(&client), failed)
             .expect("a thread");
-        let facts = NodeFacts { node: 1, version: "test".to_owned(), authority_key: key };
-        let token = AdminToken::parse(token).expect("long enough");
-        let gateway = Gateway::new(handle, client, token, facts);
+        let facts = NodeFacts {
+            node: index.into(),
+            name,
+            version: "test".to_owned(),
+            authority_key,
+            cluster: 7,
+            addresses: Vec::new(),
+        };
+        let member = (u64::from(index), "127.0.0.1:1".to_owned(), true);
+        let vitals = Vitals { leader: Some(1), members: vec![member], ..Vitals::default() };
+        let token = AdminToken::parse(TOKEN, standing).expect("long enough");
+        let probe = Arc::new(move || vitals.clone());
+        let gateway = Gateway::new((handle, client), token, facts, settings, probe)
+            .expect("settings that work");
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         listener.set_nonblocking(true).expect("a socket option");
         let address = listener.local_addr().expect("bound");
+        let (stop, stopped) = oneshot::channel();
+        let served = gateway.clone();
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.expect("a runtime").block_on(async {
                 let listener = tokio::net::TcpListener::from_std(listener).expect("bound");
-                gateway.serve(listener, std::future::pending()).await
-            })
+                tokio::select! {
+                    served = served.serve(listener, std::future::pending()) => drop(served),
+                    // As a killed process: every connection breaks at once.
+                    _ = stopped => {}
+                }
+            });
         });
-        let mut server = Self { address, store, revision_at_start: 0 };
-        // The authority publishes its key first; afterwards an idle store does not change.
-        while server.store_revision() < 2 {
-            std::thread::yield_now();
-        }
-        server.revision_at_start = server.store_revision();
+        let server = Self { address, gateway, store: store.clone(), stop: Some(stop) };
+        server.wait(|| server.get("/api/v1/session").status == 401);
         server
     }
 
-    pub(crate) fn store_revision(&self) -> i64 {
-        self.store.lock().expect("no panic under the lock").revision()
+    /// Kills the node.
+    pub(crate) fn kill(&mut self) {
+        self.stop = None;
     }
 
-    pub(crate) fn revision_at_start(&self) -> i64 {
-        self.revision_at_start
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Waits until something is so.
+    pub(crate) fn wait(&self, is_so: impl Fn() -> bool) {
+        let started = std::time::Instant::now();
+        while !is_so() {
+            assert!(started.elapsed().as_secs() < 60, "it does not become so");
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
         self.request("GET", path, &[], "")
+    }
+
+    /// A call with a bearer token and, if it is not empty, a JSON body.
+    pub(crate) fn call(&self, method: &str, path: &str, token: &str, body: &str) -> Answer {
+        let bearer = format!("Bearer {token}");
+        let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];
+        self.request(method, path, &headers, body)
     }
 
     pub(crate) fn request(
@@ -107,7 +209,7 @@ impl Server {
     pub(crate) fn raw(&self, bytes: &[u8]) -> Vec<u8> {
         let mut stream = TcpStream::connect(self.address).expect("the server listens");
         // A server that keeps silent has refused, too.
-        let patience = Some(std::time::Duration::from_secs(5));
+        let patience = Some(std::time::Duration::from_secs(30));
         stream.set_read_timeout(patience).expect("a socket option");
         // A server that has refused may close before everything is written.
         let _ = stream.write_all(bytes);
@@ -115,31 +217,111 @@ impl Server {
         let _ = stream.read_to_end(&mut answer);
         answer
     }
+
+    /// Makes an account with the operator's token.
+    pub(crate) fn account(&self, name: &str, grants: Value) {
+        let body = serde_json::json!({
+            "name": name, "display": name, "password": PASSWORD, "grants": grants,
+        });
+        self.call("POST", "/api/v1/accounts", TOKEN, &body.to_string()).expect(201);
+    }
+
+    /// Logs in and gives the whole answer.
+    pub(crate) fn login(&self, name: &str) -> Answer {
+        let body = serde_json::json!({ "name": name, "password": PASSWORD }).to_string();
+        let headers = [("Content-Type", "application/json")];
+        self.request("POST", "/api/v1/login", &headers, &body)
+    }
+
+    /// Logs in and gives the access token.
+    pub(crate) fn token(&self, name: &str) -> String {
+        let answer = self.login(name).expect(200).json();
+        answer["access_token"].as_str().expect("a token").to_owned()
+    }
 }
 
-/// Answers every operation from the one state; watches stay open and silent.
-fn serve_store(
-    store: &Mutex<Kv<MemoryBacking>>,
-    mut operations: tokio::sync::mpsc::Receiver<Operation>,
-) {
-    let mut open = Vec::new();
-    for index in 1.. {
-        match operations.blocking_recv() {
-            None => return,
-            Some(Operation::Watch(watch)) => open.push(watch),
-            Some(Operation::Call(call)) => {
-                let mut store = store.lock().expect("no panic under the lock");
-                let result = match call.request {
-                    Request::Status => Err(Error::NoLeader),
-                    request if request.is_write() => {
-                        let origin = CallOrigin { member: 1, incarnation: 1, call: index };
-                        let envelope = Envelope { origin, body: Body::Write(request) };
-                        store.apply(index, 1, &envelope).expect("the memory works").result
-                    }
-                    request => store.read(&request, 1),
-                };
-                let _ = call.reply.send(result);
+/// The password of every account in these tests.
+pub(crate) const PASSWORD: &str = "a sentence that nobody guesses";
+
+/// The thread of the store: answers calls, feeds watches.
+struct Serving {
+    state: Arc<Mutex<Kv<MemoryBacking>>>,
+    past: Vec<(i64, Vec<Event>)>,
+    watches: Vec<Watch>,
+}
+
+impl Serving {
+    fn new(state: Arc<Mutex<Kv<MemoryBacking>>>) -> Self {
+        Self { state, past: Vec::new(), watches: Vec::new() }
+    }
+
+    fn run(mut self, mut operations: mpsc::Receiver<Operation>) {
+        for index in 1.. {
+            match operations.blocking_recv() {
+                None => return,
+                Some(Operation::Watch(watch)) => self.open(watch),
+                Some(Operation::Call(call)) => {
+                    let result = self.answer(call.request, index);
+                    let _ = call.reply.send(result);
+                }
             }
         }
+    }
+
+    fn answer(&mut self, request: Request, index: u64) -> Result<kv::api::Response, Error> {
+        let mut state = self.state.lock().expect("no panic under the lock");
+        match request {
+            Request::Status => Err(Error::NoLeader),
+            request if request.is_write() => {
+                let request = with_lease_id(request, index);
+                let origin = CallOrigin { member: 1, incarnation: 1, call: index };
+                let envelope = Envelope { origin, body: Body::Write(request) };
+                let applied = state.apply(index, 1, &envelope).expect("the memory works");
+                drop(state);
+                for revision in applied.events {
+                    self.publish(revision.revision, &revision.events);
+                    self.past.push((revision.revision, revision.events));
+                }
+                applied.result
+            }
+            request => state.read(&request, 1),
+        }
+    }
+
+    fn open(&mut self, watch: Watch) {
+        let header = Header { revision: 0, raft_term: 1 };
+        let _ = watch.sender.blocking_send(WatchResponse::Created { header });
+        let start = watch.request.start_revision;
+        let missed = self.past.iter().filter(|(revision, _)| start > 0 && *revision >= start);
+        for (revision, events) in missed {
+            tell(&watch, *revision, events);
+        }
+        self.watches.push(watch);
+    }
+
+    fn publish(&mut self, revision: i64, events: &[Event]) {
+        self.watches.retain(|watch| !watch.sender.is_closed());
+        self.watches.iter().for_each(|watch| tell(watch, revision, events));
+    }
+}
+
+/// A member that takes a call picks the id of a new lease.
+fn with_lease_id(request: Request, index: u64) -> Request {
+    match request {
+        Request::LeaseGrant(LeaseGrantRequest { ttl, id: 0 }) => {
+            let id = i64::try_from(index).expect("few calls") + 1_000_000;
+            Request::LeaseGrant(LeaseGrantRequest { ttl, id })
+        }
+        other => other,
+    }
+}
+
+fn tell(watch: &Watch, revision: i64, events: &[Event]) {
+    let range = &watch.request.range;
+    let events: Vec<Event> =
+        events.iter().filter(|event| range.contains(&event.kv.key)).cloned().collect();
+    if !events.is_empty() {
+        let header = Header { revision, raft_term: 1 };
+        let _ = watch.sender.blocking_send(WatchResponse::Events { header, events });
     }
 }

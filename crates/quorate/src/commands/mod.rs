@@ -7,6 +7,7 @@ pub(crate) mod issuer;
 pub(crate) mod kv;
 pub(crate) mod progress;
 pub(crate) mod serve;
+pub(crate) mod user;
 pub(crate) mod verify;
 
 /// Why a command ends with another exit code than 0.

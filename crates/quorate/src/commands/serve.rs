@@ -5,13 +5,24 @@ use crate::config::{self, LogFormat, NodeSettings, ServeArgs};
 use crate::members::{self, NodeGroup};
 use crate::{authority_folder, exit, secret_file};
 use clap::{Args, Subcommand};
-use gateway::AdminToken;
+use gateway::{AdminToken, Gateway, Standing};
 use std::io::IsTerminal;
 use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Longest time for what is under way when the node is asked to stop.
+const DRAIN_MAX: Duration = Duration::from_secs(25);
+
+/// Longest wait for another node to take the lead.
+const TRANSFER_MAX: Duration = Duration::from_secs(2);
+
+/// Between two looks at what is still under way.
+const DRAIN_LOOK: Duration = Duration::from_millis(20);
 
 /// Run one node of the cluster.
 ///
@@ -51,7 +62,13 @@ pub(crate) fn run(command: ServeCommand) -> Result<(), Failure> {
     let settings = settle(command)?;
     start_log(settings.log_format);
     let listeners = Listeners::bind(&settings)?;
-    let settings = NodeSettings { bind: listeners.peer_address, ..settings };
+    let settings = NodeSettings {
+        bind: listeners.peer_address,
+        client: address_of(&listeners.client)?,
+        web: address_of(&listeners.web)?,
+        admin: address_of(&listeners.admin)?,
+        ..settings
+    };
     let token = admin_token(&settings)?;
     let (node, gateway) = start(&settings, listeners.peer, token)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -111,7 +128,7 @@ fn address_of(listener: &TcpListener) -> Result<SocketAddr, Failure> {
 
 /// Everything that runs on threads of its own: the member of the store and the authority.
 struct Started {
-    gateway: gateway::Gateway,
+    gateway: Gateway,
     /// Says why the authority had to stop.
     failed: tokio::sync::oneshot::Receiver<String>,
     token: AdminToken,
@@ -154,31 +171,114 @@ fn start(
         let _ = fail.send(reason);
     })
     .map_err(Failure::because(exit::FAILED, "cannot start the authority"))?;
-    let facts =
-        gateway::NodeFacts { node: settings.node_id, version: VERSION.to_owned(), authority_key };
-    let gateway = gateway::Gateway::new(handle, client, token.clone(), facts);
+    let facts = gateway::NodeFacts {
+        node: settings.node_id,
+        name: settings.name.clone(),
+        version: VERSION.to_owned(),
+        authority_key,
+        cluster,
+        addresses: named_addresses(settings).map(|(name, at)| (name.to_owned(), at)).to_vec(),
+    };
+    let probe = probe(node.group(), settings.data_dir.clone());
+    let web = web_settings(settings)?;
+    let gateway = Gateway::new((handle, client), token.clone(), facts, web, probe)
+        .map_err(|error| Failure::new(exit::BAD_CONFIG, error))?;
     Ok((node, Started { gateway, failed, token }))
+}
+
+fn named_addresses(settings: &NodeSettings) -> [(&'static str, SocketAddr); 4] {
+    [
+        ("peer", settings.bind),
+        ("client", settings.client),
+        ("web", settings.web),
+        ("admin", settings.admin),
+    ]
+}
+
+/// The gateway's settings, secrets read from their files.
+fn web_settings(settings: &NodeSettings) -> Result<gateway::Settings, Failure> {
+    let web = &settings.web_side;
+    let secret = |path: &PathBuf| -> Result<String, Failure> {
+        let text = std::fs::read_to_string(path)
+            .map_err(Failure::because(exit::BAD_CONFIG, &path.display().to_string()))?;
+        Ok(text.trim().to_owned())
+    };
+    let oidc = match &web.oidc {
+        None => None,
+        Some(oidc) => Some(gateway::OidcSettings {
+            issuer: oidc.issuer.clone(),
+            client_id: oidc.client_id.clone(),
+            client_secret: oidc.secret_file.as_ref().map(secret).transpose()?,
+            name: oidc.name.clone(),
+        }),
+    };
+    let mail = web.mail.clone().map(|(server, from)| gateway::mail::MailSettings { server, from });
+    Ok(gateway::Settings {
+        web_origin: web.origin.clone(),
+        trusted_proxies: web.trusted_proxies.clone(),
+        oidc,
+        mail,
+        ..gateway::Settings::default()
+    })
+}
+
+/// What the node says of itself, for its beats.
+fn probe(group: node::group::Group, data_dir: PathBuf) -> gateway::life::Probe {
+    Arc::new(move || {
+        let view = group.view();
+        let usage = node::usage::usage(&data_dir);
+        let member =
+            |member: &node::group::MemberView| (member.id, member.address.clone(), member.is_voter);
+        gateway::life::Vitals {
+            role: view.role.to_owned(),
+            term: view.term,
+            leader: view.leader,
+            commit: view.commit,
+            applied: view.applied,
+            last: view.last,
+            members: view.members.iter().map(member).collect(),
+            restriction: view.restriction,
+            disk_stalled_ms: view.disk_stalled_ms,
+            cpu_seconds: usage.cpu_seconds,
+            memory_bytes: usage.memory_bytes,
+            disk_free_bytes: usage.disk_free_bytes,
+            disk_total_bytes: usage.disk_total_bytes,
+            store_bytes: folder_bytes(&data_dir.join("state"))
+                + folder_bytes(&data_dir.join("log")),
+        }
+    })
+}
+
+/// Bytes of the files in a folder.
+fn folder_bytes(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    entries.filter_map(|entry| entry.metadata().ok()).map(|found| found.len()).sum()
 }
 
 /// The administrators' token: from the given file, or made once and printed once.
 fn admin_token(settings: &NodeSettings) -> Result<AdminToken, Failure> {
-    let text = match &settings.admin_token_file {
-        Some(path) => std::fs::read_to_string(path)
-            .map_err(Failure::because(exit::BAD_CONFIG, &path.display().to_string()))?,
+    let (standing, text) = match &settings.admin_token_file {
+        Some(path) => {
+            let text = std::fs::read_to_string(path)
+                .map_err(Failure::because(exit::BAD_CONFIG, &path.display().to_string()))?;
+            (Standing::Permanent, text)
+        }
         None => {
             let wrong = Failure::because(exit::FAILED, "data-dir");
             node::disk::create_folders(&settings.data_dir).map_err(wrong)?;
-            secret_file::read_or_make(&settings.data_dir.join("admin-token"), || {
+            let text = secret_file::read_or_make(&settings.data_dir.join("admin-token"), || {
                 let mut bytes = [0; 20];
                 getrandom::fill(&mut bytes)
                     .map_err(Failure::because(exit::FAILED, "no randomness from the system"))?;
                 let token = hex::encode(bytes);
                 println!("administrators' token (shown once, kept in admin-token): {token}");
+                println!("it makes the first account: quorate user add NAME --role administrator");
                 Ok(token)
-            })?
+            })?;
+            (Standing::OneTime, text)
         }
     };
-    AdminToken::parse(&text).map_err(|error| Failure::new(exit::BAD_CONFIG, error))
+    AdminToken::parse(&text, standing).map_err(|error| Failure::new(exit::BAD_CONFIG, error))
 }
 
 /// The id that was given, or the one that founding members agree on.
@@ -213,14 +313,10 @@ async fn serve(
 ) -> Result<(), Failure> {
     let listening = Failure::because(exit::FAILED, "listener");
     let (stop, stopped) = watch::channel(false);
-    let addresses = [
-        ("peer", settings.bind),
-        ("client", address_of(&client_listener)?),
-        ("web", address_of(&web_listener)?),
-        ("admin", address_of(&admin_listener)?),
-    ];
+    let addresses = named_addresses(settings);
     let client: Arc<dyn client::Client> = Arc::new(node.client());
-    let token = started.token;
+    let (token, gateway) = (started.token, started.gateway);
+    let figures = gateway.clone();
     let admin = node::admin::Admin {
         client: Arc::clone(&client),
         leadership: node.leadership(),
@@ -230,6 +326,10 @@ async fn serve(
         group: node.group(),
         backups: node.backups(),
         is_authorized: Arc::new(move |given| token.is(given)),
+        draining: gateway.draining(),
+        others: Arc::new(move || figures.figures()),
+        data_dir: settings.data_dir.clone(),
+        started: Instant::now(),
     };
     let info = server_info(settings, addresses[1].1);
     let admin_task = node::admin::serve(tokio_listener(admin_listener)?, admin, until(&stopped));
@@ -241,8 +341,16 @@ async fn serve(
     let group = Arc::new(NodeGroup(node.group()));
     let etcd_task =
         etcd_api::serve(tokio_listener(client_listener)?, client, group, info, until(&stopped));
-    let web_task = started.gateway.serve(tokio_listener(web_listener)?, until(&stopped));
+    let web_task = gateway.clone().serve(tokio_listener(web_listener)?, until(&stopped));
     announce(settings, &addresses);
+    let leave = async {
+        signalled().await;
+        tokio::select! {
+            () = take_leave(node, &gateway) => {}
+            // Who asks twice does not want to wait.
+            () = signalled() => {}
+        }
+    };
     let ended = tokio::select! {
         reason = node.failed() => Err(Failure::new(exit::FAILED, reason)),
         Ok(reason) = started.failed => {
@@ -253,11 +361,31 @@ async fn serve(
         result = etcd_task => {
             result.map_err(|error| Failure::new(exit::FAILED, format!("client listener: {error}")))
         }
-        () = signalled() => Ok(()),
+        () = leave => Ok(()),
     };
     stop.send_replace(true);
     publishing.abort();
     ended
+}
+
+/// Says that the node goes, gives up the lead, and lets what is under way come to its end.
+async fn take_leave(node: &node::Node, gateway: &Gateway) {
+    gateway.drain();
+    tracing::info!("taking leave");
+    let group = node.group();
+    if group.view().role == "leader" {
+        let wish = group.wish(replica::Wish::Transfer { to: None });
+        let _ = tokio::time::timeout(TRANSFER_MAX, wish).await;
+    }
+    let deadline = Instant::now() + DRAIN_MAX;
+    while Instant::now() < deadline {
+        let (ballots, others, listeners) = gateway.load();
+        if ballots + others + listeners == 0 {
+            break;
+        }
+        tokio::time::sleep(DRAIN_LOOK).await;
+    }
+    gateway.farewell().await;
 }
 
 async fn until_true(mut stopped: watch::Receiver<bool>) {

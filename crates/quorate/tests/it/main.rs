@@ -12,4 +12,6 @@ mod demo;
 mod doors;
 mod durability;
 mod etcdctl;
+mod figures;
+mod people;
 mod support;

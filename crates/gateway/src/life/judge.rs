@@ -1,0 +1,354 @@
+//! How the nodes are, judged from when each was last heard and what it said of itself.
+//!
+//! Age is measured by the judging node's own clock from the moment a beat arrived, so a wrong
+//! clock elsewhere changes nothing. Every state comes with its reasons in words, and the whole
+//! cluster with one sentence; both are made here and shown as they are.
+
+use super::beat::Beat;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Between two beats of a node, in milliseconds.
+pub(crate) const BEAT_MS: u64 = 2_000;
+
+/// Older than this a beat makes its node slow: two were missed.
+const SLOW_MS: u64 = 2 * BEAT_MS + 1_000;
+
+/// Older than this its node is unreachable: five were missed.
+pub(crate) const UNREACHABLE_MS: u64 = 5 * BEAT_MS;
+
+/// A write under way for longer makes a node slow.
+const STALL_MS: u64 = 1_000;
+
+/// Entries behind the commit index that make a node slow.
+const LAG_ENTRIES: u64 = 5_000;
+
+/// Free space on disk, in percent, below which a node is slow.
+const DISK_FREE_PERCENT: u64 = 5;
+
+/// What a node is like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum State {
+    Healthy,
+    Slow,
+    Unreachable,
+    /// It takes leave: no new work, what is under way is finished.
+    Draining,
+    /// It was stopped on purpose.
+    Stopped,
+}
+
+/// One node as others see it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sighting {
+    /// Its last beat, and how long ago that arrived here, in milliseconds.
+    pub(crate) beat: Option<(Beat, u64)>,
+    /// How long ago it said that it stops, if it said so after its last beat.
+    pub(crate) stopped_ms: Option<u64>,
+    /// Where its peers reach it, from the membership.
+    pub(crate) address: Option<String>,
+    /// Whether it votes in consensus.
+    pub(crate) votes: bool,
+}
+
+/// One node, judged.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct NodeView {
+    pub(crate) node: u64,
+    pub(crate) state: State,
+    /// Why it is not healthy, as sentences.
+    pub(crate) reasons: Vec<String>,
+    /// Age of what is known of it, in milliseconds.
+    pub(crate) age_ms: Option<u64>,
+    pub(crate) is_leader: bool,
+    pub(crate) votes: bool,
+    pub(crate) peer_address: Option<String>,
+    /// What it said last.
+    pub(crate) last: Option<Beat>,
+}
+
+/// All nodes, and the verdict.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct ClusterView {
+    /// One sentence for people.
+    pub(crate) verdict: String,
+    /// `healthy`, `degraded` or `down`: may ballots be cast?
+    pub(crate) level: &'static str,
+    /// The node that judged.
+    pub(crate) seen_by: u64,
+    /// When, in milliseconds since 1970 UTC by its clock.
+    pub(crate) time_ms: u64,
+    pub(crate) leader: Option<u64>,
+    pub(crate) term: u64,
+    pub(crate) nodes: Vec<NodeView>,
+}
+
+/// Judges one node.
+pub(crate) fn judge(node: u64, sighting: &Sighting, leader: Option<u64>) -> NodeView {
+    let mut reasons = Vec::new();
+    let state = state_of(sighting, &mut reasons);
+    NodeView {
+        node,
+        state,
+        reasons,
+        age_ms: sighting.beat.as_ref().map(|(_, age)| *age),
+        is_leader: leader == Some(node) && state != State::Stopped,
+        votes: sighting.votes,
+        peer_address: sighting.address.clone(),
+        last: sighting.beat.as_ref().map(|(beat, _)| beat.clone()),
+    }
+}
+
+fn state_of(sighting: &Sighting, reasons: &mut Vec<String>) -> State {
+    if let Some(ago) = sighting.stopped_ms {
+        reasons.push(format!("It was stopped {} ago.", duration(ago)));
+        return State::Stopped;
+    }
+    let Some((beat, age)) = &sighting.beat else {
+        reasons.push("It has not been heard since this node started.".to_owned());
+        return State::Unreachable;
+    };
+    if *age > UNREACHABLE_MS {
+        reasons.push(format!("Nothing was heard of it for {}.", duration(*age)));
+        return State::Unreachable;
+    }
+    if beat.draining {
+        reasons.push("It takes leave and takes no new work.".to_owned());
+        return State::Draining;
+    }
+    if *age > SLOW_MS {
+        reasons.push(format!("Its last sign of life is {} old.", duration(*age)));
+    }
+    if beat.disk_stalled_ms > STALL_MS {
+        let stall = duration(beat.disk_stalled_ms);
+        reasons.push(format!("A write to its disk has been under way for {stall}."));
+    }
+    let lag = beat.commit.saturating_sub(beat.applied);
+    if lag > LAG_ENTRIES {
+        reasons.push(format!("It has yet to apply {lag} committed entries."));
+    }
+    if let Some(restriction) = &beat.restriction {
+        reasons.push(format!("It does not vote: {restriction}."));
+    }
+    if let Some(percent) = beat.disk_free_percent()
+        && percent < DISK_FREE_PERCENT
+    {
+        reasons.push(format!("Only {percent} % of its disk is free."));
+    }
+    if reasons.is_empty() { State::Healthy } else { State::Slow }
+}
+
+/// Judges the cluster.
+pub(crate) fn cluster(
+    seen_by: u64,
+    time_ms: u64,
+    (leader, term): (Option<u64>, u64),
+    sightings: &BTreeMap<u64, Sighting>,
+) -> ClusterView {
+    let nodes: Vec<NodeView> =
+        sightings.iter().map(|(node, sighting)| judge(*node, sighting, leader)).collect();
+    let (level, verdict) = verdict(&nodes, leader, term);
+    ClusterView { verdict, level, seen_by, time_ms, leader, term, nodes }
+}
+
+fn verdict(nodes: &[NodeView], leader: Option<u64>, term: u64) -> (&'static str, String) {
+    let voters: Vec<&NodeView> = nodes.iter().filter(|node| node.votes).collect();
+    let is_up = |node: &&&NodeView| !matches!(node.state, State::Unreachable | State::Stopped);
+    let up = voters.iter().filter(is_up).count();
+    let (total, quorum) = (voters.len(), voters.len() / 2 + 1);
+    let troubles: Vec<String> = nodes.iter().filter_map(trouble).collect();
+    let Some(leader) = leader else {
+        let text = format!(
+            "No node leads: nothing can be written and no ballot is taken. {up} of {total} nodes \
+             are up, {quorum} are needed.{}",
+            listed(&troubles)
+        );
+        return ("down", text);
+    };
+    if troubles.is_empty() {
+        let nodes = if total == 1 {
+            "The one node is".to_owned()
+        } else {
+            format!("All {total} nodes are")
+        };
+        return ("healthy", format!("{nodes} healthy; node {leader} leads (term {term})."));
+    }
+    let spare = match up.saturating_sub(quorum) {
+        0 => "No further node may fail.".to_owned(),
+        1 => "One more node may fail.".to_owned(),
+        more => format!("{more} more nodes may fail."),
+    };
+    let healthy = voters.iter().filter(|node| node.state == State::Healthy).count();
+    let text = format!(
+        "{healthy} of {total} nodes are healthy; node {leader} leads (term {term}). {spare}{}",
+        listed(&troubles)
+    );
+    ("degraded", text)
+}
+
+fn trouble(node: &NodeView) -> Option<String> {
+    let what = match node.state {
+        State::Healthy => return None,
+        State::Slow => "is slow",
+        State::Unreachable => "is unreachable",
+        State::Draining => "takes leave",
+        State::Stopped => "is stopped",
+    };
+    let since = match (node.state, node.age_ms) {
+        (State::Unreachable, Some(age)) => format!(" ({})", duration(age)),
+        _ => String::new(),
+    };
+    Some(format!("node {} {what}{since}", node.node))
+}
+
+fn listed(troubles: &[String]) -> String {
+    let mut text = troubles.join(", ");
+    if let Some(first) = text.get(..1).map(str::to_uppercase) {
+        text.replace_range(..1, &first);
+        text.insert(0, ' ');
+        text.push('.');
+    }
+    text
+}
+
+/// `340 ms`, `12 s`, `2 min 14 s`, `3 h 5 min`.
+pub(crate) fn duration(ms: u64) -> String {
+    let seconds = ms / 1000;
+    match seconds {
+        0 => format!("{ms} ms"),
+        1..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
+/// What has changed from one view to the next, as sentences for the event log.
+pub(crate) fn changes(before: &ClusterView, after: &ClusterView) -> Vec<Change> {
+    let mut changes = Vec::new();
+    let mut note = |kind, node, text: String| changes.push(Change { kind, node, text });
+    for node in &after.nodes {
+        let number = node.node;
+        let Some(old) = before.nodes.iter().find(|old| old.node == number) else {
+            note("member", Some(number), format!("Node {number} belongs to the cluster now."));
+            continue;
+        };
+        if old.state != node.state {
+            let reasons = if node.reasons.is_empty() {
+                String::new()
+            } else {
+                format!(" {}", node.reasons.join(" "))
+            };
+            let state = match node.state {
+                State::Healthy => "healthy",
+                State::Slow => "slow",
+                State::Unreachable => "unreachable",
+                State::Draining => "draining",
+                State::Stopped => "stopped",
+            };
+            note(state, Some(number), format!("Node {number} is {state}.{reasons}"));
+        }
+        let started = |view: &NodeView| view.last.as_ref().map(|beat| beat.started_ms);
+        if let (Some(old), Some(new)) = (started(old), started(node))
+            && old != new
+        {
+            note("started", Some(number), format!("Node {number} has started again."));
+        }
+    }
+    for old in &before.nodes {
+        if !after.nodes.iter().any(|node| node.node == old.node) {
+            let text = format!("Node {} does not belong to the cluster any more.", old.node);
+            note("member", Some(old.node), text);
+        }
+    }
+    if let Some(leader) = after.leader
+        && (before.leader, before.term) != (after.leader, after.term)
+    {
+        let text = format!("Node {leader} leads (term {}).", after.term);
+        note("leader", Some(leader), text);
+    }
+    changes
+}
+
+/// One line of the event log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Change {
+    /// What kind of event.
+    pub(crate) kind: &'static str,
+    pub(crate) node: Option<u64>,
+    pub(crate) text: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn beat() -> Beat {
+        Beat { started_ms: 1, disk_free_bytes: 50, disk_total_bytes: 100, ..Beat::default() }
+    }
+
+    fn sighting(beat: Beat, age_ms: u64) -> Sighting {
+        Sighting { beat: Some((beat, age_ms)), votes: true, ..Sighting::default() }
+    }
+
+    fn three(third: Sighting) -> BTreeMap<u64, Sighting> {
+        BTreeMap::from([(1, sighting(beat(), 100)), (2, sighting(beat(), 900)), (3, third)])
+    }
+
+    fn view(third: Sighting, leader: Option<u64>) -> ClusterView {
+        cluster(1, 0, (leader, 5), &three(third))
+    }
+
+    #[test]
+    fn each_state_has_its_reason_in_words() {
+        let check = |sighting: Sighting, state, reason: &str| {
+            let view = judge(3, &sighting, None);
+            assert_eq!((view.state, view.reasons.join(" ").as_str()), (state, reason));
+        };
+        check(sighting(beat(), 4_000), State::Healthy, "");
+        check(sighting(beat(), 6_000), State::Slow, "Its last sign of life is 6 s old.");
+        let gone = "Nothing was heard of it for 2 min 14 s.";
+        check(sighting(beat(), 134_000), State::Unreachable, gone);
+        let never = "It has not been heard since this node started.";
+        check(Sighting::default(), State::Unreachable, never);
+        let stopped = Sighting { stopped_ms: Some(3_900_000), ..sighting(beat(), 99_999) };
+        check(stopped, State::Stopped, "It was stopped 1 h 5 min ago.");
+        let leaving = Beat { draining: true, ..beat() };
+        check(sighting(leaving, 0), State::Draining, "It takes leave and takes no new work.");
+        let stalled = Beat { disk_stalled_ms: 3_000, ..beat() };
+        let reason = "A write to its disk has been under way for 3 s.";
+        check(sighting(stalled, 0), State::Slow, reason);
+        let full = Beat { disk_free_bytes: 4, ..beat() };
+        check(sighting(full, 0), State::Slow, "Only 4 % of its disk is free.");
+        let behind = Beat { commit: 9_000, applied: 10, ..beat() };
+        check(sighting(behind, 0), State::Slow, "It has yet to apply 8990 committed entries.");
+    }
+
+    #[test]
+    fn the_verdict_is_one_sentence_with_what_it_means() {
+        let all = view(sighting(beat(), 0), Some(2));
+        assert_eq!(all.verdict, "All 3 nodes are healthy; node 2 leads (term 5).");
+        assert_eq!(all.level, "healthy");
+        let one_away = view(sighting(beat(), 134_000), Some(2));
+        assert_eq!(
+            one_away.verdict,
+            "2 of 3 nodes are healthy; node 2 leads (term 5). No further node may fail. Node 3 is \
+             unreachable (2 min 14 s)."
+        );
+        let headless = view(Sighting { votes: true, ..Sighting::default() }, None);
+        assert_eq!(headless.level, "down");
+        assert!(headless.verdict.starts_with("No node leads"), "{}", headless.verdict);
+    }
+
+    #[test]
+    fn changes_are_told_once() {
+        let well = view(sighting(beat(), 0), Some(2));
+        let away = view(sighting(beat(), 134_000), Some(1));
+        let kinds: Vec<_> = changes(&well, &away).iter().map(|change| change.kind).collect();
+        assert_eq!(kinds, ["unreachable", "leader"]);
+        assert_eq!(changes(&away, &away), []);
+        let again = view(sighting(Beat { started_ms: 2, ..beat() }, 0), Some(1));
+        let kinds: Vec<_> = changes(&away, &again).iter().map(|change| change.kind).collect();
+        assert_eq!(kinds, ["healthy", "started"]);
+    }
+}

@@ -1,0 +1,73 @@
+//! Closing before the announced time needs a second person, as soon as there is one.
+
+use crate::feed::serve_election;
+use crate::server::TOKEN;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use election::entry::{Body, Entry};
+use election::testing::{ElectionBuilder, STAMP};
+use gateway::Settings;
+use serde_json::json;
+
+#[test]
+fn an_election_is_closed_early_by_two_and_by_one_only_where_there_is_one() {
+    // Thirty years from the stamp of everything else here.
+    let closes = STAMP + 30 * 366 * 24 * 60;
+    let election = ElectionBuilder::new(6).define(|own| own.closes = Some(closes)).build();
+    let election = authority::testing::own_keys(election);
+    let id = election.id().to_string();
+    let closing = election.closing();
+    let Body::Close { signature } = Entry::decode(&closing).expect("an entry").body else {
+        panic!("the closing closes");
+    };
+    let body = json!({ "signature": STANDARD.encode(signature) }).to_string();
+    let servers = serve_election(&election, Settings::default());
+    let server = &servers[0];
+    server.account("ada", json!([{ "role": "administrator" }]));
+    server.account("bob", json!([{ "role": "election-officer", "election": id }]));
+    server.account("eve", json!([{ "role": "election-officer", "election": "1".repeat(32) }]));
+    let [ada, bob, eve] = ["ada", "bob", "eve"].map(|name| server.token(name));
+    let phase = || server.get(&format!("/api/v1/elections/{id}")).json()["phase"].clone();
+
+    let close = format!("/api/v1/elections/{id}/close");
+    let waits = server.call("POST", &close, &ada, &body).expect(202).json();
+    assert_eq!((&waits["act"], &waits["by"]), (&json!("close-early"), &json!("ada")));
+    assert_eq!(phase(), "open");
+    let list = |token: &str| {
+        let list = server.call("GET", "/api/v1/approvals", token, "").expect(200).json();
+        list["items"].as_array().map(Vec::len)
+    };
+    assert_eq!((list(&bob), list(&eve)), (Some(1), Some(0)));
+
+    let path = format!("/api/v1/approvals/{}", waits["approval"].as_str().expect("an id"));
+    let decide = |token: &str, approve: bool| {
+        server.call("POST", &path, token, &json!({ "approve": approve }).to_string())
+    };
+    assert_eq!(decide(&ada, true).expect(403).json()["code"], "own-proposal");
+    decide(&eve, true).expect(403);
+    decide(&eve, false).expect(403);
+    decide(&bob, true).expect(200);
+    server.wait(|| phase() == "closed");
+    decide(&bob, true).expect(404);
+
+    // What two have done is on record, with both their names.
+    let desk = server.call("GET", "/api/v1/desk", TOKEN, "").expect(200).json().to_string();
+    for who in ["ada", "bob"] {
+        assert!(desk.contains(&format!("\"account\":\"{who}\"")), "{desk}");
+    }
+}
+
+#[test]
+fn where_one_person_does_everything_nobody_is_waited_for() {
+    let closes = STAMP + 30 * 366 * 24 * 60;
+    let election = ElectionBuilder::new(7).define(|own| own.closes = Some(closes)).build();
+    let election = authority::testing::own_keys(election);
+    let closing = election.closing();
+    let Body::Close { signature } = Entry::decode(&closing).expect("an entry").body else {
+        panic!("the closing closes");
+    };
+    let body = json!({ "signature": STANDARD.encode(signature) }).to_string();
+    let servers = serve_election(&election, Settings::default());
+    let close = format!("/api/v1/elections/{}/close", election.id());
+    servers[0].call("POST", &close, TOKEN, &body).expect(200);
+}
