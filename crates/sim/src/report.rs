@@ -156,7 +156,8 @@ pub(crate) fn run(first_seed: u64, seeds: u64, options: &Options) -> bool {
     println!("{}", shown(&total.figures));
     println!("{}", total.speeds());
     println!(
-        "{seeds} seeds from {first_seed} in {:.0} s, {:.0} ms of CPU a seed, {} run twice, {} failed",
+        "{seeds} seeds from {first_seed} in {:.0} s, {:.0} ms of CPU a seed, {} run twice, \
+         {} failed",
         started.elapsed().as_secs_f64(),
         total.cpu_ms(),
         total.twice,
