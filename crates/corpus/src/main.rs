@@ -1,6 +1,8 @@
 //! `corpus check` judges the items with crate `verifier`; `corpus write DIR` puts them where
 //! another verifier finds them. The last line counts.
 
+#![forbid(unsafe_code)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

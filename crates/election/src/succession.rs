@@ -321,7 +321,7 @@ mod tests {
 
     #[test]
     fn every_changed_byte_of_a_change_is_refused() {
-        let mut election = ElectionBuilder::new(5).voters(2).build();
+        let election = ElectionBuilder::new(5).voters(2).build();
         let fold = election.open().fold;
         let manifest = fold.manifest().expect("it is open");
         let fingerprint = manifest.fingerprint();

@@ -100,9 +100,9 @@ impl Raft {
         self.core.state_held = through;
     }
 
-    /// The leader of `term` has said, in answer to a question asked in *this* process life, that its
-    /// log ends with `last`. A member that does not know what it owes ([`Restriction::OwesUnknown`])
-    /// and is in that term owes just that from now on.
+    /// The leader of `term` has said, in answer to a question asked in *this* process life, that
+    /// its log ends with `last`. A member that does not know what it owes
+    /// ([`Restriction::OwesUnknown`]) and is in that term owes just that from now on.
     ///
     /// # Why that is enough
     /// What the member may have promised before the damage is of two kinds. *Votes*: term and vote

@@ -256,11 +256,7 @@ impl PeerMessage {
             Self::Entries { anchor, entries } => {
                 out.put_u8(ENTRIES);
                 put_id(&mut out, *anchor);
-                out.put_u32(entries.len() as u32);
-                for entry in entries {
-                    put_id(&mut out, entry.id);
-                    put_bytes(&mut out, &raft::wire::encode_payload(&entry.payload));
-                }
+                put_entries(&mut out, entries);
             }
         }
         out.freeze()
@@ -317,23 +313,7 @@ impl PeerMessage {
                 let index = LogIndex::new(take_u64(bytes)?);
                 Self::SnapshotEnded { id, installed: is_installed.then_some(index) }
             }
-            GREETING => {
-                let admission = match take_u8(bytes)? {
-                    0 => Admission::New,
-                    1 => Admission::Met,
-                    2 => Admission::Open,
-                    _ => return Err(WireError::Impossible("admission")),
-                };
-                let standing = match take_u8(bytes)? {
-                    0 => Standing::Stranger,
-                    1 => Standing::Learner,
-                    2 => Standing::Voter,
-                    _ => return Err(WireError::Impossible("standing")),
-                };
-                let flags = take_u8(bytes)?;
-                let (leads, asks) = (flags & 1 != 0, flags & 2 != 0);
-                Self::Greeting(Greeting { admission, standing, leads, asks })
-            }
+            GREETING => Self::Greeting(Greeting::decode(bytes)?),
             END_WANTED => Self::EndWanted { incarnation: take_u64(bytes)? },
             END => {
                 let (incarnation, term) = (take_u64(bytes)?, Term::new(take_u64(bytes)?));
@@ -355,6 +335,33 @@ impl PeerMessage {
             }
             kind => return Err(WireError::UnknownKind(kind)),
         })
+    }
+}
+
+fn put_entries(out: &mut BytesMut, entries: &[Entry]) {
+    out.put_u32(entries.len() as u32);
+    for entry in entries {
+        put_id(out, entry.id);
+        put_bytes(out, &raft::wire::encode_payload(&entry.payload));
+    }
+}
+
+impl Greeting {
+    fn decode(bytes: &mut Bytes) -> Result<Self, WireError> {
+        let admission = match take_u8(bytes)? {
+            0 => Admission::New,
+            1 => Admission::Met,
+            2 => Admission::Open,
+            _ => return Err(WireError::Impossible("admission")),
+        };
+        let standing = match take_u8(bytes)? {
+            0 => Standing::Stranger,
+            1 => Standing::Learner,
+            2 => Standing::Voter,
+            _ => return Err(WireError::Impossible("standing")),
+        };
+        let flags = take_u8(bytes)?;
+        Ok(Self { admission, standing, leads: flags & 1 != 0, asks: flags & 2 != 0 })
     }
 }
 

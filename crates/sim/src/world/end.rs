@@ -188,20 +188,26 @@ impl World {
             self.dump(|_| format!("{}: outside the core, fate {fate}", outsider + 1));
         }
         self.callers.turn_to(able.clone());
+        self.core = Some(self.core_of(able));
+        self.queue.after(self.timeout_ns(), Event::CoreDue { step: 0 });
+        Ok(())
+    }
+
+    /// The core as it begins.
+    fn core_of(&self, members: Vec<Member>) -> Core {
         let newest = |member: &Member| self.truth.members[*member].ordered.last_index();
-        self.core = Some(Core {
-            backlog: able.iter().map(newest).max().unwrap_or(LogIndex::ZERO),
-            backlog_deadline: self.queue.now() + BACKLOG_NS,
-            members: able,
+        let now = self.queue.now();
+        Core {
             called: 0,
             succeeded: 0,
             leaders: 0,
-            deadline: self.queue.now() + LEADER_TIMEOUTS * self.timeout_ns(),
+            deadline: now + LEADER_TIMEOUTS * self.timeout_ns(),
+            backlog: members.iter().map(newest).max().unwrap_or(LogIndex::ZERO),
+            backlog_deadline: now + BACKLOG_NS,
+            members,
             rest_looks: 0,
             rests: false,
-        });
-        self.queue.after(self.timeout_ns(), Event::CoreDue { step: 0 });
-        Ok(())
+        }
     }
 
     /// The longest election timeout.
