@@ -28,10 +28,13 @@ const SAY_EVERY: Duration = Duration::from_secs(5);
 /// Load before the first fault and behind the last one.
 const CALM: Duration = Duration::from_secs(1);
 
-/// At its start a node publishes its record and its authority its key, in the part of the store
-/// that clients do not see;
-/// each once more when the first answer was lost.
-const HIDDEN_PER_START: u64 = 4;
+/// At its start a node publishes its addresses, its state, and two keys in the part of the store
+/// that clients do not see, each once more when the first answer was lost; and the state of the
+/// life before ends with its lease.
+const HIDDEN_PER_START: u64 = 10;
+
+/// So often each node publishes its figures there, perhaps twice.
+const FIGURES_EVERY_S: u64 = 30;
 
 /// Load of a control before and after its disks begin to lie.
 const CONTROL: Duration = Duration::from_secs(3);
@@ -171,8 +174,10 @@ async fn judge(
         members.push(readback::member(number, &endpoint, edge).await?);
     }
     let starts: u64 = supervisor.cluster.nodes.iter().map(|node| node.starts).sum();
-    let hidden_max = starts * HIDDEN_PER_START;
     let ended_ns = progress.now_ns();
+    let figures = ended_ns / 1_000_000_000 / FIGURES_EVERY_S + 1;
+    let nodes = supervisor.cluster.nodes.len() as u64;
+    let hidden_max = starts * HIDDEN_PER_START + 2 * nodes * figures;
     let tail = members.first().map(|member| &member.events[..]).unwrap_or_default();
     let watchers = watchers.finish(tail).await?;
     let before = watchers.first().map(|all| told_before(all, edge)).unwrap_or_default();

@@ -8,6 +8,7 @@
 //! caught up: so adding one never costs the quorum.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use client::proto::etcdserverpb as pb;
@@ -47,9 +48,22 @@ impl pb::cluster_server::Cluster for Cluster {
         let peer = peer(&message.peer_ur_ls).map_err(status)?;
         self.check_free(peer, None).map_err(status)?;
         let change = GroupChange::Add { peer, is_learner: message.is_learner };
-        let (id, header, members) = self.change(&metadata, change).await?;
-        let member = members.iter().find(|member| member.id == ids::shown(id)).cloned();
-        Ok(Response::new(pb::MemberAddResponse { header, member, members }))
+        let (id, header, mut members) = self.change(&metadata, change).await?;
+        let own = |members: &[pb::Member]| {
+            members.iter().find(|member| member.id == ids::shown(id)).cloned()
+        };
+        // The leader has done it; this node may hear of it a moment later.
+        for _ in 0..LOOKS_MAX {
+            if own(&members).is_some() {
+                break;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+            members = self.members().await?;
+        }
+        let member = own(&members).ok_or_else(|| {
+            Status::unavailable(format!("member {id} was added; this node does not know it yet"))
+        })?;
+        Ok(Response::new(pb::MemberAddResponse { header, member: Some(member), members }))
     }
 
     async fn member_remove(
@@ -97,6 +111,10 @@ impl pb::cluster_server::Cluster for Cluster {
         Ok(Response::new(pb::MemberPromoteResponse { header, members }))
     }
 }
+
+/// How often, and how many times, this node looks whether it has heard of a new member.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+const LOOKS_MAX: u32 = 250;
 
 impl Cluster {
     /// The header of an answer that is as of now: the cheapest read that needs the quorum.

@@ -474,6 +474,7 @@ mod tests {
 
     #[test]
     fn addresses_of_nodes_may_leave_out_the_scheme() {
+        gateway::install_tls();
         let client = ApiClient::new(&["127.0.0.1:7301".into(), "http://b:1/".into()], None);
         assert_eq!(client.expect("good").nodes(), ["http://127.0.0.1:7301", "http://b:1"]);
         let error = ApiClient::new(&["https://vote.example".into()], None).expect_err("no TLS");

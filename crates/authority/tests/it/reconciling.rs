@@ -100,7 +100,7 @@ fn the_old_key_has_no_voice_after_the_change() {
         panic!("{:?}", cluster.nodes[2].answers[&ticket]);
     };
     let refusal = cluster.view(0).outcome(entry).expect("it was folded").clone();
-    assert_eq!(refusal.expect_err("the old key signed it").code, "bad-signature");
+    assert_eq!(refusal.expect_err("the old key signed it").code, "unknown-appender");
     // The voter sends the same bytes elsewhere.
     let ticket = cluster.submit(0, &ballot);
     cluster.pass(3_000);

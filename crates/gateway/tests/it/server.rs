@@ -114,8 +114,12 @@ impl Server {
     /// A node of a cluster.
     pub(crate) fn node(index: u8, store: &Store, settings: Settings, standing: Standing) -> Self {
         let name = authority::testing::key_name(index);
-        let authority = Authority::new(Config::new(index, &name, [7; 32]), &[index; 32], [])
-            .expect("a fresh authority");
+        let authority = Authority::new(
+            Config::new(index, &name, [7; 32]),
+            &authority::testing::key_seed(index),
+            [],
+        )
+        .expect("a fresh authority");
         let authority_key = authority.key().to_string();
         let client: Arc<dyn client::Client> = Arc::new(store.client.clone());
         let failed = |reason| panic!("{reason}");

@@ -190,15 +190,22 @@ async fn add(nodes: &Nodes, member: &str, learner: bool, voter: bool) -> Result<
 
 /// Waits until member `id` votes and one set of voters decides.
 async fn wait_for_vote(nodes: &Nodes, id: u64) -> Result<(), Failure> {
+    let mut was_seen = false;
     loop {
         let view = nodes.view().await?;
         let mut members = view["members"].as_array().into_iter().flatten();
-        let Some(member) = members.find(|member| member["id"] == id) else {
-            return Err(Failure::new(exit::FAILED, format!("member {id} was removed meanwhile")));
-        };
-        if member["voter"] == true && view["joint"] == false {
-            println!("member {id} votes");
-            return Ok(());
+        match members.find(|member| member["id"] == id) {
+            Some(member) if member["voter"] == true && view["joint"] == false => {
+                println!("member {id} votes");
+                return Ok(());
+            }
+            Some(_) => was_seen = true,
+            None if was_seen => {
+                let text = format!("member {id} was removed meanwhile");
+                return Err(Failure::new(exit::FAILED, text));
+            }
+            // The asked node may not have heard of it yet.
+            None => {}
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
