@@ -31,12 +31,17 @@ impl Replica {
         let Restriction::Owes(owed) = restriction else {
             return self.ask_for_end(restriction, effects);
         };
+        if let Some(at) = self.salvaged.iter().rposition(|entry| self.raft.holds(entry.id)) {
+            let entries = self.salvaged.split_off(at + 1);
+            self.salvaged.clear();
+            return self.drive(Input::Refilled { entries }, effects);
+        }
+        // What a snapshot has replaced since then proves nothing any more.
         let after = self.raft.last();
+        self.salvaged.retain(|entry| entry.id.index > after.index);
         let anchor = self.salvaged.first().map_or(owed, |entry| entry.id);
         if self.raft.holds(anchor) {
-            let rest = self.salvaged.split_off(1.min(self.salvaged.len()));
-            self.salvaged.clear();
-            return self.drive(Input::Refilled { entries: rest }, effects);
+            return self.drive(Input::Refilled { entries: Vec::new() }, effects);
         }
         if let Some(to) = self.other_in_turn(self.tick / self.timing.ticks(ASK_MS)) {
             let message = PeerMessage::EntriesWanted { after, anchor };

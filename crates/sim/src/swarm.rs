@@ -260,7 +260,10 @@ impl Swarm {
         self.faults.sort_unstable();
         self.faults.dedup();
         // What strikes an old sector often strikes what nobody reads any more.
-        self.fault_every_ns = self.fault_every_ns * 2 / 3;
+        self.fault_every_ns = match phase {
+            Phase::Repair => self.fault_every_ns / 2,
+            _ => self.fault_every_ns * 2 / 3,
+        };
         if class == FaultClass::ClockJump {
             (self.lease_drift_ppm, self.waits_at_start) = (None, false);
         }
