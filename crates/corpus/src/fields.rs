@@ -2,7 +2,7 @@
 //! one, taken from another election.
 
 use bytes::Bytes;
-use election::entry::Kind;
+use election::entry::{Entry, Kind};
 
 use crate::{
     Expect, Item,
@@ -115,8 +115,8 @@ fn show(
     let here = at as u64;
     let unsigned = match (is_manifest, bytes.get(1)) {
         (true, _) => manifest_step(field, change),
-        // Where bytes have moved, a later entry may call itself a manifest.
-        (false, Some(1)) if bytes[0] == 1 => 6,
+        // Where bytes have moved, a later entry may call itself a manifest, and even read like one.
+        (false, Some(1)) if Entry::decode(&bytes).is_ok() => 6,
         (false, _) => 9,
     };
     let leaves = world.with(at, bytes.clone());
