@@ -15,10 +15,10 @@ pub(crate) struct Suite {
 pub(crate) const SUITES: &[Suite] = &[
     Suite { name: "formatting", needs: &["rustfmt"], command: "cargo fmt --all --check" },
     Suite {
-        name: "simulator, 1500 seeds",
+        name: "simulator, 2000 seeds",
         needs: &[],
         command: "cargo run --release -p sim --features mutants -- run --profile mixed \
-                  --seeds 1500",
+                  --seeds 2000",
     },
     Suite {
         name: "simulator, seeded bugs",

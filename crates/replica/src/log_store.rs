@@ -185,8 +185,11 @@ impl<D: Disk> LogStore<D> {
             )));
         }
         // Entries that the state holds and the damaged log does not come again from others; the
-        // state passes over what it has.
-        let applied = applied.min(last.index);
+        // state passes over what it has. If damage may have taken the order to drop the end of
+        // this log, the entries there may be others than those that were applied: then only what
+        // lies before the log is sure to be committed.
+        let is_certain = self.loss.as_ref().is_none_or(|loss| loss.prefix_is_certain);
+        let applied = applied.min(if is_certain { last.index } else { base.index });
         let mut tail: Vec<Entry> = Vec::new();
         let mut held = applied.max(base.index);
         while held < last.index {
