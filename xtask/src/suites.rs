@@ -23,7 +23,8 @@ pub(crate) const SUITES: &[Suite] = &[
     Suite {
         name: "simulator, seeded bugs",
         needs: &[],
-        command: "cargo run --release -p sim --features mutants -- mutants --seeds 500",
+        command: "cargo run --release -p sim --features mutants -- mutants --seeds 500 \
+                  --first-seed 101",
     },
     Suite {
         name: "consensus, every order of events in small worlds",
