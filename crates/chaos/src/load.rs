@@ -94,6 +94,11 @@ impl Progress {
         }
         self.operations.lock().unwrap_or_else(PoisonError::into_inner).push(operation);
     }
+
+    /// Takes all that was recorded; to be called when everybody who records has ended.
+    pub(crate) fn take_operations(&self) -> Vec<Operation> {
+        std::mem::take(&mut self.operations.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// Clients at work.
@@ -133,15 +138,13 @@ impl Load {
         Ok(Self { progress, clients })
     }
 
-    /// Ends the load; all that was recorded.
-    pub(crate) async fn end(mut self) -> Result<Vec<Operation>, Failure> {
+    /// Tells everybody to end and waits for the clients.
+    pub(crate) async fn end(mut self) -> Result<(), Failure> {
         self.progress.stop.store(true, Ordering::Relaxed);
         while let Some(ended) = self.clients.join_next().await {
             ended.map_err(Failure::because("a client broke"))?;
         }
-        let mut operations =
-            self.progress.operations.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(std::mem::take(&mut operations))
+        Ok(())
     }
 }
 

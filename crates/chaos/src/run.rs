@@ -161,9 +161,11 @@ async fn judge(
 ) -> Result<(Evidence, Verdict), Failure> {
     let Everybody { clients, watchers, holders, historian } = load;
     let progress = clients.progress.clone();
-    let operations = clients.end().await?;
+    clients.end().await?;
     let leases = holders.end().await?;
     let Notes { compactions, reads: past_reads } = historian.end().await?;
+    // Only now: the holders of leases write and read on until they have ended.
+    let operations = progress.take_operations();
     let edge = compactions.iter().map(|it| it.revision).max().unwrap_or(1);
     println!("{} operations, {} leases; reading every node back …", operations.len(), leases.len());
     readback::wait_for_leases(&supervisor.cluster.endpoints()).await?;
