@@ -13,7 +13,9 @@ mod pabulib;
 mod random;
 mod roll_csv;
 mod secret_file;
+mod table;
 mod voter;
+mod voters;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

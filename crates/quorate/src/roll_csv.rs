@@ -1,199 +1,9 @@
-//! Two tables: the issuer's list of voters, which never leaves the issuer, and the public roll of
-//! credentials that comes out of it. Either is taken as a whole or not at all.
+//! The public roll of credentials that comes out of the issuer's list: taken as a whole or not at
+//! all.
 
 use crate::definition::Wrong;
-use election::{Roll, RollError, Voter, roll::VOTERS_MAX};
-use std::collections::BTreeMap;
-
-/// Columns of a list of voters; only the first is required.
-const COLUMNS: [&str; 6] = ["voter_id", "email", "name", "language", "weight", "group"];
-/// Longest text in a cell, in bytes.
-const CELL_BYTES_MAX: usize = 500;
-/// More mistakes than these are not listed.
-const WRONG_MAX: usize = 50;
-
-/// One voter of the issuer's list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ListedVoter {
-    /// The issuer's name for the voter, unique.
-    pub(crate) voter_id: String,
-    /// Name for the sheet, or empty.
-    pub(crate) name: String,
-    /// How many votes the ballot counts.
-    pub(crate) weight: u32,
-    /// Group, 0 for none.
-    pub(crate) group: u8,
-}
-
-/// Mistakes collected while a table is read.
-#[derive(Default)]
-struct Mistakes(Vec<Wrong>);
-
-impl Mistakes {
-    fn add(&mut self, line: u64, column: usize, reason: String) {
-        if self.0.len() < WRONG_MAX {
-            let line = usize::try_from(line).unwrap_or(usize::MAX);
-            self.0.push(Wrong { line, column, reason });
-        }
-    }
-}
-
-/// Reads a list of voters: a header line, then one voter a line, separated by comma, semicolon or
-/// tab. Columns may stand in any order. Places are line and number of the cell, both from 1.
-///
-/// # Errors
-/// All mistakes found, up to fifty.
-pub(crate) fn read_voters(bytes: &[u8]) -> Result<Vec<ListedVoter>, Vec<Wrong>> {
-    let text = utf8(bytes)?;
-    let header = text.lines().next().unwrap_or_default();
-    let delimiter = delimiter_of(header);
-    let mut mistakes = Mistakes::default();
-    let mut rows = rows(text, delimiter);
-    let columns = match rows.next() {
-        Some(Ok((line, cells))) => read_header(line, &cells, &mut mistakes),
-        Some(Err(wrong)) => return Err(vec![wrong]),
-        None => {
-            mistakes.add(1, 1, format!("the file is empty; expected the header {}", COLUMNS[0]));
-            BTreeMap::new()
-        }
-    };
-    if !mistakes.0.is_empty() {
-        return Err(mistakes.0);
-    }
-    let mut voters = Vec::new();
-    let mut seen: BTreeMap<String, u64> = BTreeMap::new();
-    for row in rows {
-        let (line, cells) = match row {
-            Ok(row) => row,
-            Err(wrong) => {
-                mistakes.0.push(wrong);
-                break;
-            }
-        };
-        let before = mistakes.0.len();
-        let voter = read_voter(line, &cells, &columns, &mut mistakes);
-        if mistakes.0.len() > before {
-            continue;
-        }
-        if let Some(earlier) = seen.insert(voter.voter_id.clone(), line) {
-            let column = columns["voter_id"] + 1;
-            let reason = format!("voter_id '{}' stands in line {earlier} already", voter.voter_id);
-            mistakes.add(line, column, reason);
-        }
-        voters.push(voter);
-    }
-    if voters.is_empty() && mistakes.0.is_empty() {
-        mistakes.add(2, 1, "there is no voter below the header".to_owned());
-    }
-    if voters.len() > VOTERS_MAX {
-        mistakes.add(1, 1, format!("a roll has at most {VOTERS_MAX} voters, not {}", voters.len()));
-    }
-    if mistakes.0.is_empty() { Ok(voters) } else { Err(mistakes.0) }
-}
-
-fn utf8(bytes: &[u8]) -> Result<&str, Vec<Wrong>> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    std::str::from_utf8(bytes).map_err(|error| {
-        let before = &bytes[..error.valid_up_to()];
-        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-        let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        let column = String::from_utf8_lossy(&before[start..]).chars().count() + 1;
-        let reason = "the text is not UTF-8; save the file as UTF-8".to_owned();
-        vec![Wrong { line, column, reason }]
-    })
-}
-
-fn delimiter_of(header: &str) -> u8 {
-    let count = |delimiter: &u8| header.bytes().filter(|byte| byte == delimiter).count();
-    // The first of equal ones: max_by_key takes the last.
-    *b"\t;,".iter().max_by_key(|delimiter| count(delimiter)).expect("there are three")
-}
-
-/// Rows with their line numbers; blank lines are skipped.
-fn rows(
-    text: &str,
-    delimiter: u8,
-) -> impl Iterator<Item = Result<(u64, csv::StringRecord), Wrong>> {
-    let reader = csv::ReaderBuilder::new()
-        .delimiter(delimiter)
-        .has_headers(false)
-        .flexible(true)
-        .trim(csv::Trim::All)
-        .from_reader(text.as_bytes());
-    reader.into_records().map(|record| {
-        record
-            .map(|record| (record.position().map_or(1, csv::Position::line), record))
-            .map_err(|error| Wrong { line: 1, column: 1, reason: error.to_string() })
-    })
-}
-
-/// Where each known column stands.
-fn read_header(
-    line: u64,
-    cells: &csv::StringRecord,
-    mistakes: &mut Mistakes,
-) -> BTreeMap<&'static str, usize> {
-    let mut columns = BTreeMap::new();
-    for (at, cell) in cells.iter().enumerate() {
-        let name = cell.to_ascii_lowercase();
-        match COLUMNS.iter().find(|known| **known == name) {
-            Some(known) if columns.insert(*known, at).is_none() => {}
-            Some(known) => mistakes.add(line, at + 1, format!("column '{known}' appears twice")),
-            None => {
-                let known = COLUMNS.join(", ");
-                let reason = format!("unknown column '{cell}'; the columns are {known}");
-                mistakes.add(line, at + 1, reason);
-            }
-        }
-    }
-    if !columns.contains_key("voter_id") && mistakes.0.is_empty() {
-        mistakes.add(line, 1, "the header has no column voter_id".to_owned());
-    }
-    columns
-}
-
-fn read_voter(
-    line: u64,
-    cells: &csv::StringRecord,
-    columns: &BTreeMap<&'static str, usize>,
-    mistakes: &mut Mistakes,
-) -> ListedVoter {
-    if cells.len() != columns.len() {
-        let (found, expected) = (cells.len(), columns.len());
-        let reason = format!("the line has {found} cells, the header {expected}");
-        mistakes.add(line, found.min(expected) + 1, reason);
-    }
-    let cell = |name: &str| columns.get(name).and_then(|at| cells.get(*at)).unwrap_or_default();
-    let place = |name: &str| columns.get(name).map_or(1, |at| at + 1);
-    for (name, at) in columns {
-        let text = cell(name);
-        if text.len() > CELL_BYTES_MAX || text.chars().any(char::is_control) {
-            let reason = format!("{name} must be one line of at most {CELL_BYTES_MAX} bytes");
-            mistakes.add(line, at + 1, reason);
-        }
-    }
-    if cell("voter_id").is_empty() {
-        mistakes.add(line, place("voter_id"), "voter_id is empty".to_owned());
-    }
-    let weight = match cell("weight") {
-        "" => 1,
-        text => text.parse().ok().filter(|weight| *weight >= 1).unwrap_or_else(|| {
-            let reason = format!("weight '{text}' is no whole number of at least 1");
-            mistakes.add(line, place("weight"), reason);
-            1
-        }),
-    };
-    let group = match cell("group") {
-        "" => 0,
-        text => text.parse().unwrap_or_else(|_| {
-            let reason = format!("group '{text}' is no whole number from 0 to 255");
-            mistakes.add(line, place("group"), reason);
-            0
-        }),
-    };
-    let (voter_id, name) = (cell("voter_id").to_owned(), cell("name").to_owned());
-    ListedVoter { voter_id, name, weight, group }
-}
+use crate::table::{Mistakes, rows};
+use election::{Roll, RollError, Voter};
 
 /// The public roll as text: lines `credential,weight,group`, sorted by credential, so that their
 /// order tells nothing about the voters'.
@@ -214,15 +24,15 @@ pub(crate) fn read_public_roll(bytes: &[u8]) -> Result<Roll, Vec<Wrong>> {
     let (mut voters, mut lines) = (Vec::new(), Vec::new());
     for row in rows(text, b',') {
         let (line, cells) = row.map_err(|wrong| vec![wrong])?;
-        let before = mistakes.0.len();
+        let before = mistakes.count();
         let voter = read_public_voter(line, &cells, &mut mistakes);
-        if mistakes.0.len() == before {
+        if mistakes.count() == before {
             voters.push(voter);
             lines.push(line);
         }
     }
-    if !mistakes.0.is_empty() {
-        return Err(mistakes.0);
+    if mistakes.count() > 0 {
+        return Err(mistakes.into_wrong());
     }
     Roll::new(voters).map_err(|error| {
         let line_of = |position: usize| lines.get(position).copied().unwrap_or(1);
@@ -237,7 +47,7 @@ pub(crate) fn read_public_roll(bytes: &[u8]) -> Result<Roll, Vec<Wrong>> {
             other => (0, other.to_string()),
         };
         mistakes.add(line_of(position), 1, reason);
-        mistakes.0
+        mistakes.into_wrong()
     })
 }
 
@@ -264,6 +74,18 @@ fn read_public_voter(line: u64, cells: &csv::StringRecord, mistakes: &mut Mistak
     voter
 }
 
+fn utf8(bytes: &[u8]) -> Result<&str, Vec<Wrong>> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    std::str::from_utf8(bytes).map_err(|error| {
+        let before = &bytes[..error.valid_up_to()];
+        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let column = String::from_utf8_lossy(&before[start..]).chars().count() + 1;
+        let reason = "the text is not UTF-8; save the file as UTF-8".to_owned();
+        vec![Wrong { line, column, reason }]
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -273,57 +95,6 @@ mod tests {
         let told: Vec<String> =
             found.expect_err("it is wrong").iter().map(ToString::to_string).collect();
         assert_eq!(told, expect);
-    }
-
-    #[test]
-    fn voters_come_with_any_separator_and_column_order() {
-        let comma = "voter_id,email,name,language,weight,group\nv1,a@b,Ann,en,3,2\nv2,,,,,\n";
-        let semicolon = "\u{feff}Weight;voter_id;group;name\n3; v1 ;2;Ann\n\n;v2;;\n";
-        let tab = "voter_id\tname\tweight\tgroup\nv1\tAnn\t3\t2\nv2\t\t1\t0\n";
-        for text in [comma, semicolon, tab] {
-            let voters = read_voters(text.as_bytes()).expect("it is good");
-            let short = |v: &ListedVoter| (v.voter_id.clone(), v.name.clone(), v.weight, v.group);
-            let short: Vec<_> = voters.iter().map(short).collect();
-            let ann = ("v1".to_owned(), "Ann".to_owned(), 3, 2);
-            assert_eq!(short, [ann, ("v2".to_owned(), String::new(), 1, 0)], "{text}");
-        }
-        assert_eq!(read_voters(b"voter_id\nv1\n").expect("one column").len(), 1);
-    }
-
-    #[test]
-    fn all_mistakes_are_told_by_line_and_column_and_nothing_is_taken() {
-        let text = "voter_id,weight,group\nv1,0,1\n,1,\nv2,1,300\nv3,1\nv4,1,1\nv4,2,1\n";
-        check(
-            read_voters(text.as_bytes()),
-            &[
-                "line 2, column 2: weight '0' is no whole number of at least 1",
-                "line 3, column 1: voter_id is empty",
-                "line 4, column 3: group '300' is no whole number from 0 to 255",
-                "line 5, column 3: the line has 2 cells, the header 3",
-                "line 7, column 1: voter_id 'v4' stands in line 6 already",
-            ],
-        );
-        let known = "the columns are voter_id, email, name, language, weight, group";
-        check(
-            read_voters(b"voter,weight\n"),
-            &[&format!("line 1, column 1: unknown column 'voter'; {known}")],
-        );
-        check(
-            read_voters(b"name\nAnn\n"),
-            &["line 1, column 1: the header has no column voter_id"],
-        );
-        check(
-            read_voters(b"voter_id\n"),
-            &["line 2, column 1: there is no voter below the header"],
-        );
-        check(
-            read_voters(b"voter_id\nv1\nv\xff\n"),
-            &["line 3, column 2: the text is not UTF-8; save the file as UTF-8"],
-        );
-        check(
-            read_voters(b""),
-            &["line 1, column 1: the file is empty; expected the header voter_id"],
-        );
     }
 
     #[test]

@@ -9,18 +9,14 @@
 //! Every node that has a mail server may send; who writes the claim does ([`outbox`]).
 
 pub(crate) mod outbox;
+mod way;
 
 use crate::store::{Store, delete, put};
 use crate::{Problem, clock, random};
 use kv::api::{Error, KeyRange, RangeRequest, Request, Response};
-use lettre::message::header::{Header, HeaderName, HeaderValue};
-use lettre::message::{Mailbox, header::ContentType};
-use lettre::transport::smtp::AsyncSmtpTransportBuilder;
-use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
-use outbox::{Item, Outcome, Status};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use outbox::{Item, Status};
 use std::time::Duration;
+pub use way::{Letter, MailSettings, Outcome, Sender, Way};
 
 const DUE: &str = "\0q/mail/due/";
 const CLAIM: &str = "\0q/mail/claim/";
@@ -35,57 +31,12 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Messages taken in one look.
 const LOOK_MAX: i64 = 50;
 
-/// Longest wait for the mail server.
-const SERVER_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// How mail leaves.
-#[derive(Clone)]
-pub struct MailSettings {
-    /// `smtp://USER:PASSWORD@HOST:PORT?tls=required`, `smtps://…`, or `file:///FOLDER`, which
-    /// writes each message into a file instead.
-    pub server: String,
-    /// Sender, like `Elections <elections@example.org>`.
-    pub from: String,
-}
-
-impl std::fmt::Debug for MailSettings {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "MailSettings(from {})", self.from)
-    }
-}
-
-/// The way out.
-#[derive(Clone)]
-enum Transport {
-    /// Built by the worker: its connections live in the worker's runtime.
-    Smtp(AsyncSmtpTransportBuilder),
-    Folder(PathBuf),
-}
-
 /// The outbox.
 #[derive(Clone)]
 pub(crate) struct Post {
     store: Store,
     node: u64,
-    way: Option<Arc<(Mailbox, Transport)>>,
-}
-
-/// `Auto-Submitted: auto-generated` (RFC 3834): no machine answers.
-#[derive(Clone)]
-struct AutoSubmitted;
-
-impl Header for AutoSubmitted {
-    fn name() -> HeaderName {
-        HeaderName::new_from_ascii_str("Auto-Submitted")
-    }
-
-    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(Self)
-    }
-
-    fn display(&self) -> HeaderValue {
-        HeaderValue::new(Self::name(), "auto-generated".to_owned())
-    }
+    way: Option<Way>,
 }
 
 impl Post {
@@ -98,28 +49,14 @@ impl Post {
         node: u64,
         settings: Option<MailSettings>,
     ) -> Result<Self, String> {
-        let Some(settings) = settings else { return Ok(Self { store, node, way: None }) };
-        let from = settings.from.parse().map_err(|error| format!("mail-from: {error}"))?;
-        let transport = match settings.server.strip_prefix("file://") {
-            Some(folder) => Transport::Folder(PathBuf::from(folder)),
-            None => {
-                crate::install_tls();
-                let smtp = AsyncSmtpTransport::<Tokio1Executor>::from_url(&settings.server)
-                    .map_err(|error| format!("mail-server: {error}"))?;
-                Transport::Smtp(smtp.timeout(Some(SERVER_TIMEOUT)))
-            }
-        };
-        Ok(Self { store, node, way: Some(Arc::new((from, transport))) })
+        let way = settings.as_ref().map(Way::new).transpose()?;
+        Ok(Self { store, node, way })
     }
 
     /// Begins to send. Inside a tokio runtime.
     pub(crate) fn start(&self) {
         if let Some(way) = &self.way {
-            let smtp = match &way.1 {
-                Transport::Smtp(smtp) => Some(smtp.clone().build()),
-                Transport::Folder(_) => None,
-            };
-            let worker = Worker { post: self.clone(), way: Arc::clone(way), smtp, lease: None };
+            let worker = Worker { post: self.clone(), sender: way.sender(), lease: None };
             tokio::spawn(worker.run());
         }
     }
@@ -197,8 +134,7 @@ fn path(kind: &str, election: &str, id: &str) -> Vec<u8> {
 
 struct Worker {
     post: Post,
-    way: Arc<(Mailbox, Transport)>,
-    smtp: Option<AsyncSmtpTransport<Tokio1Executor>>,
+    sender: Sender,
     lease: Option<i64>,
 }
 
@@ -266,7 +202,8 @@ impl Worker {
         let writes =
             vec![put(claim.clone(), &self.post.node, lease), put(item_key.clone(), &claimed, 0)];
         let Some(revision) = store.swap(expected, writes).await? else { return Ok(()) };
-        let outcome = self.send(&claimed, id).await;
+        let Item { to, subject, text, .. } = &claimed;
+        let outcome = self.sender.send(&Letter { id, to, subject, text }).await;
         let after = claimed.after(outcome, clock::milliseconds());
         tracing::info!(target: "node", message = id, status = ?after.status, "mail");
         let mut writes = vec![put(item_key.clone(), &after, 0), delete(claim)];
@@ -274,62 +211,5 @@ impl Worker {
             writes.push(delete(due));
         }
         store.swap(vec![(item_key, revision)], writes).await.map(drop)
-    }
-
-    async fn send(&self, item: &Item, id: &str) -> Outcome {
-        let (from, transport) = &*self.way;
-        let message = match compose(from, item, id) {
-            Ok(message) => message,
-            Err(reason) => return Outcome::Refused(reason),
-        };
-        match (transport, &self.smtp) {
-            (Transport::Folder(folder), _) => write_file(folder, id, &message.formatted()).await,
-            (Transport::Smtp(_), None) => Outcome::NotNow("not begun".to_owned()),
-            (Transport::Smtp(_), Some(smtp)) => {
-                // What fails before a message was begun was certainly not taken.
-                match smtp.test_connection().await {
-                    Ok(true) => {}
-                    Ok(false) => return Outcome::NotNow("the server does not answer".to_owned()),
-                    Err(error) => return Outcome::NotNow(error.to_string()),
-                }
-                match smtp.send(message).await {
-                    Ok(_) => Outcome::Taken,
-                    Err(error) if error.is_permanent() => Outcome::Refused(error.to_string()),
-                    Err(error) if error.is_transient() => Outcome::NotNow(error.to_string()),
-                    Err(error) => Outcome::Unknown(error.to_string()),
-                }
-            }
-        }
-    }
-}
-
-fn compose(from: &Mailbox, item: &Item, id: &str) -> Result<Message, String> {
-    let to: Mailbox = item.to.parse().map_err(|error| format!("the address: {error}"))?;
-    let domain = from.email.domain().to_owned();
-    Message::builder()
-        .from(from.clone())
-        .to(to)
-        .subject(&item.subject)
-        .message_id(Some(format!("<{id}@{domain}>")))
-        .header(AutoSubmitted)
-        .header(ContentType::TEXT_PLAIN)
-        .body(item.text.clone())
-        .map_err(|error| error.to_string())
-}
-
-/// For demonstrations and tests: a file for each message, whole or not there.
-async fn write_file(folder: &Path, id: &str, bytes: &[u8]) -> Outcome {
-    let (folder, bytes) = (folder.to_owned(), bytes.to_vec());
-    let name = format!("{id}.eml");
-    let written = tokio::task::spawn_blocking(move || {
-        std::fs::create_dir_all(&folder)?;
-        let partial = folder.join(format!(".{name}"));
-        std::fs::write(&partial, bytes)?;
-        std::fs::rename(partial, folder.join(name))
-    });
-    match written.await {
-        Ok(Ok(())) => Outcome::Taken,
-        Ok(Err(error)) => Outcome::NotNow(error.to_string()),
-        Err(error) => Outcome::Unknown(error.to_string()),
     }
 }

@@ -12,6 +12,7 @@
 //! (or that node's lease). What was being sent when a node fell may have arrived or not; it is
 //! never sent again by itself: two letters to everybody are worse than one that a person repeats.
 
+use super::Outcome;
 use serde::{Deserialize, Serialize};
 
 /// Tries before a message counts as failed.
@@ -56,19 +57,6 @@ pub(crate) struct Item {
     /// What the mail server said last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) said: Option<String>,
-}
-
-/// How a try went.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// The server has taken it.
-    Taken,
-    /// The server said no.
-    Refused(String),
-    /// It was certainly not taken, and may be later.
-    NotNow(String),
-    /// It may have been taken.
-    Unknown(String),
 }
 
 impl Item {

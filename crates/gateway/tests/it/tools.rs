@@ -48,7 +48,8 @@ impl Drop for Tool {
 }
 
 fn here(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/tools").join(name)
+    // By this way also from the tests of `quorate`, which share this file.
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../gateway/tests/tools")).join(name)
 }
 
 /// Where `cargo xtask install` puts what npm and PyPI have.

@@ -1,11 +1,15 @@
 //! `quorate issuer …`: makes the voters' codes, outside the nodes. Only the public roll leaves
 //! this program's folder for a node; codes and sheets are for the voters.
 
+mod invitation;
+mod journal;
+mod mailing;
 mod sheets;
 
 use super::Failure;
 use super::election::bad_file;
-use crate::roll_csv::{ListedVoter, read_voters, write_public_roll};
+use crate::roll_csv::write_public_roll;
+use crate::voters::{self, ListedVoter, VoterList};
 use crate::{exit, files, random};
 use ballot::{Code, Credential};
 use base::Prng;
@@ -20,6 +24,8 @@ pub(crate) enum IssuerCommand {
     Codes(CodesArgs),
     /// Make the sheets again from the codes
     Sheets(SheetsArgs),
+    /// Send each voter the code by mail, never twice
+    Mail(mailing::MailArgs),
 }
 
 #[derive(Args, Debug)]
@@ -27,15 +33,22 @@ pub(crate) struct CodesArgs {
     /// The election
     #[arg(long, value_name = "ID")]
     election: ElectionId,
-    /// List of voters: columns voter_id,email,name,language,weight,group, only the first required
+    /// List of voters: columns voter_id,email,name,language,weight,group, only the first required;
+    /// lists for Helios, Belenios, Decidim and LimeSurvey are taken as they are
     #[arg(long, value_name = "VOTERS.csv")]
     roll: PathBuf,
     /// Folder for codes.csv, public-roll.csv and sheets.html
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Only read the list and tell what is wrong
+    /// Only read the list, show what it was taken for, and tell what is wrong
     #[arg(long)]
     dry_run: bool,
+    /// Write the rows with mistakes into this file, to be put right
+    #[arg(long, value_name = "FILE")]
+    rejected: Option<PathBuf>,
+    /// Make codes for the good rows although others have mistakes; needs --rejected
+    #[arg(long, requires = "rejected")]
+    without_rejected: bool,
     /// Make the same codes each time; for tests and demonstrations only
     #[arg(long, value_name = "N", hide = true)]
     seed: Option<u64>,
@@ -71,6 +84,8 @@ pub(crate) struct BoothArgs {
 struct Issued {
     voter_id: String,
     name: String,
+    email: String,
+    language: String,
     code: Code,
 }
 
@@ -79,12 +94,30 @@ pub(crate) fn run(command: IssuerCommand) -> Result<(), Failure> {
     match command {
         IssuerCommand::Codes(args) => codes(&args),
         IssuerCommand::Sheets(args) => sheets(&args),
+        IssuerCommand::Mail(args) => mailing::run(&args),
     }
 }
 
+/// The voters of the list, when codes are to be made of them.
+fn listed(args: &CodesArgs) -> Result<VoterList, Failure> {
+    let list =
+        voters::read(&files::read(&args.roll)?).map_err(|wrong| bad_file(&args.roll, &wrong))?;
+    eprint!("{}", voters::preview(&list));
+    if list.rejected() == 0 {
+        return Ok(list);
+    }
+    if let Some(path) = &args.rejected {
+        files::write_private(path, &list.rejected_csv())?;
+        eprintln!("{} rows with mistakes are in {}", list.rejected(), path.display());
+    }
+    if args.without_rejected && !list.voters.is_empty() {
+        return Ok(list);
+    }
+    Err(bad_file(&args.roll, &list.mistakes))
+}
+
 fn codes(args: &CodesArgs) -> Result<(), Failure> {
-    let voters =
-        read_voters(&files::read(&args.roll)?).map_err(|wrong| bad_file(&args.roll, &wrong))?;
+    let voters = listed(args)?.voters;
     if args.dry_run {
         println!("{} voters; the list is good; nothing was made", voters.len());
         return Ok(());
@@ -146,22 +179,26 @@ fn issue(
         }
     };
     let (mut public, mut issued) = (Vec::new(), Vec::new());
-    for ListedVoter { voter_id, name, weight, group } in voters {
+    for ListedVoter { voter_id, email, name, language, weight, group } in voters {
         let code = code();
         let credential = Credential::from_code(&code, &election.0).public().to_bytes();
         public.push(Voter { credential, weight, group });
-        issued.push(Issued { voter_id, name, code });
+        issued.push(Issued { voter_id, name, email, language, code });
     }
     let roll = Roll::new(public).map_err(Failure::because(exit::FAILED, "the roll"))?;
     Ok((roll, issued))
 }
 
+/// The columns of codes.csv.
+const CODES_HEADER: [&str; 5] = ["voter_id", "code", "name", "email", "language"];
+
 fn codes_csv(issued: &[Issued]) -> Result<Vec<u8>, Failure> {
     let failed = |error: csv::Error| Failure::new(exit::FAILED, error);
     let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(["voter_id", "code", "name"]).map_err(failed)?;
-    for Issued { voter_id, name, code } in issued {
-        writer.write_record([voter_id, &code.to_string(), name]).map_err(failed)?;
+    writer.write_record(CODES_HEADER).map_err(failed)?;
+    for Issued { voter_id, name, email, language, code } in issued {
+        let code = code.to_string();
+        writer.write_record([voter_id, &code, name, email, language]).map_err(failed)?;
     }
     writer.into_inner().map_err(|error| Failure::new(exit::FAILED, error.to_string()))
 }
@@ -173,14 +210,21 @@ fn read_codes(path: &Path) -> Result<Vec<Issued>, Failure> {
         Failure::new(exit::BAD_DATA, format!("{place}: {reason}"))
     };
     let mut issued = Vec::new();
-    for row in csv::Reader::from_reader(bytes.as_slice()).into_records() {
+    let mut reader = csv::Reader::from_reader(bytes.as_slice());
+    let header = reader.headers().map_err(|error| wrong(1, 1, error.to_string()))?;
+    if header != CODES_HEADER.as_slice() {
+        let expected = CODES_HEADER.join(",");
+        return Err(wrong(1, 1, format!("this is no list of codes; expected {expected}")));
+    }
+    for row in reader.into_records() {
         let row = row.map_err(|error| wrong(1, 1, error.to_string()))?;
         let line = row.position().map_or(1, csv::Position::line);
         let cell = |at| row.get(at).unwrap_or_default();
         let code = cell(1)
             .parse()
             .map_err(|error: ballot::CodeError| wrong(line, 2, format!("the code: {error}")))?;
-        issued.push(Issued { voter_id: cell(0).to_owned(), name: cell(2).to_owned(), code });
+        let [voter_id, name, email, language] = [0, 2, 3, 4].map(|at| cell(at).to_owned());
+        issued.push(Issued { voter_id, name, email, language, code });
     }
     Ok(issued)
 }
@@ -255,5 +299,21 @@ mod tests {
         let expect = "voters.csv: line 3, column 1: voter_id 'v1' stands in line 2 already";
         assert!(error.message.ends_with(expect), "{}", error.message);
         assert!(!folder.path().join("out").exists());
+    }
+
+    #[test]
+    fn rows_with_mistakes_are_set_aside_and_codes_made_only_when_asked_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let rejected = folder.path().join("wrong.csv").display().to_string();
+        let voters = "voter_id,weight\nv1,1\nv2,0\n";
+        let error = codes_in(folder.path(), voters, &["--rejected", &rejected]).expect_err("v2");
+        assert!(error.message.contains("line 3, column 2: weight '0'"), "{}", error.message);
+        assert!(!folder.path().join("out").exists());
+        let text = std::fs::read_to_string(&rejected).expect("set aside");
+        assert!(text.ends_with("3,weight '0' is no whole number of at least 1,v2,0\n"), "{text}");
+        let more = ["--rejected", &rejected, "--without-rejected"];
+        codes_in(folder.path(), voters, &more).expect("asked for");
+        let issued = read_codes(&folder.path().join("out/codes.csv")).expect("readable");
+        assert_eq!(issued.iter().map(|one| &one.voter_id[..]).collect::<Vec<_>>(), ["v1"]);
     }
 }

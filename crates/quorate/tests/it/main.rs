@@ -13,5 +13,10 @@ mod doors;
 mod durability;
 mod etcdctl;
 mod figures;
+mod invitations;
 mod people;
 mod support;
+/// Real servers of others, as the gateway's tests start them.
+#[path = "../../../gateway/tests/it/tools.rs"]
+#[allow(dead_code)]
+mod tools;

@@ -42,7 +42,7 @@ fn sheet(
     address: &str,
     issued: &Issued,
 ) -> Result<(), QrError> {
-    let Issued { voter_id, name, code } = issued;
+    let Issued { voter_id, name, code, .. } = issued;
     let who = if name.is_empty() { voter_id } else { name };
     let written = write!(
         page,
@@ -59,7 +59,7 @@ fn sheet(
 }
 
 /// Everything behind `#` stays in the voter's browser.
-fn link(address: &str, election: ElectionId, code: &Code) -> String {
+pub(super) fn link(address: &str, election: ElectionId, code: &Code) -> String {
     format!("{address}#e={election}&c={code}")
 }
 
@@ -89,6 +89,11 @@ fn escape(text: &str) -> String {
 mod tests {
     use super::*;
 
+    fn issued(voter_id: &str, code: Code) -> Issued {
+        let [name, email, language] = [const { String::new() }; 3];
+        Issued { voter_id: voter_id.to_owned(), name, email, language, code }
+    }
+
     #[test]
     fn the_code_stands_behind_the_fragment_sign() {
         let code = Code::from_bytes([7; 15]);
@@ -101,13 +106,12 @@ mod tests {
     #[test]
     fn a_sheet_has_a_picture_and_no_raw_names() {
         let code = Code::from_bytes([7; 15]);
-        let issued = Issued { voter_id: "v\"1".into(), name: String::new(), code };
+        let issued = issued("v\"1", code);
         let page = html(ElectionId([1; 16]), "http://a/", &[issued]).expect("short");
         assert!(page.contains("<svg") && !page.contains("<?xml"));
         assert!(page.contains("v&quot;1"));
         let long = "x".repeat(5000);
-        let issued =
-            Issued { voter_id: "v".into(), name: String::new(), code: Code::from_bytes([7; 15]) };
+        let issued = issued("v", Code::from_bytes([7; 15]));
         assert!(html(ElectionId([1; 16]), &long, &[issued]).is_err());
     }
 }

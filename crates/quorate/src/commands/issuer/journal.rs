@@ -1,0 +1,153 @@
+//! Who has been written to: a line before each try and one after it, each synced before the next
+//! step, so that a run that is cut off can be taken up again and nobody gets two letters.
+
+use crate::commands::Failure;
+use crate::exit;
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// Where a voter's letter stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Begun, and no word of what became of it: it may have arrived.
+    Unknown(String),
+    /// The server has taken it.
+    Sent,
+    /// The server refused it.
+    Failed(String),
+    /// The server could not take it then.
+    Later(String),
+}
+
+impl Standing {
+    fn words(&self) -> (&'static str, &str) {
+        match self {
+            Self::Unknown(said) => ("unknown", said),
+            Self::Sent => ("sent", ""),
+            Self::Failed(said) => ("failed", said),
+            Self::Later(said) => ("later", said),
+        }
+    }
+
+    fn read(word: &str, said: &str) -> Option<Self> {
+        let said = said.to_owned();
+        Some(match word {
+            "unknown" => Self::Unknown(said),
+            "sent" => Self::Sent,
+            "failed" => Self::Failed(said),
+            "later" => Self::Later(said),
+            _ => return None,
+        })
+    }
+}
+
+/// The journal in a file.
+#[derive(Debug)]
+pub(super) struct Journal {
+    path: PathBuf,
+    file: File,
+    standings: BTreeMap<String, Standing>,
+}
+
+impl Journal {
+    /// Opens it, new or as an earlier run left it. A last line that was cut off is dropped.
+    ///
+    /// # Errors
+    /// When the file cannot be used, or is no journal; the line is named.
+    pub(super) fn open(path: &Path) -> Result<Self, Failure> {
+        let cannot = format!("cannot use the journal {}", path.display());
+        let because = Failure::because(exit::FAILED, &cannot);
+        let mut options = OpenOptions::new();
+        let mut file = options
+            .read(true)
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(path)
+            .map_err(&because)?;
+        let mut text = String::new();
+        file.read_to_string(&mut text).map_err(&because)?;
+        let whole = text.rfind('\n').map_or(0, |at| at + 1);
+        file.set_len(whole as u64).map_err(&because)?;
+        let mut standings = BTreeMap::new();
+        for (number, line) in (1..).zip(text[..whole].lines()) {
+            let mut parts = line.splitn(3, '\t');
+            let (Some(word), Some(voter)) = (parts.next(), parts.next()) else {
+                return Err(bad_line(path, number));
+            };
+            let standing = Standing::read(word, parts.next().unwrap_or_default())
+                .ok_or_else(|| bad_line(path, number))?;
+            standings.insert(voter.to_owned(), standing);
+        }
+        Ok(Self { path: path.to_owned(), file, standings })
+    }
+
+    /// Where a voter's letter stands; `None` before the first try.
+    pub(super) fn standing(&self, voter_id: &str) -> Option<&Standing> {
+        self.standings.get(voter_id)
+    }
+
+    /// Writes down where it stands now, durably.
+    ///
+    /// # Errors
+    /// When it cannot be written; the letter must not be sent then.
+    pub(super) fn note(&mut self, voter_id: &str, standing: Standing) -> Result<(), Failure> {
+        let (word, said) = standing.words();
+        let said = said.replace(['\t', '\n', '\r'], " ");
+        let line = format!("{word}\t{voter_id}\t{said}\n");
+        let cannot = format!("cannot write the journal {}", self.path.display());
+        self.file
+            .write_all(line.as_bytes())
+            .and_then(|()| self.file.sync_data())
+            .map_err(Failure::because(exit::FAILED, &cannot))?;
+        self.standings.insert(voter_id.to_owned(), standing);
+        Ok(())
+    }
+}
+
+fn bad_line(path: &Path, number: usize) -> Failure {
+    let message = format!(
+        "{}: line {number}: expected sent, failed, later or unknown, a tab, a voter_id",
+        path.display()
+    );
+    Failure::new(exit::BAD_DATA, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_noted_is_there_at_the_next_run_and_a_cut_line_is_not() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("mail.journal");
+        let mut journal = Journal::open(&path).expect("new");
+        journal.note("v1", Standing::Unknown(String::new())).expect("noted");
+        journal.note("v1", Standing::Sent).expect("noted");
+        journal.note("v2", Standing::Failed("no\tsuch\nuser".to_owned())).expect("noted");
+        std::fs::OpenOptions::new()
+            .append(true)
+            .open(&path)
+            .and_then(|mut file| file.write_all(b"sent\tv2"))
+            .expect("cut off");
+        let mut journal = Journal::open(&path).expect("again");
+        assert_eq!(journal.standing("v1"), Some(&Standing::Sent));
+        assert_eq!(journal.standing("v2"), Some(&Standing::Failed("no such user".to_owned())));
+        assert_eq!(journal.standing("v3"), None);
+        journal.note("v3", Standing::Later("busy".to_owned())).expect("noted");
+        let journal = Journal::open(&path).expect("again");
+        assert_eq!(journal.standing("v3"), Some(&Standing::Later("busy".to_owned())));
+    }
+
+    #[test]
+    fn a_file_that_is_something_else_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("mail.journal");
+        std::fs::write(&path, "sent\tv1\t\nvoter_id,code\n").expect("written");
+        let error = Journal::open(&path).expect_err("no journal");
+        assert!(error.message.contains("line 2: expected sent"), "{}", error.message);
+    }
+}
