@@ -1,0 +1,82 @@
+/** Which path shows which page. Pages that not everybody needs are loaded when they are shown. */
+
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  Link,
+  lazyRouteComponent,
+} from '@tanstack/react-router';
+import { useTranslation } from 'react-i18next';
+import { LoginPage } from './account/LoginPage.tsx';
+import { ListPage } from './elections/ListPage.tsx';
+import { Shell } from './shell/Shell.tsx';
+import { Empty, Failure, Loading } from './ui/ui.tsx';
+
+function NotFound() {
+  const { t } = useTranslation();
+  return (
+    <Empty icon="search" title={t('common.notFound')}>
+      <p>{t('common.notFoundText')}</p>
+      <Link to="/" className="q-button">
+        {t('common.toElections')}
+      </Link>
+    </Empty>
+  );
+}
+
+const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
+
+const list = createRoute({ getParentRoute: () => root, path: '/', component: ListPage });
+
+const login = createRoute({
+  getParentRoute: () => root,
+  path: '/login',
+  validateSearch: (search): { to?: string } =>
+    typeof search.to === 'string' ? { to: search.to } : {},
+  component: function Login() {
+    return <LoginPage to={login.useSearch().to} />;
+  },
+});
+
+const limits = createRoute({
+  getParentRoute: () => root,
+  path: '/limits',
+  component: lazyRouteComponent(() => import('./limits/LimitsPage.tsx'), 'LimitsPage'),
+});
+
+const election = createRoute({
+  getParentRoute: () => root,
+  path: '/e/$id',
+  component: lazyRouteComponent(() => import('./election/ElectionPage.tsx'), 'ElectionPage'),
+});
+
+const admin = createRoute({
+  getParentRoute: () => root,
+  path: '/admin',
+  component: lazyRouteComponent(() => import('./admin/AdminPage.tsx'), 'AdminPage'),
+});
+
+/** The dashboard keeps its filters in the query; what they are is its own affair. */
+const cluster = createRoute({
+  getParentRoute: () => root,
+  path: '/cluster',
+  validateSearch: (search): Record<string, unknown> => search,
+  component: lazyRouteComponent(() => import('./cluster/index.tsx'), 'ClusterPage'),
+});
+
+const routes = root.addChildren([list, login, limits, election, admin, cluster]);
+
+export const router = createRouter({
+  routeTree: routes,
+  defaultPreload: 'intent',
+  scrollRestoration: true,
+  defaultPendingComponent: () => <Loading />,
+  defaultErrorComponent: ({ error, reset }) => <Failure error={error} retry={reset} />,
+});
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router;
+  }
+}
