@@ -9,6 +9,7 @@ import {
 } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
 import { LoginPage } from './account/LoginPage.tsx';
+import { readLedgerSearch } from './election/ledgerSearch.ts';
 import { ListPage } from './elections/ListPage.tsx';
 import { Shell } from './shell/Shell.tsx';
 import { Empty, Failure, Loading } from './ui/ui.tsx';
@@ -51,6 +52,37 @@ const election = createRoute({
   component: lazyRouteComponent(() => import('./election/ElectionPage.tsx'), 'ElectionPage'),
 });
 
+const overview = createRoute({
+  getParentRoute: () => election,
+  path: '/',
+  component: lazyRouteComponent(() => import('./election/Overview.tsx'), 'Overview'),
+});
+
+const results = createRoute({
+  getParentRoute: () => election,
+  path: 'results',
+  component: lazyRouteComponent(() => import('./election/ResultsTab.tsx'), 'ResultsTab'),
+});
+
+const ledger = createRoute({
+  getParentRoute: () => election,
+  path: 'ledger',
+  validateSearch: readLedgerSearch,
+  component: lazyRouteComponent(() => import('./election/LedgerTab.tsx'), 'LedgerTab'),
+});
+
+const verify = createRoute({
+  getParentRoute: () => election,
+  path: 'verify',
+  component: lazyRouteComponent(() => import('./election/VerifyTab.tsx'), 'VerifyTab'),
+});
+
+const rules = createRoute({
+  getParentRoute: () => election,
+  path: 'rules',
+  component: lazyRouteComponent(() => import('./election/RulesTab.tsx'), 'RulesTab'),
+});
+
 const admin = createRoute({
   getParentRoute: () => root,
   path: '/admin',
@@ -65,7 +97,14 @@ const cluster = createRoute({
   component: lazyRouteComponent(() => import('./cluster/index.tsx'), 'ClusterPage'),
 });
 
-const routes = root.addChildren([list, login, limits, election, admin, cluster]);
+const routes = root.addChildren([
+  list,
+  login,
+  limits,
+  election.addChildren([overview, results, ledger, verify, rules]),
+  admin,
+  cluster,
+]);
 
 export const router = createRouter({
   routeTree: routes,
