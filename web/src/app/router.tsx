@@ -9,6 +9,7 @@ import {
 } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
 import { LoginPage } from './account/LoginPage.tsx';
+import { readAuditSearch } from './admin/auditSearch.ts';
 import { readLedgerSearch } from './election/ledgerSearch.ts';
 import { ListPage } from './elections/ListPage.tsx';
 import { Shell } from './shell/Shell.tsx';
@@ -89,6 +90,49 @@ const admin = createRoute({
   component: lazyRouteComponent(() => import('./admin/AdminPage.tsx'), 'AdminPage'),
 });
 
+const adminHome = createRoute({
+  getParentRoute: () => admin,
+  path: '/',
+  component: lazyRouteComponent(() => import('./admin/AdminHome.tsx'), 'AdminHome'),
+});
+
+const adminNew = createRoute({
+  getParentRoute: () => admin,
+  path: 'new',
+  component: lazyRouteComponent(() => import('./admin/CreatePage.tsx'), 'CreatePage'),
+});
+
+const adminElection = createRoute({
+  getParentRoute: () => admin,
+  path: 'e/$id',
+  component: lazyRouteComponent(() => import('./admin/ElectionAdmin.tsx'), 'ElectionAdmin'),
+});
+
+const adminApprovals = createRoute({
+  getParentRoute: () => admin,
+  path: 'approvals',
+  component: lazyRouteComponent(() => import('./admin/Approvals.tsx'), 'Approvals'),
+});
+
+const adminAccounts = createRoute({
+  getParentRoute: () => admin,
+  path: 'accounts',
+  component: lazyRouteComponent(() => import('./admin/Accounts.tsx'), 'Accounts'),
+});
+
+const adminAudit = createRoute({
+  getParentRoute: () => admin,
+  path: 'audit',
+  validateSearch: readAuditSearch,
+  component: lazyRouteComponent(() => import('./admin/Audit.tsx'), 'Audit'),
+});
+
+const adminMe = createRoute({
+  getParentRoute: () => admin,
+  path: 'me',
+  component: lazyRouteComponent(() => import('./admin/Me.tsx'), 'Me'),
+});
+
 /** The dashboard keeps its filters in the query; what they are is its own affair. */
 const cluster = createRoute({
   getParentRoute: () => root,
@@ -102,7 +146,15 @@ const routes = root.addChildren([
   login,
   limits,
   election.addChildren([overview, results, ledger, verify, rules]),
-  admin,
+  admin.addChildren([
+    adminHome,
+    adminNew,
+    adminElection,
+    adminApprovals,
+    adminAccounts,
+    adminAudit,
+    adminMe,
+  ]),
   cluster,
 ]);
 

@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next';
 import { useFormats } from '../ui/format.ts';
 import { Icon } from '../ui/icons.tsx';
 import { Card, Loading, Notice } from '../ui/ui.tsx';
+import { boothPath } from './paths.ts';
 import { ResultCards } from './ResultCards.tsx';
 import { TrackerForm } from './TrackerForm.tsx';
 import { Turnout } from './Turnout.tsx';
@@ -27,11 +28,6 @@ export function Overview() {
       </div>
     </>
   );
-}
-
-/** The booth of this election; the code is typed there or comes in the link's fragment. */
-export function boothPath(id: string): string {
-  return `/booth.html?e=${id}`;
 }
 
 function NextCard({ id, phase, blockers }: Election) {
