@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `/`, and whatever is no file | the application's page; its router reads the path | nonce |
 //! | `/booth.html` | the voting booth | no nonce, no inline; may talk to the other nodes |
+//! | `/check.html` | checks receipts and opened ballots on a second device | as the booth |
 //! | `/quorate-trustee.html` | offered for download, never run here | attachment |
 //! | `/assets/…` | files whose names hold their hash | kept for a year |
 //! | `/feed-test` | a plain page that shows the live feed | nonce |
@@ -60,7 +61,7 @@ pub(crate) async fn serve(
     let assets = gateway.settings.assets;
     let is_file = path.rsplit('/').next().is_some_and(|name| name.contains('.'));
     match assets.find(path) {
-        Some(asset) if path == "booth.html" => booth(&gateway, asset),
+        Some(asset) if matches!(path, "booth.html" | "check.html") => booth(&gateway, asset),
         Some(asset) if path == "quorate-trustee.html" => Ok(download(asset)),
         Some(asset) if path.ends_with(".html") => page(text_of(asset)),
         Some(asset) => Ok(file(asset, &given)),
