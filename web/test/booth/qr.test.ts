@@ -1,8 +1,12 @@
 /** QR codes: another program reads what ours writes. */
 
-import jsQR from 'jsqr';
+import { createRequire } from 'node:module';
 import { describe, expect, it } from 'vitest';
 import { type Level, QrError, qrOf } from '../../src/booth/qr.ts';
+
+/** The other program; it is a CommonJS module. */
+const jsQR: (pixels: Uint8ClampedArray, width: number, height: number) => { data: string } | null =
+  createRequire(import.meta.url)('jsqr');
 
 /** Draws the modules four pixels wide with their quiet zone, and reads the picture. */
 function readBack(rows: boolean[][]): string | undefined {
