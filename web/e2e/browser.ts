@@ -2,6 +2,7 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 
 const PLACES = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser'];
@@ -47,6 +48,26 @@ export class Complaints {
   }
 }
 
+const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
+const TYPES: Record<string, string> = { js: 'text/javascript', css: 'text/css' };
+
+/**
+ * Gives pages the files of `web/dist` as they are now, under the headers that the node sends: a
+ * binary that was built before the pages holds older ones.
+ */
+async function serveBuilt(page: Page): Promise<void> {
+  await page.route(/\/(booth|check)\.html/, async (route) => {
+    const response = await route.fetch();
+    const path = `${DIST}${new URL(route.request().url()).pathname.slice(1)}`;
+    await route.fulfill({ response, status: response.status(), body: readFileSync(path) });
+  });
+  await page.route(/\/assets\/booth-/, async (route) => {
+    const path = `${DIST}${new URL(route.request().url()).pathname.slice(1)}`;
+    const contentType = TYPES[path.split('.').at(-1)!] ?? 'application/octet-stream';
+    await route.fulfill({ body: readFileSync(path), contentType });
+  });
+}
+
 /** A page of its own context whose complaints are collected. */
 export async function openPage(
   browser: Browser,
@@ -60,6 +81,7 @@ export async function openPage(
   });
   const page = await context.newPage();
   complaints.watch(page);
+  await serveBuilt(page);
   return page;
 }
 

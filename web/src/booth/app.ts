@@ -7,10 +7,12 @@ import type { Bytes } from '../crypto/bytes.ts';
 import { h, ICONS, icon } from './dom.ts';
 import type { Confirmation, ElectionFacts } from './engine.ts';
 import type { Last, Nodes } from './nodes.ts';
+import { footerOf, headerOf } from './parts.ts';
 import type { Answer, Question } from './questions.ts';
 import type { RemoteEngine } from './remote.ts';
 import type { Store } from './store.ts';
-import { LANGUAGES, type Language, Words } from './texts.ts';
+import { loadWords } from './texts.ts';
+import type { Language, Words } from './words.ts';
 
 export type Step = 'code' | 'choices' | 'review' | 'receipt';
 const STEPS: readonly Step[] = ['code', 'choices', 'review', 'receipt'];
@@ -88,7 +90,7 @@ export class App {
   }
 
   async speak(language: Language): Promise<void> {
-    this.words = await Words.load(language);
+    this.words = await loadWords(language);
     this.#draw(false);
     document.querySelector<HTMLSelectElement>('#language')?.focus();
   }
@@ -137,37 +139,6 @@ export class App {
   }
 }
 
-/** The top of every page: where one is, and in which language. */
-export function headerOf(
-  words: Words,
-  title: string | undefined,
-  isTest: boolean,
-  speak: (language: Language) => unknown,
-): HTMLElement {
-  const select = h('select', { id: 'language', autocomplete: 'off' });
-  for (const [tag, name] of Object.entries(LANGUAGES)) {
-    const selected = tag === words.language;
-    select.append(h('option', { value: tag, lang: tag, selected }, name));
-  }
-  select.addEventListener('change', () => speak(select.value as Language));
-  return h(
-    'header',
-    { class: 'top' },
-    h(
-      'div',
-      { class: 'top-row' },
-      h('p', { class: 'election', dir: 'auto' }, title ?? words.say('booth')),
-      h(
-        'label',
-        { class: 'language' },
-        h('span', { class: 'unseen' }, words.say('language')),
-        select,
-      ),
-    ),
-    isTest ? h('p', { class: 'test-mark' }, words.say('test.mark')) : undefined,
-  );
-}
-
 function bannerOf(kind: 'not-cast' | 'practice' | 'final', words: Words): HTMLElement {
   const path = kind === 'final' ? ICONS.check : kind === 'practice' ? ICONS.info : ICONS.warn;
   return h(
@@ -202,35 +173,4 @@ function stepsOf(step: Step, words: Words): HTMLElement {
   );
   const label = words.say('step.label', { number: now + 1, total: STEPS.length });
   return h('nav', { class: 'steps', 'aria-label': label }, h('ol', {}, ...items));
-}
-
-export function footerOf(words: Words): HTMLElement {
-  return h('footer', { class: 'foot' }, h('p', {}, words.say('footer')));
-}
-
-/** A note with an icon. */
-export function note(kind: 'info' | 'warn' | 'stop' | 'check', ...children: Node[]): HTMLElement {
-  return h('div', { class: `note ${kind}` }, icon(ICONS[kind]), h('div', {}, ...children));
-}
-
-export function paragraph(text: string): HTMLParagraphElement {
-  return h('p', {}, text);
-}
-
-/** The one thing to do next. */
-export function primary(text: string, act: () => unknown): HTMLButtonElement {
-  return h('button', { type: 'button', class: 'primary', onclick: () => act() }, text);
-}
-
-export function secondary(text: string, act: () => unknown): HTMLButtonElement {
-  return h('button', { type: 'button', class: 'secondary', onclick: () => act() }, text);
-}
-
-/** A side path: looks like a link, is a button. */
-export function plain(text: string, act: () => unknown): HTMLButtonElement {
-  return h('button', { type: 'button', class: 'plain', onclick: () => act() }, text);
-}
-
-export function actions(...children: Node[]): HTMLElement {
-  return h('div', { class: 'actions' }, ...children);
 }

@@ -3,7 +3,8 @@
 import { CheckPage, ofFragment } from './check.ts';
 import { Nodes } from './nodes.ts';
 import { remoteEngine } from './remote.ts';
-import { preferred, Words } from './texts.ts';
+import { loadWords } from './texts.ts';
+import { preferred } from './words.ts';
 
 async function start(): Promise<void> {
   const root = document.querySelector<HTMLElement>('#check');
@@ -13,7 +14,7 @@ async function start(): Promise<void> {
   const wanted = name === undefined ? undefined : ofFragment(name, fragment.get(name) ?? '');
   // An opening shows a choice: it does not stay in the address bar or the history.
   if (name !== undefined) history.replaceState(null, '', location.pathname);
-  const words = await Words.load(preferred(navigator.languages));
+  const words = await loadWords(preferred(navigator.languages));
   const nodes = new Nodes(location.origin, (to, init) => fetch(to, init));
   const page = new CheckPage(root, nodes, remoteEngine(), words);
   page.start(wanted, fragment.get('e') ?? '');

@@ -3,14 +3,15 @@
  * ballot again. What it shows it has checked itself; a node is asked only for public data.
  */
 
-import { actions, footerOf, headerOf, note, paragraph, primary, secondary } from './app.ts';
 import { h, trackerText } from './dom.ts';
 import type { Confirmation, ElectionFacts } from './engine.ts';
 import { type Nodes, OfflineError } from './nodes.ts';
+import { actions, footerOf, headerOf, note, paragraph, primary, secondary } from './parts.ts';
 import { answerOf, questionOf } from './questions.ts';
 import { type RemoteEngine, RemoteError } from './remote.ts';
-import { type Language, Words } from './texts.ts';
+import { loadWords } from './texts.ts';
 import { linesOf } from './widgets.ts';
+import type { Language, Words } from './words.ts';
 
 /** What somebody wants to have checked. */
 export type Wanted =
@@ -87,7 +88,7 @@ export class CheckPage {
     const { heading, parts } = this.#body();
     document.title = `${heading} – ${this.#facts?.title ?? words.say('check.title')}`;
     const speak = async (language: Language) => {
-      this.#words = await Words.load(language);
+      this.#words = await loadWords(language);
       this.#draw();
       document.querySelector<HTMLSelectElement>('#language')?.focus();
     };

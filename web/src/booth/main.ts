@@ -5,9 +5,10 @@ import { Nodes } from './nodes.ts';
 import { questionOf } from './questions.ts';
 import { remoteEngine } from './remote.ts';
 import { Store } from './store.ts';
-import { preferred, Words } from './texts.ts';
+import { loadWords } from './texts.ts';
 import { receiptView, startSending } from './views/casting.ts';
 import { electionsView, enterElection, failureView, loadingView } from './views/start.ts';
+import { preferred } from './words.ts';
 
 /** Election and code of the address (`#e=…&c=…`); the code leaves the address bar at once. */
 function readAddress(): { readonly election: string; readonly code: string } {
@@ -59,7 +60,7 @@ async function start(): Promise<void> {
   const root = document.querySelector<HTMLElement>('#booth');
   if (root === null) return;
   const address = readAddress();
-  const words = await Words.load(preferred(navigator.languages));
+  const words = await loadWords(preferred(navigator.languages));
   const nodes = new Nodes(location.origin, (to, init) => fetch(to, init));
   const app = new App(root, nodes, remoteEngine(), new Store(sessionStorage), words);
   globalThis.addEventListener('hashchange', () => location.reload());

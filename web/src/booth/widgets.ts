@@ -5,7 +5,7 @@
 
 import { h } from './dom.ts';
 import type { Answer, Question } from './questions.ts';
-import type { Words } from './texts.ts';
+import type { Words } from './words.ts';
 
 export interface Setting {
   readonly words: Words;

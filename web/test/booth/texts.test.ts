@@ -3,7 +3,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { LANGUAGES, type Language, preferred, Words } from '../../src/booth/texts.ts';
+import { loadWords } from '../../src/booth/texts.ts';
+import { LANGUAGES, type Language, preferred } from '../../src/booth/words.ts';
 
 const folder = join(import.meta.dirname, '../../src/booth');
 const languages = Object.keys(LANGUAGES) as Language[];
@@ -71,8 +72,8 @@ it('picks the first language that a person wants and we have', () => {
 });
 
 it('fills in places and knows the direction', async () => {
-  const words = await Words.load('de');
+  const words = await loadWords('de');
   expect(words.say('count.upTo', { n: 2, max: 1000 })).toBe('2 von bis zu 1.000 gewählt');
   expect(words.direction).toBe('ltr');
-  expect((await Words.load('ar')).direction).toBe('rtl');
+  expect((await loadWords('ar')).direction).toBe('rtl');
 });

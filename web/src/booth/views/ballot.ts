@@ -1,16 +1,8 @@
 /** Filling in a ballot, and looking at it once more. */
 
-import {
-  type App,
-  actions,
-  type Drawn,
-  note,
-  paragraph,
-  plain,
-  primary,
-  secondary,
-} from '../app.ts';
+import type { App, Drawn } from '../app.ts';
 import { h } from '../dom.ts';
+import { actions, note, paragraph, plain, primary, secondary } from '../parts.ts';
 import { linesOf, problemOf, type Widget, widgetOf } from '../widgets.ts';
 import { startCast } from './casting.ts';
 import { againNote } from './start.ts';

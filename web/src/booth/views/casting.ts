@@ -1,18 +1,9 @@
 /** From the one button to the receipt: encrypt, sign, send, and wait until a quorum holds it. */
 
-import {
-  type App,
-  actions,
-  type Drawn,
-  note,
-  paragraph,
-  plain,
-  primary,
-  secondary,
-  type View,
-} from '../app.ts';
+import type { App, Drawn, View } from '../app.ts';
 import { Delivery, type Outcome, type Progress } from '../delivery.ts';
 import { h, ICONS, icon, qrPicture, saveFile, trackerText } from '../dom.ts';
+import { actions, note, paragraph, plain, primary, secondary } from '../parts.ts';
 import { qrOf } from '../qr.ts';
 import { choiceOf } from '../questions.ts';
 import { reviewView } from './ballot.ts';

@@ -1,9 +1,10 @@
 /** The first steps: which election, and which code. */
 
 import { CodeError, readCode } from '../../crypto/code.ts';
-import { type App, actions, type Drawn, note, paragraph, primary, type View } from '../app.ts';
+import type { App, Drawn, View } from '../app.ts';
 import { h } from '../dom.ts';
 import { ContradictionError, NodeError, OfflineError, type Summary } from '../nodes.ts';
+import { actions, note, paragraph, primary } from '../parts.ts';
 import { questionOf } from '../questions.ts';
 import { RemoteError } from '../remote.ts';
 import { questionsView } from './ballot.ts';

@@ -7,17 +7,9 @@
  * cheats, since it cannot know beforehand which of the two will be asked of it.
  */
 
-import {
-  type App,
-  actions,
-  type Drawn,
-  note,
-  paragraph,
-  primary,
-  secondary,
-  type View,
-} from '../app.ts';
+import type { App, Drawn, View } from '../app.ts';
 import { h, qrPicture, trackerText } from '../dom.ts';
+import { actions, note, paragraph, primary, secondary } from '../parts.ts';
 import { qrOf } from '../qr.ts';
 import { choiceOf } from '../questions.ts';
 import { questionsView, reviewView } from './ballot.ts';
