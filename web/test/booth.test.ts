@@ -61,7 +61,8 @@ describe('choices', () => {
 it('answers messages', () => {
   const booth = new Booth();
   const seed = new Uint8Array(32).fill(7);
-  const cast = { kind: 'cast', seed, seq: 0, prev, choices: [[0], [], [0]] } as const;
+  const draws = new Uint8Array(32).fill(9);
+  const cast = { kind: 'cast', seed, seq: 0, prev, choices: [[0], [], [0]], draws } as const;
   expect(booth.answer(cast)).toMatchObject({ kind: 'refused' });
   const identity = new Uint8Array(32);
   const wrong = { kind: 'prepare', fingerprint, electionKey: identity, rules } as const;

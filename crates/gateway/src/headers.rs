@@ -42,7 +42,9 @@ pub(crate) fn share(headers: &mut HeaderMap) {
 pub(crate) fn preflight(headers: &mut HeaderMap) {
     share(headers);
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD, POST"));
-    let allowed = "content-type, if-none-match, x-request-id";
+    // A token in a header is not sent by itself, as a cookie would be: the trustees' page, which is
+    // opened from disk, brings one.
+    let allowed = "authorization, content-type, idempotency-key, if-none-match, x-request-id";
     headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(allowed));
     headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
 }

@@ -17,6 +17,8 @@ pub(crate) struct NodeView {
     pub(crate) revision: i64,
     /// Authorities that published their keys in the store.
     pub(crate) authorities: Vec<AuthorityView>,
+    /// How browsers reach the nodes, as they say themselves.
+    pub(crate) origins: Vec<String>,
 }
 
 /// One authority.

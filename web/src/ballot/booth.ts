@@ -10,6 +10,7 @@ import { credentialOfSeed } from '../crypto/credential.ts';
 import { sha256 } from '../crypto/hash.ts';
 import { BallotContext } from '../crypto/statement.ts';
 import { type Choice, ChoiceError, Encryptor } from './cast.ts';
+import { drawsOf } from './opening.ts';
 
 export type Request =
   | {
@@ -24,6 +25,8 @@ export type Request =
       readonly seq: number;
       readonly prev: Bytes;
       readonly choices: readonly Choice[];
+      /** 32 fresh random bytes that all randomness follows from, so that it can be opened. */
+      readonly draws: Bytes;
     };
 
 export type Answer =
@@ -52,10 +55,12 @@ export class Booth {
     return { kind: 'ready', ballotLength: context.ballotLength };
   }
 
-  #cast({ seed, seq, prev, choices }: Extract<Request, { kind: 'cast' }>): Answer {
+  #cast({ seed, seq, prev, choices, draws }: Extract<Request, { kind: 'cast' }>): Answer {
     if (this.#encryptor === undefined) return { kind: 'refused', why: 'nothing is prepared' };
-    const ballot = this.#encryptor.cast(credentialOfSeed(seed), seq, prev, choices);
+    const credential = credentialOfSeed(seed);
+    const ballot = this.#encryptor.cast(credential, seq, prev, choices, drawsOf(draws));
     seed.fill(0);
+    draws.fill(0);
     return { kind: 'ballot', ballot, tracker: trackerOf(sha256(ballot)) };
   }
 }

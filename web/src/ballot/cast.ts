@@ -68,11 +68,23 @@ export class Encryptor {
     choices: readonly Choice[],
     draw: () => bigint = drawScalar,
   ): Bytes {
+    const signed = this.unsigned(credential.publicKey, seq, prev, choices, draw);
+    return concat(signed, sign(credential.seed, BALLOT_SIGNATURE_TAG, signed));
+  }
+
+  /** All of a ballot but its signature: with the same draws the same bytes, for who checks one. */
+  unsigned(
+    publicKey: Bytes,
+    seq: number,
+    prev: Bytes,
+    choices: readonly Choice[],
+    draw: () => bigint,
+  ): Bytes {
     const { context } = this;
     const votes = context.rules.map((rule, i) => votesOf(rule, choices[i]));
     const encrypted = votes.map((vote) => this.#encrypt(vote, draw));
     const ciphertexts = encrypted.map(({ bytes }) => bytes);
-    const statement = context.statement(credential.publicKey, seq, prev, ciphertexts);
+    const statement = context.statement(publicKey, seq, prev, ciphertexts);
     const drafts = context.rules.map((rule, i) => {
       const rho = rule.kind === 'one' ? rhoOf(statement, i) : 0n;
       return this.#commit(rule, rho, votes[i]!, encrypted[i]!.secrets, draw);
@@ -83,9 +95,8 @@ export class Encryptor {
       const scalars = drafts[i]!.answer(challengeOf(rule.kind, transcript, i));
       return concat(u8(KIND_BYTE[rule.kind]), ciphertexts[i]!, commitments[i]!, scalars);
     });
-    const head = [u8(1), context.fingerprint, credential.publicKey, u32le(seq), prev];
-    const signed = concat(...head, ...contests);
-    return concat(signed, sign(credential.seed, BALLOT_SIGNATURE_TAG, signed));
+    const head = [u8(1), context.fingerprint, publicKey, u32le(seq), prev];
+    return concat(...head, ...contests);
   }
 
   #encrypt(vote: readonly number[], draw: () => bigint): Encrypted {

@@ -27,6 +27,16 @@ export class Counting {
     this.#turnout = turnout;
   }
 
+  /** What shares must decrypt. */
+  get statement(): TallyStatement {
+    return this.#statement;
+  }
+
+  /** The shares that are there, in their order. */
+  get shares(): readonly VerifiedShare[] {
+    return [...this.#shares.values()];
+  }
+
   addShare(trustee: number, share: Bytes): void {
     const { definition, trustees } = this.#charter.manifest;
     const enough = this.#turnout.voters >= definition.minimumBallots;

@@ -86,6 +86,11 @@ impl Rule {
         self.needs.contains(&Need::Public)
     }
 
+    /// Whether trustees may, whose page is opened from disk and so has no origin of its own.
+    fn is_for_trustees(&self) -> bool {
+        self.needs.iter().any(|need| matches!(need, Need::Role(Role::Trustee, _)))
+    }
+
     /// Judges a request.
     pub(crate) fn decide(&self, caller: Option<&Caller>, object: Object<'_>) -> Decision {
         if self.is_public() {
@@ -146,7 +151,7 @@ impl Table {
                     .collect::<Result<Vec<_>, _>>()
                     .map_err(|error| format!("{method} {path}: {error}"))?;
                 let rule = Rule { needs, is_shared: operation["x-cors"] == true };
-                if rule.is_shared && !rule.is_public() {
+                if rule.is_shared && !rule.is_public() && !rule.is_for_trustees() {
                     return Err(format!("{method} {path} is shared but not public"));
                 }
                 table.insert((method.clone(), path.clone()), rule);
@@ -251,6 +256,7 @@ mod tests {
         };
         assert_eq!(read(r#"{"x-rights":["public"]}"#), Ok(()));
         assert!(read(r#"{"x-rights":["auditor"],"x-cors":true}"#).is_err());
+        assert_eq!(read(r#"{"x-rights":["trustee@own"],"x-cors":true}"#), Ok(()));
         assert!(read("{}").is_err());
         assert!(read(r#"{"x-rights":["admin"]}"#).is_err());
         assert!(read(r#"{"x-rights":["trustee@none"]}"#).is_err());

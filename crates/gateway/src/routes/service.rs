@@ -49,6 +49,7 @@ pub(crate) async fn node(State(gateway): State<Gateway>) -> Result<Json<NodeView
         term: status.header.raft_term,
         revision: status.header.revision,
         authorities: authorities(&gateway).await?,
+        origins: gateway.life.web_origins(),
     }))
 }
 

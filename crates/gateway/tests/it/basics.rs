@@ -74,6 +74,25 @@ fn every_answer_is_safe_in_a_browser_and_public_data_is_shared() {
         (preflight.status, preflight.header("access-control-allow-origin")),
         (204, Some("*"))
     );
+    let allowed = preflight.header("access-control-allow-headers").unwrap_or_default();
+    assert!(allowed.split(", ").any(|header| header == "authorization"), "{allowed}");
+    // The trustees' page is opened from disk: what it reads and posts must be reachable from there.
+    for path in ["ceremony", "endorsements", "shares", "result"] {
+        let path = format!("/api/v1/elections/{NOWHERE}/{path}");
+        let from_disk = [("Origin", "null"), ("Access-Control-Request-Method", "POST")];
+        let preflight = server.request("OPTIONS", &path, &from_disk, "");
+        assert_eq!(
+            (preflight.status, preflight.header("access-control-allow-origin")),
+            (204, Some("*")),
+            "{path}"
+        );
+        let refused = server.request("POST", &path, &[("Origin", "null")], "{}");
+        assert_eq!(
+            (refused.status, refused.header("access-control-allow-origin")),
+            (401, Some("*")),
+            "{path}"
+        );
+    }
     let closed = server.request("OPTIONS", "/api/v1/accounts", &[], "");
     assert_eq!((closed.status, closed.header("access-control-allow-origin")), (405, None));
 }

@@ -76,7 +76,7 @@ pub(crate) struct SheetsArgs {
 pub(crate) struct BoothArgs {
     /// Address of the voting booth on the sheets; the code follows it after #, so that no server
     /// sees it
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7301/vote")]
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7301/booth.html")]
     address: String,
 }
 

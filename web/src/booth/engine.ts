@@ -1,0 +1,275 @@
+/**
+ * The booth's cryptography, which runs in a worker: the page itself holds no curve arithmetic.
+ * Every call is a plain message with a plain answer; secrets that come in are wiped after use.
+ */
+
+import { Booth } from '../ballot/booth.ts';
+import { type Choice, ChoiceError } from '../ballot/cast.ts';
+import { openingOf, parseOpening, printOpening, remake } from '../ballot/opening.ts';
+import { trackerOf } from '../crypto/base32.ts';
+import { type Bytes, equal, LayoutError, Reader, textBytes, toHex } from '../crypto/bytes.ts';
+import { credentialOfCode } from '../crypto/credential.ts';
+import { sha256 } from '../crypto/hash.ts';
+import type { BallotContext } from '../crypto/statement.ts';
+import type { Contest } from '../election/definition.ts';
+import { readEntry } from '../election/entry.ts';
+import {
+  checkManifest,
+  type Manifest,
+  policyOf,
+  quorumOfManifest,
+  readManifest,
+} from '../election/manifest.ts';
+import { confirmBallot, ReceiptError, readRefusal } from '../election/receipt.ts';
+import { Refusal } from '../election/refusal.ts';
+
+/** What the page shows of an election. */
+export interface ElectionFacts {
+  readonly id: string;
+  readonly title: string;
+  readonly fingerprint: string;
+  readonly contests: readonly Contest[];
+  readonly revote: boolean;
+  readonly clusterIssues: boolean;
+  readonly isTest: boolean;
+  readonly opens: number | undefined;
+  readonly closes: number | undefined;
+  readonly voters: number;
+  /** Chunks that the roll has on the ledger. */
+  readonly rollChunks: number;
+  readonly authorities: number;
+  readonly quorum: number;
+}
+
+/** Where a voter stands on the roll. */
+export interface Place {
+  readonly key: string;
+  readonly weight: number;
+  readonly group: number;
+}
+
+/** The methods that the page may call, each with what it gives. */
+export interface Calls {
+  found(manifest: Bytes): ElectionFacts;
+  addRoll(chunks: readonly Bytes[]): boolean;
+  identify(code: Bytes): { key: string; place: Place | undefined };
+  cast(code: Bytes, seq: number, prev: Bytes, choices: readonly Choice[], opened: boolean): Cast;
+  confirm(receipt: string, ballot: Bytes): Confirmation;
+  refusal(bytes: Bytes, ballot: Bytes): { authority: number; code: string } | undefined;
+  trackerOf(ballot: Bytes): string;
+  open(text: string): OpenedBallot;
+  openElection(text: string): string;
+  ballotOfLeaf(leaf: Bytes): Bytes | undefined;
+}
+
+export interface Cast {
+  readonly ballot: Bytes;
+  readonly tracker: string;
+  /** Only for a ballot that may be opened. */
+  readonly opening: string | undefined;
+}
+
+export interface Confirmation {
+  readonly tracker: string;
+  readonly leaf: number;
+  readonly stamp: number;
+  readonly signers: readonly string[];
+}
+
+export interface OpenedBallot {
+  readonly tracker: string;
+  readonly isSigned: boolean;
+  readonly choices: readonly Choice[];
+}
+
+/** Something that a person is to be told; `code` picks the sentence in their language. */
+export class EngineError extends Error {
+  override readonly name = 'EngineError';
+  readonly code: string;
+
+  constructor(code: string, detail: string) {
+    super(detail);
+    this.code = code;
+  }
+}
+
+const CHUNK_VOTERS = 1700;
+const VOTER_BYTES = 37;
+
+export class Engine implements Calls {
+  #manifest: Manifest | undefined;
+  #context: BallotContext | undefined;
+  #booth: Booth | undefined;
+  #roll: Bytes[] | undefined;
+
+  #known(): Manifest {
+    if (this.#manifest === undefined) throw new EngineError('not-ready', 'no election is loaded');
+    return this.#manifest;
+  }
+
+  found(bytes: Bytes): ElectionFacts {
+    const [manifest, context] = checked(bytes);
+    const { definition } = manifest;
+    const booth = new Booth();
+    const rules = definition.contests.map(({ rule }) => rule);
+    const { fingerprint, jointKey: electionKey } = manifest;
+    const answer = booth.answer({ kind: 'prepare', fingerprint, electionKey, rules });
+    if (answer.kind === 'refused') throw new EngineError('bad-manifest', answer.why);
+    [this.#manifest, this.#context, this.#booth, this.#roll] = [
+      manifest,
+      context,
+      booth,
+      undefined,
+    ];
+    return {
+      id: toHex(manifest.id),
+      title: definition.title,
+      fingerprint: toHex(manifest.fingerprint),
+      contests: definition.contests,
+      revote: definition.revote,
+      clusterIssues: definition.clusterIssues,
+      isTest: definition.isTest,
+      opens: definition.opens,
+      closes: definition.closes,
+      voters: manifest.roll.voters,
+      rollChunks: Math.ceil(manifest.roll.voters / CHUNK_VOTERS),
+      authorities: manifest.authorities.length,
+      quorum: quorumOfManifest(manifest),
+    };
+  }
+
+  /** Takes the roll's leaves; says whether they are exactly the roll that the manifest names. */
+  addRoll(leaves: readonly Bytes[]): boolean {
+    const { roll } = this.#known();
+    const chunks = leaves.map(chunkOf);
+    if (!chunks.every((chunk): chunk is Bytes => chunk !== undefined)) return false;
+    const root = sha256(textBytes('quorate/roll/v1'), ...chunks.map((chunk) => sha256(chunk)));
+    if (!equal(root, roll.root)) return false;
+    this.#roll = chunks.map((chunk) => Uint8Array.from(chunk.subarray(4)));
+    return true;
+  }
+
+  /** The public key of a code, and its place when the roll is here. */
+  identify(code: Bytes): { key: string; place: Place | undefined } {
+    const { publicKey } = credentialOfCode(code, this.#known().id);
+    code.fill(0);
+    const voter = this.#roll && findVoter(this.#roll, publicKey);
+    if (this.#roll !== undefined && voter === undefined) {
+      throw new EngineError('not-on-roll', 'the code is not on the roll');
+    }
+    const key = toHex(publicKey);
+    if (voter === undefined) return { key, place: undefined };
+    const reader = new Reader(voter.subarray(32));
+    const weight = reader.u32be('weight');
+    return { key, place: { key, weight, group: reader.u8('group') } };
+  }
+
+  cast(code: Bytes, seq: number, prev: Bytes, choices: readonly Choice[], opened: boolean): Cast {
+    const { id } = this.#known();
+    const { seed } = credentialOfCode(code, id);
+    code.fill(0);
+    // Both paths are alike up to here: whether a ballot will be opened does not change its making.
+    const draws = crypto.getRandomValues(new Uint8Array(32));
+    const kept = opened ? Uint8Array.from(draws) : undefined;
+    const answer = this.#booth?.answer({ kind: 'cast', seed, seq, prev, choices, draws });
+    if (answer === undefined) throw new EngineError('not-ready', 'no election is loaded');
+    if (answer.kind !== 'ballot') {
+      throw new EngineError('bad-choice', answer.kind === 'refused' ? answer.why : answer.kind);
+    }
+    const { ballot, tracker } = answer;
+    const opening = kept && printOpening(openingOf(id, ballot, kept, choices));
+    return { ballot, tracker, opening };
+  }
+
+  /** Throws an `EngineError` unless the receipt proves that a quorum holds the ballot. */
+  confirm(receipt: string, ballot: Bytes): Confirmation {
+    try {
+      const policy = policyOf(this.#known());
+      const { leaf, stamp, signers } = confirmBallot(receipt, ballot, policy);
+      return { tracker: this.trackerOf(ballot), leaf: Number(leaf), stamp, signers };
+    } catch (error) {
+      if (error instanceof ReceiptError) throw new EngineError('bad-receipt', error.message);
+      throw error;
+    }
+  }
+
+  refusal(bytes: Bytes, ballot: Bytes): { authority: number; code: string } | undefined {
+    const manifest = this.#known();
+    const keyOf = (number: number) =>
+      manifest.authorities.find((authority) => authority.number === number)?.key;
+    return readRefusal(bytes, manifest.id, ballot, keyOf);
+  }
+
+  trackerOf(ballot: Bytes): string {
+    return trackerOf(sha256(ballot));
+  }
+
+  /** Which election an opening is of, as hex. */
+  openElection(text: string): string {
+    return openingChecked(() => toHex(parseOpening(text).election));
+  }
+
+  open(text: string): OpenedBallot {
+    return openingChecked(() => {
+      const opening = parseOpening(text);
+      if (this.#context === undefined || !equal(opening.election, this.#known().id)) {
+        throw new EngineError('wrong-election', 'the opening is of another election');
+      }
+      return { ...remake(opening, this.#context), choices: opening.choices };
+    });
+  }
+
+  /** The ballot in a leaf, if there is one. */
+  ballotOfLeaf(leaf: Bytes): Bytes | undefined {
+    try {
+      const { body } = readEntry(leaf);
+      return body.kind === 'ballot' ? Uint8Array.from(body.ballot) : undefined;
+    } catch (error) {
+      if (error instanceof LayoutError) return undefined;
+      throw error;
+    }
+  }
+}
+
+function openingChecked<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof LayoutError || error instanceof ChoiceError) {
+      throw new EngineError('bad-opening', error.message);
+    }
+    throw error;
+  }
+}
+
+function checked(bytes: Bytes): [Manifest, BallotContext] {
+  try {
+    const manifest = readManifest(bytes);
+    return [manifest, checkManifest(manifest)];
+  } catch (error) {
+    if (error instanceof LayoutError || error instanceof Refusal) {
+      throw new EngineError('bad-manifest', error.message);
+    }
+    throw error;
+  }
+}
+
+/** The chunk in a leaf of the roll. */
+function chunkOf(leaf: Bytes): Bytes | undefined {
+  try {
+    const { body } = readEntry(leaf);
+    return body.kind === 'roll' ? body.chunk : undefined;
+  } catch (error) {
+    if (error instanceof LayoutError) return undefined;
+    throw error;
+  }
+}
+
+function findVoter(roll: readonly Bytes[], key: Bytes): Bytes | undefined {
+  for (const voters of roll) {
+    for (let at = 0; at < voters.length; at += VOTER_BYTES) {
+      if (equal(voters.subarray(at, at + 32), key)) return voters.subarray(at, at + VOTER_BYTES);
+    }
+  }
+  return undefined;
+}

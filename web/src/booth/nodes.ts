@@ -1,0 +1,192 @@
+/**
+ * What the booth asks the nodes. Every question goes to the nodes in turn until one answers: each
+ * is another origin, and any of them may be away. Nothing that a node says is believed where it
+ * can be checked: manifests are compared, the roll has its root, receipts their signatures.
+ */
+
+import { type Bytes, equal, fromBase64, fromHex, toHex } from '../crypto/bytes.ts';
+
+export type Fetch = (address: string, init?: RequestInit) => Promise<Response>;
+
+/** Longest wait for one answer, in milliseconds. */
+const ANSWER_MS = 10_000;
+/** Leaves of the roll that are asked for at once: 63 kB each. */
+const CHUNKS_MAX = 30;
+
+/** No node has answered. */
+export class OfflineError extends Error {
+  override readonly name = 'OfflineError';
+}
+
+/** A node has answered no, and the others would too. */
+export class NodeError extends Error {
+  override readonly name = 'NodeError';
+  readonly status: number;
+  readonly code: string;
+
+  constructor(status: number, code: string, detail: string) {
+    super(detail);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+/** Nodes have told different things of which only one can be true. */
+export class ContradictionError extends Error {
+  override readonly name = 'ContradictionError';
+}
+
+export interface Summary {
+  readonly id: string;
+  readonly title: string | null;
+  readonly phase: string;
+}
+
+/** The last ballot of a credential, as nodes say. */
+export interface Last {
+  readonly seq: number;
+  readonly hash: Bytes;
+}
+
+export class Nodes {
+  readonly #fetch: Fetch;
+  /** Origins, this page's own first. */
+  origins: readonly string[];
+
+  constructor(own: string, send: Fetch) {
+    this.#fetch = send;
+    this.origins = [own];
+  }
+
+  /** One request to one node. */
+  ask(origin: string, path: string, init: RequestInit = {}): Promise<Response> {
+    const signal = AbortSignal.timeout(ANSWER_MS);
+    const shared: RequestInit = { credentials: 'omit', cache: 'no-store', signal };
+    return this.#fetch(`${origin}/api/v1/${path}`, { ...shared, ...init });
+  }
+
+  /** The first answer that is one; throws what the last node said otherwise. */
+  async #any<T>(path: string, read: (response: Response) => Promise<T>): Promise<T> {
+    let failure: Error = new OfflineError('no node can be reached');
+    for (const origin of this.origins) {
+      try {
+        const response = await this.ask(origin, path);
+        if (response.ok) return await read(response);
+        failure = await problemOf(response);
+      } catch (error) {
+        if (!(failure instanceof NodeError)) failure = new OfflineError((error as Error).message);
+      }
+    }
+    throw failure;
+  }
+
+  /** Learns the other nodes' origins; a node that does not tell leaves the page with its own. */
+  async discover(): Promise<void> {
+    const own = this.origins[0]!;
+    try {
+      const { origins } = await this.#any('node', (response) => response.json());
+      const others = (Array.isArray(origins) ? origins : []).filter(
+        (origin): origin is string => typeof origin === 'string' && origin !== own,
+      );
+      this.origins = [own, ...new Set(others)];
+    } catch {
+      this.origins = [own];
+    }
+  }
+
+  elections(): Promise<readonly Summary[]> {
+    return this.#any('elections', async (response) => (await response.json()).elections ?? []);
+  }
+
+  async phase(id: string): Promise<string> {
+    return this.#any(`elections/${id}`, async (response) => String((await response.json()).phase));
+  }
+
+  /** The manifest, the same from every node that answers. */
+  async manifest(id: string): Promise<Bytes> {
+    const path = `elections/${id}/manifest`;
+    const answers = await Promise.allSettled(
+      this.origins.map(async (origin) => {
+        const response = await this.ask(origin, path);
+        if (!response.ok) throw await problemOf(response);
+        return new Uint8Array(await response.arrayBuffer());
+      }),
+    );
+    const got = answers.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    const [first, ...others] = got;
+    if (first === undefined) {
+      const failed = answers.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []));
+      throw failed.find((one) => one instanceof NodeError) ?? new OfflineError('no node answers');
+    }
+    if (!others.every((other) => equal(first, other))) {
+      throw new ContradictionError('nodes give different manifests of this election');
+    }
+    return first;
+  }
+
+  /** Leaves from `from` on, in order. */
+  async leaves(id: string, from: number, count: number): Promise<Bytes[]> {
+    const leaves: Bytes[] = [];
+    while (leaves.length < count) {
+      const limit = Math.min(CHUNKS_MAX, count - leaves.length);
+      const path = `elections/${id}/leaves?from=${from + leaves.length}&limit=${limit}`;
+      const page = await this.#any(path, async (response) => (await response.json()).leaves);
+      const read = (page as string[]).map((leaf) => fromBase64(leaf) ?? new Uint8Array(0));
+      if (read.length === 0) break;
+      leaves.push(...read);
+    }
+    return leaves;
+  }
+
+  /**
+   * Where a credential's chain stands: what most nodes say, and of two that as many say the longer
+   * one. `undefined` for a credential that has not voted.
+   */
+  async last(id: string, key: string): Promise<{ onRoll: boolean; last: Last | undefined }> {
+    const answers = await Promise.allSettled(
+      this.origins.map(async (origin) => {
+        const response = await this.ask(origin, `elections/${id}/credentials/${key}`);
+        if (!response.ok) throw await problemOf(response);
+        return (await response.json()) as CredentialView;
+      }),
+    );
+    const views = answers.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    if (views.length === 0) throw new OfflineError('no node tells where the code stands');
+    const onRoll = views.some((view) => view.on_roll);
+    return { onRoll, last: agreed(views.map(({ last }) => lastOf(last))) };
+  }
+}
+
+interface CredentialView {
+  readonly on_roll: boolean;
+  readonly last: { readonly seq: number; readonly hash: string } | null;
+}
+
+function lastOf(last: CredentialView['last']): Last | undefined {
+  const hash = last === null ? undefined : fromHex(last.hash);
+  return last === null || hash?.length !== 32 ? undefined : { seq: last.seq, hash };
+}
+
+/** What most say; the longer chain where as many say one thing as another. */
+export function agreed(claims: readonly (Last | undefined)[]): Last | undefined {
+  const named = claims.map((claim) => ({
+    claim,
+    name: claim === undefined ? '' : `${claim.seq} ${toHex(claim.hash)}`,
+  }));
+  const votes = (name: string) => named.filter((one) => one.name === name).length;
+  const length = (claim: Last | undefined) => (claim === undefined ? -1 : claim.seq);
+  const [best] = [...named].sort(
+    (one, other) => votes(other.name) - votes(one.name) || length(other.claim) - length(one.claim),
+  );
+  return best?.claim;
+}
+
+/** A refusal of a node (`application/problem+json`) with whatever can be read of it. */
+export async function problemOf(response: Response): Promise<NodeError> {
+  try {
+    const { code, detail } = await response.json();
+    return new NodeError(response.status, String(code), String(detail));
+  } catch {
+    return new NodeError(response.status, 'unreadable', response.statusText);
+  }
+}

@@ -1,0 +1,16 @@
+/** The booth's words, one small file for each language; loaded when it is asked for. */
+
+import { type Language, type Texts, Words } from './words.ts';
+
+const FILES: Record<Language, () => Promise<{ readonly default: Texts }>> = {
+  en: () => import('./texts/en.json', { with: { type: 'json' } }),
+  de: () => import('./texts/de.json', { with: { type: 'json' } }),
+  es: () => import('./texts/es.json', { with: { type: 'json' } }),
+  fr: () => import('./texts/fr.json', { with: { type: 'json' } }),
+  ar: () => import('./texts/ar.json', { with: { type: 'json' } }),
+};
+
+/** The words of a language. */
+export async function loadWords(language: Language): Promise<Words> {
+  return new Words(language, (await FILES[language]()).default);
+}
