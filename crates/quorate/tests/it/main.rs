@@ -14,4 +14,5 @@ mod durability;
 mod etcdctl;
 mod figures;
 mod people;
+mod stage;
 mod support;
