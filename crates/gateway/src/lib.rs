@@ -39,6 +39,7 @@ pub use auth::oidc::OidcSettings;
 pub use front::Limits;
 pub use pages::{Asset, Assets};
 pub use problem::Problem;
+pub use routes::demo::Supervisor;
 pub use runner::{AskError, AuthorityHandle, Journal};
 pub use token::{AdminToken, Standing};
 
@@ -123,6 +124,8 @@ pub struct Settings {
     pub limits: front::Limits,
     /// The built web pages.
     pub assets: Assets,
+    /// Who steers this node, when it is part of a demonstration.
+    pub demo: Option<Supervisor>,
 }
 
 impl Gateway {

@@ -10,11 +10,39 @@ use std::io;
 use std::num::NonZeroU64;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use rustix::fs::{Advice, fadvise};
 use storage::{Disk, DiskError, DiskErrorKind, DiskOperation};
 
 const LOCK_FILE: &str = "LOCK";
+
+/// Makes every sync of a folder wait, so that a demonstration can show a slow disk. Released
+/// (the default) it costs one atomic load a sync.
+#[derive(Clone, Debug, Default)]
+pub struct Brake(Arc<AtomicU64>);
+
+impl Brake {
+    /// From now on every sync takes at least this much longer, in whole milliseconds.
+    pub fn set(&self, delay: Duration) {
+        let ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+        self.0.store(ms, Ordering::Relaxed);
+    }
+
+    /// How much longer a sync takes.
+    pub fn delay(&self) -> Duration {
+        Duration::from_millis(self.0.load(Ordering::Relaxed))
+    }
+
+    fn hold(&self) {
+        let delay = self.delay();
+        if !delay.is_zero() {
+            std::thread::sleep(delay);
+        }
+    }
+}
 
 /// A folder could not be taken into use.
 #[derive(Debug)]
@@ -67,6 +95,7 @@ pub struct RealDisk {
     /// The folder itself, to be synced.
     folder: File,
     files: BTreeMap<String, File>,
+    brake: Brake,
     /// Held for its lock only.
     _lock: File,
 }
@@ -95,7 +124,13 @@ impl RealDisk {
         }
         let folder = File::open(&path).map_err(failed("open", &path))?;
         let files = open_files(&path)?;
-        Ok(Self { path, folder, files, _lock: lock })
+        Ok(Self { path, folder, files, brake: Brake::default(), _lock: lock })
+    }
+
+    /// The same folder, its syncs held up by `brake`.
+    #[must_use]
+    pub fn with_brake(self, brake: Brake) -> Self {
+        Self { brake, ..self }
     }
 
     fn file(&self, operation: DiskOperation, name: &str) -> Result<&File, DiskError> {
@@ -150,6 +185,7 @@ impl Disk for RealDisk {
     }
 
     fn sync(&mut self, name: &str) -> Result<(), DiskError> {
+        self.brake.hold();
         self.file(DiskOperation::Sync, name)?
             .sync_data()
             .map_err(|error| disk_error(DiskOperation::Sync, name, &error))

@@ -15,7 +15,7 @@ pub mod recovery;
 mod runtime;
 pub mod usage;
 
-pub use metrics::Metrics;
+pub use metrics::{Metrics, RecentCommits};
 pub use runtime::replica::Leadership;
 
 use backup::Backups;
@@ -73,6 +73,8 @@ pub struct NodeConfig {
     pub seed: u64,
     /// Version of the binary, for the figures.
     pub version: String,
+    /// Slows the disk down; released by default.
+    pub disk_brake: disk::Brake,
 }
 
 /// A node that could not start; nothing was acknowledged.
@@ -316,7 +318,9 @@ fn open(config: &NodeConfig) -> Result<Opened, StartError> {
     let owner = Owner { cluster: config.cluster, member: config.member, salt: config.seed };
     let named = |name: &str| config.data_dir.join(name).display().to_string();
     let folder = |name: &str| {
-        RealDisk::open(config.data_dir.join(name)).map_err(|e| failed(&named(name))(&e))
+        RealDisk::open(config.data_dir.join(name))
+            .map(|disk| disk.with_brake(config.disk_brake.clone()))
+            .map_err(|e| failed(&named(name))(&e))
     };
     let founders = config.members.iter().filter(|_| !config.joins);
     let founding = Membership::founding(

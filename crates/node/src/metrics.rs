@@ -9,9 +9,10 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
-use std::sync::Arc;
+use std::collections::VecDeque;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Label of a figure kept per peer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -22,6 +23,23 @@ struct PeerLabel {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct BuildLabel {
     version: String,
+}
+
+/// Writes whose times are kept for [`Metrics::recent_commits`].
+const RECENT_MAX: usize = 4096;
+
+/// How far back [`Metrics::recent_commits`] looks.
+const RECENT_TIME: Duration = Duration::from_secs(5);
+
+/// How long the writes of the last [`RECENT_TIME`] took, from being taken here to the answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct RecentCommits {
+    /// How many there were, the newest [`RECENT_MAX`] at most.
+    pub count: usize,
+    /// Half of them were faster, in milliseconds.
+    pub p50_ms: f64,
+    /// 99 of 100 were faster, in milliseconds.
+    pub p99_ms: f64,
 }
 
 /// Counters of one peer's connection.
@@ -58,7 +76,8 @@ pub struct Metrics {
     pub(crate) records_repaired: Gauge,
     pub(crate) scrub_rounds: Gauge,
     pub(crate) log_segments_cut: Gauge,
-    pub(crate) commit_seconds: Histogram,
+    commit_seconds: Histogram,
+    recent: Arc<Mutex<VecDeque<(Instant, f64)>>>,
     cpu_seconds: Gauge<f64, AtomicU64>,
     uptime_seconds: Gauge,
     memory_bytes: Gauge,
@@ -104,6 +123,7 @@ impl Metrics {
             scrub_rounds: Gauge::default(),
             log_segments_cut: Gauge::default(),
             commit_seconds: seconds(),
+            recent: Arc::default(),
             cpu_seconds: Gauge::default(),
             uptime_seconds: Gauge::default(),
             memory_bytes: Gauge::default(),
@@ -117,6 +137,30 @@ impl Metrics {
         metrics.register(&mut registry);
         metrics.registry = Arc::new(registry);
         metrics
+    }
+
+    /// A write was answered; it took `seconds`.
+    pub(crate) fn committed(&self, seconds: f64) {
+        self.commit_seconds.observe(seconds);
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        if recent.len() == RECENT_MAX {
+            recent.pop_front();
+        }
+        recent.push_back((Instant::now(), seconds));
+    }
+
+    /// How long the writes taken at this node took lately; `None` when there were none.
+    pub fn recent_commits(&self) -> Option<RecentCommits> {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        while recent.front().is_some_and(|(at, _)| at.elapsed() > RECENT_TIME) {
+            recent.pop_front();
+        }
+        let mut times: Vec<f64> = recent.iter().map(|(_, seconds)| *seconds * 1e3).collect();
+        drop(recent);
+        times.sort_unstable_by(f64::total_cmp);
+        let at = |share: usize| times.get(times.len().saturating_sub(1) * share / 100).copied();
+        let (p50_ms, p99_ms) = (at(50)?, at(99)?);
+        Some(RecentCommits { count: times.len(), p50_ms, p99_ms })
     }
 
     fn register(&self, registry: &mut Registry) {
@@ -239,6 +283,11 @@ mod tests {
     #[test]
     fn figures_are_named_and_kept_per_node() {
         let (one, two) = (Metrics::new("1"), Metrics::new("1"));
+        assert_eq!(one.recent_commits(), None);
+        (1..=200).for_each(|ms| one.committed(f64::from(ms) / 1e3));
+        let recent = one.recent_commits().expect("just now");
+        assert_eq!(recent.count, 200);
+        assert!((recent.p50_ms - 100.0).abs() < 1.5 && (recent.p99_ms - 198.0).abs() < 1.5);
         one.term.set(7);
         one.peer(2).sent.inc();
         let text = one.render();

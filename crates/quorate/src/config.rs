@@ -65,6 +65,9 @@ pub(crate) struct ServeArgs {
     /// Read further settings from this TOML file; flags and environment win
     #[arg(long, env = "QUORATE_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// Where a demonstration keeps what steers this node; `quorate demo` sets it
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub(crate) demo_folder: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) web_side: WebArgs,
 }
@@ -98,6 +101,7 @@ pub(crate) struct NodeSettings {
     pub(crate) heartbeat_ms: u64,
     pub(crate) election_ms: u64,
     pub(crate) log_format: LogFormat,
+    pub(crate) demo_folder: Option<PathBuf>,
     pub(crate) web_side: WebSettings,
 }
 
@@ -184,6 +188,7 @@ pub(crate) fn settle(args: ServeArgs) -> Result<NodeSettings, ConfigError> {
         heartbeat_ms,
         election_ms,
         log_format: args.log_format.unwrap_or_default(),
+        demo_folder: args.demo_folder,
         web_side: args.web_side.settle()?,
     };
     refuse_open_listeners(&settings)?;

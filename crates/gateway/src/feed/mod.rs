@@ -48,7 +48,8 @@ const LISTENERS_MAX: usize = 8_000;
 /// Topics of one connection.
 pub(crate) const TOPICS_MAX: usize = 64;
 
-/// Nodes are told again at least this often, in turns, so that ages stay true.
+/// Nodes are told again this often, in turns, so that ages stay true; at once when something
+/// about them has changed.
 const NODES_TURNS: u64 = 4;
 
 /// Why the hub ends a connection.
@@ -235,6 +236,7 @@ impl Feed {
         let mut clock = tokio::time::interval(TURN);
         clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut last: BTreeMap<Topic, Value> = BTreeMap::new();
+        let mut told = None;
         for turn in 0_u64.. {
             clock.tick().await;
             let wanted = self.wanted();
@@ -244,12 +246,15 @@ impl Feed {
             }
             let mut news = self.news_of_elections(&wanted).await;
             news.extend(self.news_of_lists(&wanted).await);
-            if let Some(places) = wanted.get(&Topic::Nodes)
-                && (turn.is_multiple_of(NODES_TURNS) || places.contains(&None))
-            {
+            if let Some(places) = wanted.get(&Topic::Nodes) {
+                self.0.life.look();
                 let view = self.0.life.views().borrow().clone();
-                let data = serde_json::to_value(&*view).unwrap_or_default();
-                news.push(Item { topic: Topic::Nodes, seq: view.time_ms, prev: None, data });
+                let gist = Some(view.gist());
+                if turn.is_multiple_of(NODES_TURNS) || places.contains(&None) || gist != told {
+                    let data = serde_json::to_value(&*view).unwrap_or_default();
+                    news.push(Item { topic: Topic::Nodes, seq: view.time_ms, prev: None, data });
+                }
+                told = gist;
             }
             self.deliver(news, &mut last);
         }

@@ -49,6 +49,34 @@ pub struct Beat {
     pub disk_total_bytes: u64,
     /// Bytes of the store's state.
     pub store_bytes: u64,
+    /// How long writes taken at this node took lately, if there were any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commits: Option<Commits>,
+    /// What it knows of the others while it leads.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub followers: Vec<Follower>,
+}
+
+/// How long the writes of the last few seconds took, from being taken to the answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Commits {
+    /// How many.
+    pub count: u64,
+    /// Half of them were faster, milliseconds.
+    pub p50_ms: f64,
+    /// 99 of 100 were faster, milliseconds.
+    pub p99_ms: f64,
+}
+
+/// Another node as the leader sees it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Follower {
+    /// Its number.
+    pub node: u64,
+    /// Its log is equal and durable up to here.
+    pub matched: u64,
+    /// Milliseconds since it last spoke.
+    pub silent_ms: u64,
 }
 
 /// Bytes of memory that are no change worth telling.
@@ -68,6 +96,26 @@ impl Beat {
         };
         let grown = later.memory_bytes.abs_diff(self.memory_bytes) > MEMORY_STEP;
         part(self) == part(later) && self.started_ms == later.started_ms && !grown
+    }
+
+    /// With what the node knows of itself at this moment.
+    pub(crate) fn refreshed(self, vitals: &Vitals) -> Self {
+        Self {
+            role: vitals.role.clone(),
+            term: vitals.term,
+            commit: vitals.commit,
+            applied: vitals.applied,
+            last: vitals.last,
+            restriction: vitals.restriction.clone(),
+            disk_stalled_ms: vitals.disk_stalled_ms,
+            memory_bytes: vitals.memory_bytes,
+            disk_free_bytes: vitals.disk_free_bytes,
+            disk_total_bytes: vitals.disk_total_bytes,
+            store_bytes: vitals.store_bytes,
+            commits: vitals.commits,
+            followers: vitals.followers.clone(),
+            ..self
+        }
     }
 
     /// Share of its disk that is free, rounded down.
@@ -108,6 +156,10 @@ pub struct Vitals {
     pub disk_total_bytes: u64,
     /// See [`Beat::store_bytes`].
     pub store_bytes: u64,
+    /// See [`Beat::commits`].
+    pub commits: Option<Commits>,
+    /// See [`Beat::followers`].
+    pub followers: Vec<Follower>,
 }
 
 #[cfg(test)]

@@ -20,6 +20,9 @@ pub(crate) const UNREACHABLE_MS: u64 = 5 * BEAT_MS;
 /// A write under way for longer makes a node slow.
 const STALL_MS: u64 = 1_000;
 
+/// Longer without a word to the leader makes a node slow: dozens of heartbeats were missed.
+const SILENT_MS: u64 = 1_500;
+
 /// Entries behind the commit index that make a node slow.
 const LAG_ENTRIES: u64 = 5_000;
 
@@ -50,6 +53,11 @@ pub(crate) struct Sighting {
     pub(crate) address: Option<String>,
     /// Whether it votes in consensus.
     pub(crate) votes: bool,
+    /// As the leader knows: entries that it does not hold yet, and milliseconds since it spoke.
+    pub(crate) behind: Option<(u64, u64)>,
+    /// How far its clock is ahead of this node's, in milliseconds; less by what a beat takes to
+    /// come here.
+    pub(crate) clock_ahead_ms: Option<i64>,
 }
 
 /// One node, judged.
@@ -64,6 +72,12 @@ pub(crate) struct NodeView {
     pub(crate) is_leader: bool,
     pub(crate) votes: bool,
     pub(crate) peer_address: Option<String>,
+    /// As the leader knows: entries that it does not hold yet.
+    pub(crate) lag: Option<u64>,
+    /// As the leader knows: milliseconds since it spoke.
+    pub(crate) silent_ms: Option<u64>,
+    /// See [`Sighting::clock_ahead_ms`].
+    pub(crate) clock_ahead_ms: Option<i64>,
     /// What it said last.
     pub(crate) last: Option<Beat>,
 }
@@ -84,6 +98,14 @@ pub(crate) struct ClusterView {
     pub(crate) nodes: Vec<NodeView>,
 }
 
+impl ClusterView {
+    /// What a person wants to hear of at once: who leads, and how each node is.
+    pub(crate) fn gist(&self) -> (Option<u64>, u64, &'static str, Vec<(u64, State)>) {
+        let states = self.nodes.iter().map(|node| (node.node, node.state)).collect();
+        (self.leader, self.term, self.level, states)
+    }
+}
+
 /// Judges one node.
 pub(crate) fn judge(node: u64, sighting: &Sighting, leader: Option<u64>) -> NodeView {
     let mut reasons = Vec::new();
@@ -96,6 +118,9 @@ pub(crate) fn judge(node: u64, sighting: &Sighting, leader: Option<u64>) -> Node
         is_leader: leader == Some(node) && state != State::Stopped,
         votes: sighting.votes,
         peer_address: sighting.address.clone(),
+        lag: sighting.behind.map(|(lag, _)| lag),
+        silent_ms: sighting.behind.map(|(_, silent_ms)| silent_ms),
+        clock_ahead_ms: sighting.clock_ahead_ms,
         last: sighting.beat.as_ref().map(|(beat, _)| beat.clone()),
     }
 }
@@ -119,6 +144,11 @@ fn state_of(sighting: &Sighting, reasons: &mut Vec<String>) -> State {
     }
     if *age > SLOW_MS {
         reasons.push(format!("Its last sign of life is {} old.", duration(*age)));
+    }
+    if let Some((_, silent_ms)) = sighting.behind
+        && silent_ms > SILENT_MS
+    {
+        reasons.push(format!("The leader has not heard it for {}.", duration(silent_ms)));
     }
     if beat.disk_stalled_ms > STALL_MS {
         let stall = duration(beat.disk_stalled_ms);
@@ -322,6 +352,16 @@ mod tests {
         check(sighting(full, 0), State::Slow, "Only 4 % of its disk is free.");
         let behind = Beat { commit: 9_000, applied: 10, ..beat() };
         check(sighting(behind, 0), State::Slow, "It has yet to apply 8990 committed entries.");
+    }
+
+    #[test]
+    fn who_does_not_answer_the_leader_is_slow_before_its_beats_are_missed() {
+        let silent = Sighting { behind: Some((7, 2_300)), ..sighting(beat(), 500) };
+        let view = judge(3, &silent, Some(2));
+        assert_eq!((view.state, view.lag, view.silent_ms), (State::Slow, Some(7), Some(2_300)));
+        assert_eq!(view.reasons, ["The leader has not heard it for 2 s."]);
+        let well = Sighting { behind: Some((7, 40)), ..sighting(beat(), 500) };
+        assert_eq!(judge(3, &well, Some(2)).state, State::Healthy);
     }
 
     #[test]

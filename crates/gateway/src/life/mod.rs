@@ -9,8 +9,11 @@
 //! ```text
 //! \0q/node/live/<3 digits>     what the node says of itself; on a lease of ten seconds
 //! \0q/node/known/<3 digits>    that the node exists; holds when it was stopped on purpose
+//! \0q/node/watched            somebody looks: put anew every ten seconds while that is so
 //! \0q/event/…                  the event log, a numbered list
 //! ```
+//!
+//! While somebody looks at the cluster, at any node, all nodes write their figures every second.
 //!
 //! The node that leads the store writes the event log from the changes that it judges; when it
 //! falls, the next leader goes on from its own view. Members that were never heard are listed,
@@ -19,7 +22,7 @@
 mod beat;
 pub(crate) mod judge;
 
-pub use beat::{Beat, Vitals};
+pub use beat::{Beat, Commits, Follower, Vitals};
 
 use crate::numbered::List;
 use crate::store::{Store, put};
@@ -28,7 +31,7 @@ use futures::StreamExt;
 use judge::{BEAT_MS, ClusterView, Sighting};
 use kv::api::{Error, EventKind, KeyRange, KeyValue, WatchRequest, WatchResponse};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -42,6 +45,7 @@ pub(crate) const EVENTS: List = List { prefix: "\0q/event/", keep: 10_000 };
 
 const LIVE: &str = "\0q/node/live/";
 const KNOWN: &str = "\0q/node/known/";
+const WATCHED: &str = "\0q/node/watched";
 const NODES: &[u8] = b"\0q/node/";
 
 /// How long a registration outlives its node, in seconds.
@@ -49,6 +53,15 @@ const LEASE_S: u64 = judge::UNREACHABLE_MS / 1000;
 
 /// A node's figures are written at least this often.
 const FIGURES_EVERY: Duration = Duration::from_secs(30);
+
+/// While somebody looks they are written this often.
+const WATCHED_EVERY: Duration = Duration::from_millis(BEAT_MS / 2);
+
+/// How often a node says that somebody looks.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+
+/// Beats by which a clock is judged: the one that came fastest says most.
+const CLOCK_BEATS: usize = 16;
 
 /// How often nodes are judged anew.
 const JUDGE_EVERY: Duration = Duration::from_millis(500);
@@ -85,6 +98,8 @@ struct Heard {
     /// The lease that its beats renew.
     lease: i64,
     known: Known,
+    /// By how many milliseconds the newest beats were stamped later than they came here.
+    ahead_ms: VecDeque<i64>,
 }
 
 /// What this node has said and on which lease.
@@ -106,6 +121,9 @@ struct Shared {
     started_ms: u64,
     draining: AtomicBool,
     heard: Mutex<BTreeMap<u64, Heard>>,
+    /// Until when somebody looks, at whatever node; and when this node last said so.
+    watched_until: Mutex<Option<Instant>>,
+    looked: Mutex<Option<Instant>>,
     view: watch::Sender<Arc<ClusterView>>,
 }
 
@@ -126,6 +144,8 @@ impl Life {
             started_ms: clock::milliseconds(),
             draining: AtomicBool::new(false),
             heard: Mutex::default(),
+            watched_until: Mutex::default(),
+            looked: Mutex::default(),
             view: watch::Sender::new(Arc::new(view)),
         }))
     }
@@ -153,24 +173,56 @@ impl Life {
         }
     }
 
+    /// Somebody looks at the cluster here: from now on, for a while, every node tells its figures
+    /// every second. Waits for nothing.
+    pub(crate) fn look(&self) {
+        let mut looked = self.0.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        if looked.is_some_and(|at| at.elapsed() < LOOK_EVERY) {
+            return;
+        }
+        *looked = Some(Instant::now());
+        drop(looked);
+        let life = self.clone();
+        tokio::spawn(async move {
+            let write = put(WATCHED.as_bytes().to_vec(), &life.0.facts.node, 0);
+            if let Err(error) = life.0.store.swap(Vec::new(), vec![write]).await {
+                tracing::debug!(target: "heartbeat", %error, "nobody heard that somebody looks");
+            }
+        });
+    }
+
+    /// Whether somebody looks at the cluster, at whatever node.
+    fn is_watched(&self) -> bool {
+        let until = self.0.watched_until.lock().unwrap_or_else(PoisonError::into_inner);
+        until.is_some_and(|until| Instant::now() < until)
+    }
+
     /// The cluster as this node sees it now.
     pub(crate) fn view(&self) -> ClusterView {
         let vitals = (self.0.probe)();
         let mut sightings: BTreeMap<u64, Sighting> = BTreeMap::new();
-        for (member, address, votes) in vitals.members {
-            let sighting = sightings.entry(member).or_default();
-            (sighting.address, sighting.votes) = (Some(address), votes);
+        for (member, address, votes) in &vitals.members {
+            let sighting = sightings.entry(*member).or_default();
+            (sighting.address, sighting.votes) = (Some(address.clone()), *votes);
         }
         let now = clock::milliseconds();
         for (node, heard) in self.heard().iter() {
             // Who has left the cluster is not listed; who belongs to it always is.
             let Some(sighting) = sightings.get_mut(node) else { continue };
             sighting.beat = heard.beat.as_ref().map(|(beat, at)| (beat.clone(), age_ms(*at)));
+            sighting.clock_ahead_ms = heard.ahead_ms.iter().copied().max();
             let since = |stopped: u64| now.saturating_sub(stopped);
             let last_beat = heard.beat.as_ref().map_or(0, |(beat, _)| beat.time_ms);
             let stopped = heard.known.stopped_ms.filter(|stopped| *stopped > last_beat);
             sighting.stopped_ms = stopped.map(since);
         }
+        if let Some(Sighting { beat: Some((own, _)), clock_ahead_ms, .. }) =
+            sightings.get_mut(&self.0.facts.node)
+        {
+            *own = std::mem::take(own).refreshed(&vitals);
+            *clock_ahead_ms = None;
+        }
+        measure_lag(vitals.leader, &mut sightings);
         judge::cluster(self.0.facts.node, now, (vitals.leader, vitals.term), &sightings)
     }
 
@@ -194,10 +246,13 @@ impl Life {
         let mut said = Said::default();
         let mut count = 0;
         let mut cpu_before = (Instant::now(), 0.0);
-        let mut clock = tokio::time::interval(Duration::from_millis(BEAT_MS));
+        let mut clock = tokio::time::interval(WATCHED_EVERY);
         clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
+        for turn in 0_u64.. {
             clock.tick().await;
+            if turn % 2 == 1 && !self.is_watched() {
+                continue;
+            }
             count += 1;
             let beat = self.beat(count, &mut cpu_before);
             if let Err(error) = self.say(beat, &mut said).await {
@@ -238,6 +293,8 @@ impl Life {
             disk_free_bytes: vitals.disk_free_bytes,
             disk_total_bytes: vitals.disk_total_bytes,
             store_bytes: vitals.store_bytes,
+            commits: vitals.commits,
+            followers: vitals.followers,
         }
     }
 
@@ -255,10 +312,9 @@ impl Life {
                 id
             }
         };
-        let is_said = said
-            .beat
-            .as_ref()
-            .is_some_and(|(old, at)| old.is_like(&beat) && at.elapsed() < FIGURES_EVERY);
+        let is_said = said.beat.as_ref().is_some_and(|(old, at)| {
+            old.is_like(&beat) && at.elapsed() < FIGURES_EVERY && !self.is_watched()
+        });
         if !is_said {
             let live = put(key(LIVE, self.0.facts.node), &beat, held);
             store.swap(Vec::new(), vec![live]).await?;
@@ -301,8 +357,8 @@ impl Life {
 
     async fn listen(&self) -> Result<(), Error> {
         let (found, revision) = self.0.store.list(NODES).await?;
-        for kv in found {
-            self.hear(&kv);
+        for kv in found.iter().filter(|kv| kv.key != WATCHED.as_bytes()) {
+            self.hear(kv, false);
         }
         let range = KeyRange::prefix(NODES);
         let request =
@@ -313,7 +369,7 @@ impl Life {
                 WatchResponse::Events { events, .. } => {
                     // A lease that ends deletes its beat; what was heard last stays known.
                     let puts = events.iter().filter(|event| event.kind == EventKind::Put);
-                    puts.for_each(|event| self.hear(&event.kv));
+                    puts.for_each(|event| self.hear(&event.kv, true));
                 }
                 WatchResponse::Canceled { .. } => return Ok(()),
                 WatchResponse::Created { .. } | WatchResponse::Progress { .. } => {}
@@ -322,7 +378,13 @@ impl Life {
         Ok(())
     }
 
-    fn hear(&self, kv: &KeyValue) {
+    /// Takes in what lies under a key; `is_live` when it has been written just now.
+    fn hear(&self, kv: &KeyValue, is_live: bool) {
+        if kv.key == WATCHED.as_bytes() {
+            let mut until = self.0.watched_until.lock().unwrap_or_else(PoisonError::into_inner);
+            *until = Some(Instant::now() + LOOK_EVERY * 2);
+            return;
+        }
         let Ok(key) = core::str::from_utf8(&kv.key) else { return };
         let number = |prefix| key.strip_prefix(prefix).and_then(|n: &str| n.parse::<u64>().ok());
         if let Some(node) = number(LIVE)
@@ -330,6 +392,12 @@ impl Life {
         {
             let mut heard = self.heard();
             let heard = heard.entry(node).or_default();
+            if is_live {
+                let signed = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
+                let ahead = signed(beat.time_ms).saturating_sub(signed(clock::milliseconds()));
+                heard.ahead_ms.push_back(ahead);
+                heard.ahead_ms.drain(..heard.ahead_ms.len().saturating_sub(CLOCK_BEATS));
+            }
             heard.beat = Some((beat, Instant::now()));
             heard.lease = kv.lease;
         } else if let Some(node) = number(KNOWN)
@@ -368,6 +436,18 @@ impl Life {
         };
         if let Err(error) = EVENTS.add(&self.0.store, &event).await {
             tracing::debug!(target: "node", %error, "an event was not noted");
+        }
+    }
+}
+
+/// Lays what the leader knows of the others' logs beside each of them.
+fn measure_lag(leader: Option<u64>, sightings: &mut BTreeMap<u64, Sighting>) {
+    let said = leader.and_then(|leader| sightings.get(&leader)?.beat.clone());
+    let Some((said, _)) = said else { return };
+    for follower in &said.followers {
+        if let Some(sighting) = sightings.get_mut(&follower.node) {
+            let lag = said.last.saturating_sub(follower.matched);
+            sighting.behind = Some((lag, follower.silent_ms));
         }
     }
 }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 const PAGE_MAX: usize = 500;
 
 pub(crate) async fn view(State(gateway): State<Gateway>) -> Json<ClusterView> {
+    gateway.life.look();
     Json(gateway.life.view())
 }
 

@@ -6,6 +6,7 @@ mod admin;
 mod approvals;
 mod ballots;
 mod cluster;
+pub(crate) mod demo;
 mod desk;
 mod elections;
 mod entries;
@@ -50,6 +51,9 @@ fn house() -> Router<Gateway> {
         .route("/api/v1/node", get(service::node))
         .route("/api/v1/cluster", get(cluster::view))
         .route("/api/v1/cluster/events", get(cluster::events))
+        .route("/api/v1/demo", get(demo::state))
+        .route("/api/v1/demo/faults", post(demo::fault))
+        .route("/api/v1/demo/settings", put(demo::settings))
         .route("/api/v1/feed", get(feed::feed))
         .route("/api/v1/desk", get(desk::list))
 }

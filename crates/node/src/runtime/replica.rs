@@ -205,7 +205,7 @@ impl ReplicaThread {
             Effect::Reply { call, result } => {
                 if let Some(caller) = self.callers.remove(&call) {
                     if caller.is_write && result.is_ok() {
-                        self.metrics.commit_seconds.observe(caller.since.elapsed().as_secs_f64());
+                        self.metrics.committed(caller.since.elapsed().as_secs_f64());
                     }
                     let _ = caller.reply.send(result);
                 }

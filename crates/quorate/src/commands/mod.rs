@@ -2,6 +2,7 @@
 
 pub(crate) mod cluster;
 pub(crate) mod demo;
+mod demo_side;
 pub(crate) mod election;
 pub(crate) mod issuer;
 pub(crate) mod kv;

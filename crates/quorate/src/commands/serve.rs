@@ -1,6 +1,6 @@
 //! `quorate serve`: one node, until Ctrl-C, SIGTERM or a failure that must not be survived.
 
-use super::Failure;
+use super::{Failure, demo_side};
 use crate::config::{self, LogFormat, NodeSettings, ServeArgs};
 use crate::members::{self, NodeGroup};
 use crate::{authority_folder, exit, secret_file};
@@ -140,7 +140,12 @@ fn start(
     token: AdminToken,
 ) -> Result<(node::Node, Started), Failure> {
     let mut members = settings.cluster.clone();
-    members.insert(settings.node_id, settings.bind);
+    // The others reach this node at what the cluster's list says, which may be a proxy's address;
+    // a node alone has no list.
+    let own = members.entry(settings.node_id).or_insert(settings.bind);
+    if own.port() == 0 {
+        *own = settings.bind;
+    }
     let cluster = cluster_of(settings);
     let seed = random_seed()?;
     let (authority, journal) = authority_folder::open(settings, cluster, seed)?;
@@ -162,6 +167,7 @@ fn start(
         lease_drift_ppm: settings.lease_drift_ppm,
         seed,
         version: VERSION.to_owned(),
+        disk_brake: demo_side::brake(settings)?,
     };
     let node =
         node::Node::start(config, peer).map_err(|error| Failure::new(exit::FAILED, error))?;
@@ -179,7 +185,7 @@ fn start(
         cluster,
         addresses: named_addresses(settings).map(|(name, at)| (name.to_owned(), at)).to_vec(),
     };
-    let probe = probe(node.group(), settings.data_dir.clone());
+    let probe = probe(node.group(), node.metrics(), settings.data_dir.clone());
     let web = web_settings(settings)?;
     let gateway = Gateway::new((handle, client), token.clone(), facts, web, probe)
         .map_err(|error| Failure::new(exit::BAD_CONFIG, error))?;
@@ -218,12 +224,17 @@ fn web_settings(settings: &NodeSettings) -> Result<gateway::Settings, Failure> {
         trusted_proxies: web.trusted_proxies.clone(),
         oidc,
         mail,
+        demo: demo_side::supervisor(settings)?,
         ..gateway::Settings::default()
     })
 }
 
 /// What the node says of itself, for its beats.
-fn probe(group: node::group::Group, data_dir: PathBuf) -> gateway::life::Probe {
+fn probe(
+    group: node::group::Group,
+    metrics: node::Metrics,
+    data_dir: PathBuf,
+) -> gateway::life::Probe {
     Arc::new(move || {
         let view = group.view();
         let usage = node::usage::usage(&data_dir);
@@ -245,8 +256,20 @@ fn probe(group: node::group::Group, data_dir: PathBuf) -> gateway::life::Probe {
             disk_total_bytes: usage.disk_total_bytes,
             store_bytes: folder_bytes(&data_dir.join("state"))
                 + folder_bytes(&data_dir.join("log")),
+            commits: metrics.recent_commits().map(commits),
+            followers: view.members.iter().filter_map(follower).collect(),
         }
     })
+}
+
+fn commits(recent: node::RecentCommits) -> gateway::life::Commits {
+    let node::RecentCommits { count, p50_ms, p99_ms } = recent;
+    gateway::life::Commits { count: count as u64, p50_ms, p99_ms }
+}
+
+fn follower(member: &node::group::MemberView) -> Option<gateway::life::Follower> {
+    let (matched, silent_ms) = (member.matched?, member.silent_ms?);
+    Some(gateway::life::Follower { node: member.id, matched, silent_ms })
 }
 
 /// Bytes of the files in a folder.

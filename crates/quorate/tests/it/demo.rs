@@ -18,7 +18,7 @@ pub(crate) struct Stage {
 
 impl Stage {
     /// Runs the demonstration until it waits for Ctrl-C.
-    fn set(arguments: &[&str]) -> Self {
+    pub(crate) fn set(arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut command = quorate();
         command.arg("demo").arg("--data-dir").arg(folder.path().join("demo")).args(arguments);
@@ -68,7 +68,7 @@ impl Stage {
     }
 
     /// Ends it as a service manager would, and checks that no node is left.
-    fn strike(mut self) {
+    pub(crate) fn strike(mut self) {
         let admins: Vec<String> = self.nodes().into_iter().map(|[_, _, admin]| admin).collect();
         self.process.signal(Signal::TERM);
         let status = self.process.wait();
@@ -83,7 +83,7 @@ impl Stage {
 #[test]
 fn the_sample_election_is_counted_and_nothing_is_lost_bent_or_told() {
     let _turn = turn();
-    let stage = Stage::set(&["--seed", "7"]);
+    let stage = Stage::set(&["--seed", "7", "--no-tour"]);
     assert!(stage.said.contains(" is killed after "), "{}", stage.said);
     assert!(stage.fact("ballots ").ends_with(", 0 refused, 0 lost"), "{}", stage.said);
     assert!(stage.fact("cosignatures ").starts_with("3 of 3 "), "{}", stage.said);

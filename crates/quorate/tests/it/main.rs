@@ -15,6 +15,7 @@ mod etcdctl;
 mod figures;
 mod invitations;
 mod people;
+mod stage;
 mod support;
 /// Real servers of others, as the gateway's tests start them.
 #[path = "../../../gateway/tests/it/tools.rs"]

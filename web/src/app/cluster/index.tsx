@@ -1,56 +1,82 @@
-import { useQuery } from '@tanstack/react-query';
+import './cluster.css';
+import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import { RequireAccount } from '../account/RequireAccount.tsx';
-import type { Schemas } from '../api/client.ts';
-import { cluster } from '../api/queries.ts';
-import { useFeed } from '../feed/useFeed.ts';
-import { Failure, Loading, Notice, Tag } from '../ui/ui.tsx';
+import { Failure, Loading } from '../ui/ui.tsx';
+import { Charts } from './Charts.tsx';
+import { Clocks } from './Clocks.tsx';
+import { DemoPanel } from './demo/DemoPanel.tsx';
+import { FaultBar } from './demo/FaultBar.tsx';
+import { useDemo } from './demo/useDemo.ts';
+import { EventLog } from './EventLog.tsx';
+import { Finality } from './Finality.tsx';
+import { NodeCard } from './NodeCard.tsx';
+import { TimeLine } from './TimeLine.tsx';
+import { useCluster } from './useCluster.ts';
+import { Verdict } from './Verdict.tsx';
 
-/** The nodes and what they think of each other. */
+/** The nodes, what they think of each other, and in a demonstration what can be done to them. */
 export function ClusterPage() {
-  const { t } = useTranslation();
+  const { t } = useTranslation('cluster');
   return (
-    <RequireAccount title={t('cluster.title')}>
-      <Nodes />
+    <RequireAccount title={t('title')}>
+      <Board />
     </RequireAccount>
   );
 }
 
-function Nodes() {
-  const { t } = useTranslation();
-  const asked = useQuery(cluster());
-  const heard = useFeed<Schemas['Cluster']>('cluster/nodes');
-  const view = heard.data ?? asked.data;
+function Board() {
+  const { t } = useTranslation('cluster');
+  const { view, samples, freshness, error, retry } = useCluster();
+  const demo = useDemo();
+  const numbers = view?.nodes.map(({ node }) => node).join() ?? '';
+  const nodes = useMemo(() => numbers.split(',').filter(Boolean).map(Number), [numbers]);
   if (view === undefined) {
-    return asked.isError ? (
-      <Failure error={asked.error} retry={() => void asked.refetch()} />
-    ) : (
-      <Loading />
-    );
+    return error === null ? <Loading /> : <Failure error={error} retry={retry} />;
   }
-  const tones = { healthy: 'good', degraded: 'warn', down: 'bad' } as const;
+  const isStale = freshness.kind !== 'live';
+  const up = view.nodes.filter(
+    ({ state }) => state !== 'unreachable' && state !== 'stopped',
+  ).length;
   return (
-    <div className="q-stack">
-      <h1>{t('cluster.title')}</h1>
-      <Notice tone={tones[view.level]}>
-        <p>{view.verdict}</p>
-      </Notice>
-      <ul className="q-list" aria-label={t('cluster.nodes')}>
-        {view.nodes.map((node) => (
-          <li key={node.node} className="q-card q-stack-s">
-            <div className="q-row">
-              <h2>{node.last?.name ?? t('cluster.node', { node: node.node })}</h2>
-              <Tag tone={node.state === 'healthy' ? 'good' : 'warn'}>{node.state}</Tag>
-              {node.is_leader && <Tag tone="accent">{t('cluster.leader')}</Tag>}
-            </div>
-            {node.reasons.map((reason) => (
-              <p key={reason} className="q-muted">
-                {reason}
-              </p>
-            ))}
-          </li>
-        ))}
-      </ul>
+    <div className="c-board" data-stale={isStale || undefined}>
+      <Verdict view={view} freshness={freshness} />
+      {demo.view !== undefined && <DemoPanel demo={demo.view} canAct={demo.canAct} act={demo} />}
+      <section aria-labelledby="nodes" className="q-stack-s">
+        <h2 id="nodes" className="c-section">
+          {t('nodes', { up, total: view.nodes.length })}
+        </h2>
+        <div className="c-nodes">
+          {view.nodes.map((node) => {
+            const own = demo.view?.nodes.find((known) => known.node === node.node);
+            return (
+              <NodeCard
+                key={node.node}
+                node={node}
+                nowMs={view.time_ms + freshness.ageMs}
+                extraAgeMs={freshness.ageMs}
+                demo={own}
+              >
+                {own !== undefined && demo.canAct && <FaultBar node={own} act={demo} />}
+              </NodeCard>
+            );
+          })}
+        </div>
+      </section>
+      <TimeLine
+        samples={samples}
+        nodes={nodes}
+        faults={demo.view?.faults ?? []}
+        isStale={isStale}
+      />
+      <div className="c-pair">
+        <Charts samples={samples} nodes={nodes} isStale={isStale} />
+      </div>
+      <div className="c-pair">
+        <Finality />
+        <Clocks view={view} />
+      </div>
+      <EventLog nodes={nodes} />
     </div>
   );
 }

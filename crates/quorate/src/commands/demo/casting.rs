@@ -3,6 +3,7 @@
 
 use super::Failure;
 use super::scenario::{Choices, Contest, Rule, Scenario, Voter};
+use super::stage::Stage;
 use crate::exit;
 use crate::http::{ApiClient, Content, Reply};
 use crate::voter::{Booth, NotFinal};
@@ -56,17 +57,20 @@ pub(super) struct Casting {
     encrypting: Semaphore,
     offering: Semaphore,
     progress: watch::Sender<Cast>,
+    stage: Stage,
+    /// Between two voters who begin.
+    pace: Duration,
 }
 
 impl Casting {
-    /// Voters with these codes at these nodes; receipts are saved in `receipts`.
+    /// Voters with these codes, who all come at once; receipts are saved in `receipts`.
     pub(super) async fn new(
-        nodes: &[String],
+        stage: &Stage,
         election: ElectionId,
         codes: BTreeMap<String, Code>,
         receipts: PathBuf,
     ) -> Result<Self, Failure> {
-        let api = ApiClient::new(nodes, None)?;
+        let api = ApiClient::new(&stage.cluster().web_urls(), None)?;
         let booth = Arc::new(Booth::fetch(&api, election).await?);
         std::fs::create_dir_all(&receipts)
             .map_err(Failure::because(exit::FAILED, "cannot make the folder of receipts"))?;
@@ -79,7 +83,15 @@ impl Casting {
             encrypting: Semaphore::new(ENCRYPTIONS_AT_ONCE),
             offering: Semaphore::new(OFFERED_AT_ONCE),
             progress: watch::Sender::new(Cast::default()),
+            stage: stage.clone(),
+            pace: Duration::ZERO,
         })
+    }
+
+    /// The same voters, one after the other.
+    #[must_use]
+    pub(super) fn at_pace(self, pace: Duration) -> Self {
+        Self { pace, ..self }
     }
 
     /// How far it is.
@@ -90,7 +102,13 @@ impl Casting {
     /// Casts for all voters, and gives how it ended.
     pub(super) async fn run(&self, scenario: &Scenario) -> Result<Cast, Failure> {
         let voters = futures::stream::iter(scenario.voters.iter().enumerate());
-        let mut voting = voters
+        let come = |voter| async move {
+            if !self.pace.is_zero() {
+                tokio::time::sleep(self.pace).await;
+            }
+            voter
+        };
+        let mut voting = Box::pin(voters.then(come))
             .map(|(place, voter)| self.vote(place, voter, &scenario.contests))
             .buffer_unordered(VOTERS_AT_ONCE);
         while let Some(voted) = voting.next().await {
@@ -162,6 +180,7 @@ impl Casting {
         };
         let update = match ended {
             Ok(done) => {
+                self.stage.watchdog().is_final(self.election, &done.tracker, done.leaf);
                 let path = self.receipts.join(format!("{}.receipt", done.tracker));
                 std::fs::write(&path, done.receipt)
                     .map_err(Failure::because(exit::FAILED, "cannot save a receipt"))?;
@@ -207,7 +226,10 @@ impl Casting {
                 }
                 // The booth sends it again, and knows how many refusals count.
                 Reply::Refused(_) => return (node, false),
-                Reply::NotNow(_) => PATIENCE,
+                Reply::NotNow(_) => {
+                    self.stage.retried();
+                    PATIENCE
+                }
             };
             if started.elapsed() > patience {
                 return (node, false);

@@ -32,6 +32,14 @@ impl Folder {
         Ok(Self { path, is_temporary })
     }
 
+    /// A new folder in it, which goes when it is removed.
+    pub(super) fn below(&self, name: &str) -> Result<Self, Failure> {
+        let path = self.path.join(name);
+        let what = format!("cannot make the folder {}", path.display());
+        std::fs::create_dir(&path).map_err(Failure::because(exit::FAILED, &what))?;
+        Ok(Self { path, is_temporary: true })
+    }
+
     /// The path.
     pub(super) fn path(&self) -> &Path {
         &self.path

@@ -6,14 +6,20 @@
 
 mod casting;
 mod children;
-mod cluster;
+pub(crate) mod cluster;
+mod entrance;
 mod folder;
 mod gap;
+mod links;
+mod logins;
 mod office;
 mod outage;
 mod report;
 mod results;
 mod scenario;
+mod script;
+pub(crate) mod stage;
+mod tour;
 
 use super::{Failure, progress};
 use crate::exit;
@@ -28,6 +34,9 @@ use office::{Office, Signed};
 use outage::Outage;
 use report::{GapFacts, Summary, say};
 use scenario::Scenario;
+use script::Script;
+use stage::control::Door;
+use stage::{Settings, Stage};
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -36,7 +45,8 @@ use std::time::{Duration, Instant};
 ///
 /// Starts the nodes, lets issuer and trustees do their work, casts every ballot through all
 /// nodes in turn, kills the leader meanwhile and starts it again, counts, exports the archive and
-/// verifies it. Stays up until Ctrl-C, so that you can look around.
+/// verifies it. Then it stays up until Ctrl-C: a dashboard shows the nodes, lets you harm and mend
+/// them, and elections follow one another.
 #[derive(Args, Debug)]
 pub(crate) struct DemoCommand {
     /// A real election in Pabulib format (approval or choose-1) instead of the built-in one
@@ -63,6 +73,15 @@ pub(crate) struct DemoCommand {
     /// End when the election is verified
     #[arg(long)]
     exit: bool,
+    /// Hold no further elections after the first one
+    #[arg(long)]
+    no_tour: bool,
+    /// Let a series of faults come by itself: once with --exit, again and again without
+    #[arg(long, value_name = "SCRIPT", value_enum)]
+    script: Option<Script>,
+    /// Port of the dashboard [default: any that is free]
+    #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
+    port: u16,
 }
 
 /// Clusters of other sizes tolerate no more failures than the next smaller one of these.
@@ -74,6 +93,9 @@ fn read_nodes(text: &str) -> Result<u64, String> {
         _ => Err("a cluster of this demonstration has 1, 3 or 5 nodes".to_owned()),
     }
 }
+
+/// Writes a second while the script runs by itself.
+const SCRIPT_LOAD: u64 = 100;
 
 /// Exit code of a program that Ctrl-C has ended.
 const INTERRUPTED: u8 = 130;
@@ -92,7 +114,7 @@ pub(crate) fn run(command: &DemoCommand) -> Result<(), Failure> {
             shown = demonstrate(command, &scenario, &folder) => shown?,
             () = interrupted() => return Err(Failure::new(INTERRUPTED, "interrupted")),
         };
-        shown.stay(command.exit).await
+        shown.stay(command, &folder).await
     });
     match &outcome {
         Err(failure) if failure.code != INTERRUPTED => {
@@ -140,17 +162,23 @@ async fn demonstrate(
     let started = Instant::now();
     folder.write("token", &format!("{}\n", hex::encode(crate::random::bytes::<24>())))?;
     let token_file = folder.path().join("token");
-    let mut cluster =
-        Cluster::start(program.clone(), folder.path(), token_file.clone(), command.nodes).await?;
+    let stage = set_stage(command, &program, folder, &token_file).await?;
+    let cluster = stage.cluster();
     say(&format!("{} nodes are up ({})", cluster.len(), since(started)));
+    if !command.exit {
+        let logins = logins::make(cluster, &token_file).await?;
+        println!("{}", logins::shown(&dashboard(command, cluster).await?, &logins));
+    }
+    tour::begin(&stage, scenario, 1);
     let office = Office::create(&program, folder, cluster.web_urls(), scenario).await?;
-    let vote = vote(command, scenario, folder, &office, &mut cluster).await?;
+    let vote = vote(command, scenario, folder, &office, &stage).await?;
+    stage.scene().step = "counting";
     let counted = count(&office, &archive, folder).await?;
     let summary = summary(
         scenario,
         &vote,
         counted,
-        &cluster,
+        cluster,
         Kept {
             archive,
             is_archive_kept: command.archive.is_some() || !folder.is_temporary(),
@@ -160,12 +188,48 @@ async fn demonstrate(
     );
     print!("{summary}");
     let judged = judge(&summary, &vote);
-    Ok(Shown { cluster, judged, invitation: summary.invitation() })
+    let difference = report::first_difference(&summary.tables);
+    stage.watchdog().counted(difference.map(|row| format!("Option '{}' differs.", row.option)));
+    stage.scene().step = "done";
+    Ok(Shown { stage, program, judged, invitation: summary.invitation() })
+}
+
+/// Starts the nodes, and whoever watches and steers them.
+async fn set_stage(
+    command: &DemoCommand,
+    program: &Program,
+    folder: &Folder,
+    token_file: &Path,
+) -> Result<Stage, Failure> {
+    let door = Door::build(&folder.path().join(cluster::CONTROL)).await?;
+    let token_file = token_file.to_owned();
+    let cluster = Cluster::start(program.clone(), folder.path(), token_file, command.nodes).await?;
+    let is_watched = !command.exit;
+    let settings = Settings {
+        load_per_second: 0,
+        tour: is_watched && !command.no_tour,
+        script: is_watched && command.script.is_some(),
+    };
+    let stage = Stage::set(&cluster, settings);
+    door.open(&stage);
+    Ok(stage)
+}
+
+/// Opens the address that outlives every node.
+async fn dashboard(command: &DemoCommand, cluster: &Cluster) -> Result<String, Failure> {
+    let address = (std::net::Ipv4Addr::LOCALHOST, command.port);
+    let what = format!("cannot listen on port {}", command.port);
+    let listener = tokio::net::TcpListener::bind(address).await;
+    let listener = listener.map_err(|error| Failure::because(exit::UNAVAILABLE, &what)(error))?;
+    let address = listener.local_addr().map_err(Failure::because(exit::FAILED, "listener"))?;
+    entrance::open(listener, cluster);
+    Ok(format!("http://{address}"))
 }
 
 /// An election that is over, on nodes that are still up.
 struct Shown {
-    cluster: Cluster,
+    stage: Stage,
+    program: Program,
     judged: Result<(), Failure>,
     invitation: String,
 }
@@ -173,15 +237,23 @@ struct Shown {
 impl Shown {
     /// Lets people look around until Ctrl-C, unless the demonstration shall end or something was
     /// wrong; then stops the nodes.
-    async fn stay(self, ends_now: bool) -> Result<(), Failure> {
-        if self.judged.is_ok() && !ends_now {
+    async fn stay(self, command: &DemoCommand, folder: &Folder) -> Result<(), Failure> {
+        let mut judged = self.judged;
+        if judged.is_ok() && !command.exit {
             print!("{}\n  Ctrl-C ends it\n", self.invitation);
-            interrupted().await;
+            tokio::select! {
+                () = interrupted() => {}
+                never = tour::run(&self.stage, &self.program, folder) => match never {},
+                never = script::follow(&self.stage) => match never {},
+            }
+        } else if judged.is_ok() && command.script.is_some() {
+            self.stage.choose(|settings| settings.load_per_second = SCRIPT_LOAD);
+            judged = script::once(&self.stage).await;
         }
-        if !self.cluster.stop().await {
+        if !self.stage.cluster().stop().await {
             say("not every node stopped cleanly");
         }
-        self.judged
+        judged
     }
 }
 
@@ -197,8 +269,9 @@ async fn vote(
     scenario: &Scenario,
     folder: &Folder,
     office: &Office<'_>,
-    cluster: &mut Cluster,
+    stage: &Stage,
 ) -> Result<Vote, Failure> {
+    let cluster = stage.cluster();
     let started = Instant::now();
     let codes = office.enrol(scenario, command.seed).await?;
     say(&format!(
@@ -210,7 +283,8 @@ async fn vote(
     office.open().await?;
     say(&format!("the trustees have made the key, the vote is open ({})", since(started)));
     let receipts = folder.path().join("receipts");
-    let casting = Casting::new(&cluster.web_urls(), office.election(), codes, receipts).await?;
+    let casting = Casting::new(stage, office.election(), codes, receipts).await?;
+    tour::begin_voting(stage, office, None);
     let started = Instant::now();
     let kills = !command.no_kill && cluster.len() > 1;
     let bar = progress::bar_on_stderr("casting");
@@ -228,6 +302,7 @@ async fn vote(
     let ((cast, casting_time), outage) = tokio::select! {
         both = both => both?,
         never = shown => match never {},
+        never = tour::show(stage, &casting) => match never {},
     };
     bar.finish_and_clear();
     say(&format!("{} ballots are final ({})", cast.finals, since(started)));

@@ -65,7 +65,7 @@ impl Outage {
 /// Kills the leader when about a third of `ballots` is cast, and starts it again when enough have
 /// been cast without it.
 pub(super) async fn run(
-    cluster: &mut Cluster,
+    cluster: &Cluster,
     election: ElectionId,
     ballots: usize,
     mut casting: watch::Receiver<Cast>,

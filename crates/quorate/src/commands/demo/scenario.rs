@@ -12,6 +12,9 @@ const TEXT_BYTES_MAX: usize = 500;
 /// Voters of the built-in election.
 const SAMPLE_VOTERS: usize = 120;
 
+/// Who is on the roll and left to whoever watches.
+pub(super) const GUEST: &str = "guest";
+
 /// Every so many voters one votes for something else first.
 const REVOTES_EVERY: usize = 7;
 
@@ -69,6 +72,8 @@ pub(super) struct Scenario {
     pub(super) voters: Vec<Voter>,
     /// Whether the official totals speak about exactly these voters.
     pub(super) has_officials: bool,
+    /// Whether [`GUEST`] is on the roll.
+    has_guest: bool,
 }
 
 impl Scenario {
@@ -142,7 +147,13 @@ impl Scenario {
             Voter { id, at_first, choices }
         });
         let voters = voters.collect();
-        Self { title, contests, voters, has_officials: false }
+        Self { title, contests, voters, has_officials: false, has_guest: false }
+    }
+
+    /// The same with [`GUEST`] on the roll, who does not vote by itself.
+    #[must_use]
+    pub(super) fn with_guest(self) -> Self {
+        Self { has_guest: true, ..self }
     }
 
     fn with_officials(self, has_officials: bool) -> Self {
@@ -207,6 +218,10 @@ impl Scenario {
         for voter in &self.voters {
             let written = writeln!(csv, "{}", voter.id);
             debug_assert!(written.is_ok(), "writing to a string succeeds");
+        }
+        if self.has_guest {
+            csv.push_str(GUEST);
+            csv.push('\n');
         }
         csv
     }

@@ -1,0 +1,70 @@
+/** The demonstration that the nodes are part of, if they are. */
+
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { useCallback, useState } from 'react';
+import { api, type Schemas, take } from '../../api/client.ts';
+import { ApiError } from '../../api/problem.ts';
+import { useSession } from '../../api/useSession.ts';
+import type { DemoSettings, DemoView, FaultKind } from '../types.ts';
+
+const EVERY_MS = 400;
+const KEY = ['demo'];
+
+export interface Actions {
+  fault(kind: FaultKind, node: number | null): void;
+  choose(change: Partial<DemoSettings>): void;
+  /** Why the last act was not done. */
+  readonly refused: string | undefined;
+}
+
+export interface Demo extends Actions {
+  /** None where the nodes are no demonstration. */
+  readonly view: DemoView | undefined;
+  /** Whether the viewer may do something. */
+  readonly canAct: boolean;
+}
+
+function isNone(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 404;
+}
+
+/** The document describes it loosely, since it grows; here it is as this version knows it. */
+function viewOf(answer: Schemas['Demo']): DemoView {
+  return answer as unknown as DemoView;
+}
+
+export function useDemo(): Demo {
+  const session = useSession();
+  const cache = useQueryClient();
+  const [refused, setRefused] = useState<string>();
+  const asked = useQuery({
+    queryKey: KEY,
+    queryFn: async () => viewOf(await take(api.GET('/api/v1/demo'))),
+    refetchInterval: ({ state }) => (isNone(state.error) ? false : EVERY_MS),
+    retry: false,
+    staleTime: 0,
+  });
+  const keep = useCallback(
+    async (answer: Promise<Schemas['Demo']>) => {
+      try {
+        cache.setQueryData(KEY, viewOf(await answer));
+        setRefused(undefined);
+      } catch (error) {
+        setRefused(error instanceof ApiError ? error.detail : String(error));
+      }
+    },
+    [cache],
+  );
+  const grants = session.kind === 'somebody' ? session.account.grants : [];
+  const canAct = grants.some(({ role, election }) => role === 'administrator' && !election);
+  return {
+    view: isNone(asked.error) ? undefined : asked.data,
+    canAct,
+    refused,
+    fault: (kind, node) => {
+      const body = node === null ? { kind } : { kind, node };
+      void keep(take(api.POST('/api/v1/demo/faults', { body })));
+    },
+    choose: (body) => void keep(take(api.PUT('/api/v1/demo/settings', { body }))),
+  };
+}
