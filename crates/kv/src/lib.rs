@@ -20,6 +20,7 @@ mod delta;
 mod draft;
 mod error;
 mod lease;
+mod mutant;
 mod range;
 mod session;
 mod store;
@@ -30,6 +31,8 @@ pub mod watch;
 pub use mvcc::MemoryBacking;
 
 pub use lease::{LEASE_TTL_MAX_S, LEASE_TTL_MIN_S, LEASES_ENDED_PER_ADVANCE_MAX};
+#[cfg(feature = "mutants")]
+pub use mutant::Mutant;
 pub use session::{INCARNATIONS_MAX, RUNS_MAX};
 pub use store::{Applied, CHANGES_BYTES_MAX, Fault, Kv, Opening, RevisionEvents};
-pub use watch::{WatchHub, WatchId};
+pub use watch::{HubOptions, WatchHub, WatchId};

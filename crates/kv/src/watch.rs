@@ -38,6 +38,7 @@ use bytes::Bytes;
 use mvcc::{Backing, ReadError};
 
 use crate::api::{Error, Event, Header, WatchRequest, WatchResponse};
+use crate::mutant::Mutant;
 use crate::store::{Kv, RevisionEvents};
 use watcher::{Place, Watcher};
 
@@ -46,11 +47,10 @@ base::typed_u64! {
     pub struct WatchId;
 }
 
-/// Most events in one watcher's queue. A revision with more of them is still one message: it goes
-/// into an empty queue whole.
+/// Most events in one watcher's queue, as a rule.
 pub const QUEUE_EVENTS_MAX: usize = 1024;
 
-/// Most bytes of keys and values in one watcher's queue, with the same exception.
+/// Most bytes of keys and values in one watcher's queue, as a rule.
 pub const QUEUE_BYTES_MAX: usize = 1 << 20;
 
 /// Events that one watcher reads from the store in its turn.
@@ -59,9 +59,48 @@ const TURN_EVENTS_MAX: usize = 256;
 /// etcd's reason for a watch whose range ends before it starts.
 const EMPTY_RANGE: &str = "mvcc: watcher range is empty";
 
+/// How much waits for one watcher at most. A revision with more is still one message: it goes into
+/// an empty queue whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HubOptions {
+    /// Events.
+    pub queue_events_max: usize,
+    /// Bytes of keys and values.
+    pub queue_bytes_max: usize,
+    /// A seeded bug.
+    #[cfg(feature = "mutants")]
+    pub mutant: Option<Mutant>,
+}
+
+impl Default for HubOptions {
+    /// [`QUEUE_EVENTS_MAX`] and [`QUEUE_BYTES_MAX`].
+    fn default() -> Self {
+        Self {
+            queue_events_max: QUEUE_EVENTS_MAX,
+            queue_bytes_max: QUEUE_BYTES_MAX,
+            #[cfg(feature = "mutants")]
+            mutant: None,
+        }
+    }
+}
+
+impl HubOptions {
+    /// Whether the seeded bug `mutant` is on; never without the feature `mutants`.
+    fn has(&self, mutant: Mutant) -> bool {
+        #[cfg(feature = "mutants")]
+        return self.mutant == Some(mutant);
+        #[cfg(not(feature = "mutants"))]
+        {
+            let _ = mutant;
+            false
+        }
+    }
+}
+
 /// The watches of one member. See the module.
 #[derive(Debug, Default)]
 pub struct WatchHub {
+    options: HubOptions,
     watchers: BTreeMap<WatchId, Watcher>,
     /// Synced watchers of one key.
     singles: BTreeMap<Bytes, BTreeSet<WatchId>>,
@@ -83,6 +122,11 @@ impl WatchHub {
     /// A hub without watches.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A hub without watches whose queues have other bounds.
+    pub fn with(options: HubOptions) -> Self {
+        Self { options, ..Self::default() }
     }
 
     /// The term that later headers carry.
@@ -107,7 +151,7 @@ impl WatchHub {
         self.newest = id;
         let (now, compacted) = (kv.revision(), kv.store().compacted());
         let header = self.header(now);
-        let mut watcher = Watcher::new(request, now);
+        let mut watcher = Watcher::new(request, now, self.options);
         watcher.push(WatchResponse::Created { header });
         let start = watcher.start_revision();
         if watcher.is_range_empty() {
@@ -150,6 +194,10 @@ impl WatchHub {
     /// synced watchers read what lies between from it, so that none of them misses a revision.
     pub fn on_replaced<B: Backing>(&mut self, kv: &Kv<B>) {
         let now = kv.revision();
+        if self.options.has(Mutant::WatchIgnoresSnapshot) {
+            self.published = self.published.max(now);
+            return;
+        }
         let singles = self.singles.values().flatten();
         let synced: Vec<WatchId> = singles.chain(&self.ranges).copied().collect();
         for id in synced {
@@ -311,7 +359,7 @@ impl WatchHub {
         if watcher.has_room_for(&events) {
             watcher.push(WatchResponse::Events { header, events });
             self.ready.insert(id);
-        } else {
+        } else if !self.options.has(Mutant::WatchDropsWhenFull) {
             self.leave(id);
             if let Some(watcher) = self.watchers.get_mut(&id) {
                 watcher.fall_behind(revision);

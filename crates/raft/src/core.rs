@@ -231,8 +231,8 @@ impl Core {
     /// When it is another.
     #[cfg(any(test, feature = "mutants"))]
     pub(crate) fn check_quorum(&self) {
-        let expected = Quorum::new(self.membership(), &self.config);
-        assert!(self.quorum == expected, "the quorum is not of the membership in force");
+        let is_right = self.quorum.is_of(self.membership(), &self.config);
+        assert!(is_right, "the quorum is not of the membership in force");
     }
 
     /// Enters a newer term, in which nothing is voted yet. Answers of older terms are void.

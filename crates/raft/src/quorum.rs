@@ -45,6 +45,20 @@ impl Quorum {
         }
     }
 
+    /// Whether it is [`Self::new`] of the same; looked at after every step, so it allocates
+    /// nothing, unless a seeded bug makes the sets others.
+    #[cfg(any(test, feature = "mutants"))]
+    pub(crate) fn is_of(&self, membership: &Membership, config: &Config) -> bool {
+        if config.mutant.is_some() {
+            return *self == Self::new(membership, config);
+        }
+        let outgoing = self.outgoing.as_ref().map(|voters| &voters.ids);
+        let are_majorities = self.sets().all(|it| it.majority == it.ids.len() / 2 + 1);
+        are_majorities
+            && self.incoming.ids == *membership.voters()
+            && outgoing == membership.is_joint().then(|| membership.outgoing())
+    }
+
     fn sets(&self) -> impl Iterator<Item = &Voters> {
         core::iter::once(&self.incoming).chain(&self.outgoing)
     }

@@ -130,8 +130,8 @@ impl Raft {
     }
 
     /// Brings `seen`, an earlier look at this same member, up to date; false if nothing but the
-    /// age of its oldest write has changed. What rarely changes is not copied again, so that one
-    /// may look after every step.
+    /// age of its oldest write and the silences of its peers has changed. What rarely changes is
+    /// not copied again, so that one may look after every step.
     pub fn refresh(&self, seen: &mut Status) -> bool {
         let (role, term, leader) = self.outside();
         let core = &self.core;

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use base::Prng;
 use bytes::{Bytes, BytesMut};
 use kv::api::{
-    Compare, CompareResult, CompareTarget, DeleteRangeRequest, Error, KeyRange, KeyValue,
+    Compare, CompareResult, CompareTarget, DeleteRangeRequest, Error, Header, KeyRange, KeyValue,
     PutRequest, RangeRequest, Request, Response, TxnOperation, TxnRequest, TxnResult,
 };
 
@@ -62,10 +62,15 @@ struct SessionState {
     random: Prng,
     keys: u64,
     value_bytes_max: u64,
+    looks_back: bool,
+    /// The newest revision that an answer named.
+    revision: i64,
     /// Operations so far.
     operations: u64,
     home: Member,
     call: Option<Call>,
+    /// When the next call is to begin.
+    next_ns: Nanos,
     /// What the session saw last of each key; it swaps on this.
     seen: BTreeMap<Bytes, Option<KeyValue>>,
 }
@@ -80,8 +85,11 @@ impl Callers {
                 random,
                 keys: swarm.keys,
                 value_bytes_max: swarm.value_bytes_max,
+                looks_back: swarm.looks_back,
+                revision: 1,
                 operations: 0,
                 call: None,
+                next_ns: 0,
                 seen: BTreeMap::new(),
             }
         };
@@ -90,6 +98,11 @@ impl Callers {
             sessions: (0..swarm.sessions).map(session).collect(),
             counts: CallCounts::default(),
         }
+    }
+
+    /// The members that are asked.
+    pub fn targets(&self) -> &[Member] {
+        &self.targets
     }
 
     /// Asks only `targets` from now on.
@@ -111,6 +124,16 @@ impl Callers {
     /// A duration below `bound`, of the session's own chance.
     pub fn below(&mut self, session: Session, bound: Nanos) -> Nanos {
         self.sessions[session].random.below(bound)
+    }
+
+    /// Draws when the call after the one that `session` begins at `now` is to begin.
+    pub fn plan_next(&mut self, session: Session, now: Nanos, bound: Nanos) {
+        self.sessions[session].next_ns = now + self.below(session, bound);
+    }
+
+    /// When the next call of `session` is to begin.
+    pub fn next_ns(&self, session: Session) -> Nanos {
+        self.sessions[session].next_ns
     }
 
     /// What they went through.
@@ -184,6 +207,11 @@ impl Callers {
 
 impl SessionState {
     fn request(&mut self, session: Session, operation: Operation) -> Request {
+        if self.looks_back
+            && let Some(request) = self.look_back()
+        {
+            return request;
+        }
         let key = self.key();
         match self.random.below(100) {
             0..35 => Request::Put(self.put(key, operation)),
@@ -194,6 +222,26 @@ impl SessionState {
             }
             65..90 => self.swap(key, operation),
             _ => self.delete(session, key, operation),
+        }
+    }
+
+    /// Now and then: the past is read, or compacted; both may be a little too far on.
+    fn look_back(&mut self) -> Option<Request> {
+        let what = self.random.below(60);
+        let past = |it: &mut Self, far| (it.revision + 2 - it.random.below(far) as i64).max(1);
+        match what {
+            0 => Some(Request::Compact { revision: past(self, 40), physical: false }),
+            1..=4 => {
+                let (range, revision) = (KeyRange::single(self.key()), past(self, 60));
+                Some(Request::Range(RangeRequest { range, revision, ..RangeRequest::default() }))
+            }
+            5 | 6 => {
+                let (range, revision) = (KeyRange::prefix("key/"), past(self, 60));
+                let limit = self.random.below(10) as i64;
+                let range = RangeRequest { range, revision, limit, ..RangeRequest::default() };
+                Some(Request::Range(range))
+            }
+            _ => None,
         }
     }
 
@@ -248,8 +296,11 @@ impl SessionState {
     }
 
     fn learn(&mut self, request: &Request, response: &Response) {
+        if let Some(header) = header_of(response) {
+            self.revision = self.revision.max(header.revision);
+        }
         match (request, response) {
-            (Request::Range(range), Response::Range(found)) => {
+            (Request::Range(range), Response::Range(found)) if range.revision == 0 => {
                 self.saw(&range.range.key, found.kvs.first().cloned());
             }
             (Request::Txn(txn), Response::Txn(found)) => {
@@ -265,6 +316,16 @@ impl SessionState {
 
     fn saw(&mut self, key: &Bytes, value: Option<KeyValue>) {
         self.seen.insert(key.clone(), value);
+    }
+}
+
+fn header_of(response: &Response) -> Option<Header> {
+    match response {
+        Response::Range(range) => Some(range.header),
+        Response::Put(put) => Some(put.header),
+        Response::Txn(txn) => Some(txn.header),
+        Response::Compact(header) => Some(*header),
+        _ => None,
     }
 }
 
@@ -284,7 +345,7 @@ mod tests {
         for round in 0..500 {
             let call = callers.begin(round % 4, |_| false).expect("it is made");
             assert_eq!(call.request.check(), Ok(()));
-            if call.request.is_write() {
+            if call.request.is_write() && !matches!(call.request, Request::Compact { .. }) {
                 writes += 1;
                 assert_eq!(operation_of(&call.request), Some(call.operation));
             }

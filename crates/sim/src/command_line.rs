@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use sim::faults::FaultId;
-use sim::swarm::Profile;
+use sim::swarm::{Aim, Profile};
 
 pub(crate) const USAGE: &str = "\
 usage: sim run [--seeds N] [--first-seed S] [--profile harsh|mixed|idle] [--mutant NAME]
        sim report [--seeds N] [--first-seed S] [--profile P] [--mutant NAME]
        sim replay SEED [--until STEP] [--dump] [--profile P] [--mutant NAME]
-                       [--faults LIST] [--calls LIST] [--members N]
-       sim shrink SEED [--profile P] [--mutant NAME]
+                       [--aim NAME] [--faults LIST] [--calls LIST] [--members N]
+       sim shrink SEED [--profile P] [--mutant NAME] [--aim NAME]
        sim mutants [--seeds N] [--first-seed S] [--mutant NAME]
        sim explore [WORLD …] [--states N] [--mutant NAME]
        sim voting [--seeds N] [--first-seed S] [--dump]
@@ -20,7 +20,8 @@ usage: sim run [--seeds N] [--first-seed S] [--profile harsh|mixed|idle] [--muta
   replay    one seed again, to event STEP if given; --dump prints everything that happens, one
             column a member; with lists (`3,7,9` or `none`) only these faults and calls
   shrink    the shortest list of faults and calls by which a failing seed still fails
-  mutants   each seeded bug until it is caught, at most N seeds; exit 1 if one is not
+  mutants   each seeded bug until it is caught, at most N seeds; exit 1 if one is not; a seed
+            means the world that `--aim` names (terms, lease, members, …) in what it prints
   explore   every order of events in small worlds (default all of them), each to the end or to N
             different states (default 2000000); exit 1 at the first violation
   voting    N whole elections (default 100) over a store that is slow, forgetful, or lies";
@@ -52,6 +53,7 @@ pub(crate) struct Range {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Kind {
     pub(crate) profile: Profile,
+    pub(crate) aim: Option<Aim>,
     #[cfg_attr(not(feature = "mutants"), allow(dead_code, reason = "refused without mutants"))]
     pub(crate) mutant: Option<String>,
 }
@@ -157,7 +159,18 @@ impl Words {
             Some("idle") => Profile::Idle,
             Some(other) => return Err(format!("`{other}` is no profile: harsh, mixed or idle")),
         };
-        Ok(Kind { profile, mutant: self.mutant()? })
+        Ok(Kind { profile, aim: self.aim()?, mutant: self.mutant()? })
+    }
+
+    fn aim(&mut self) -> Result<Option<Aim>, String> {
+        let Some(name) = self.take("--aim") else { return Ok(None) };
+        match Aim::ALL.into_iter().find(|aim| aim.name() == name) {
+            Some(aim) => Ok(Some(aim)),
+            None => {
+                let names: Vec<&str> = Aim::ALL.iter().map(|aim| aim.name()).collect();
+                Err(format!("`{name}` is no aim; there are {}", names.join(", ")))
+            }
+        }
     }
 
     fn cut(&mut self) -> Result<Cut, String> {
@@ -214,7 +227,7 @@ mod tests {
     #[test]
     fn commands_and_mistakes() {
         check("run", Ok(Command::Run { range: range(500, 1), kind: Kind::default() }));
-        let idle = || Kind { profile: Profile::Idle, mutant: None };
+        let idle = || Kind { profile: Profile::Idle, ..Kind::default() };
         check(
             "run --first-seed 7 --profile idle --seeds 3",
             Ok(Command::Run { range: range(3, 7), kind: idle() }),
@@ -229,6 +242,11 @@ mod tests {
             "replay 9 --dump --until 80 --faults 3,7 --calls none --members 3",
             Ok(Command::Replay { seed, dump, until, cut, kind }),
         );
+        let aimed = Kind { aim: Some(Aim::Terms), ..Kind::default() };
+        check("shrink 9 --aim terms", Ok(Command::Shrink { seed: 9, kind: aimed }));
+        let aims = "`luck` is no aim; there are terms, lease, members, snapshots, damage, disks, \
+                    watches";
+        check("shrink 9 --aim luck", Err(aims));
         check("shrink 9 --profile idle", Ok(Command::Shrink { seed: 9, kind: idle() }));
         check("mutants --seeds 5", Ok(Command::Mutants { range: range(5, 1), only: None }));
         check("voting", Ok(Command::Voting { range: range(100, 1), dump: false }));

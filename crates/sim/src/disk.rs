@@ -153,6 +153,18 @@ impl SimDisk {
         self.0.borrow_mut().injure(fault, InjuryKind::Unreadable)
     }
 
+    /// Flips a bit of an old sector of each file whose name begins with `names`.
+    pub fn rot_copies(&self, fault: FaultId, names: &str) {
+        let platter = &mut *self.0.borrow_mut();
+        let files = platter.names.files().filter(|(name, _)| name.starts_with(names));
+        let copies: Vec<u64> = files.map(|(_, inode)| inode).collect();
+        for inode in copies {
+            if let Some(file) = platter.inodes.get_mut(&inode).filter(|it| it.has_old_sectors()) {
+                file.injure(fault, InjuryKind::Changed, &mut platter.random);
+            }
+        }
+    }
+
     /// Whether bytes that were durable are not what they were.
     pub fn is_injured(&self) -> bool {
         self.0.borrow().inodes.values().any(|inode| !inode.injuries().is_empty())

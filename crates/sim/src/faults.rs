@@ -157,6 +157,14 @@ pub enum Fault {
         /// It cannot be read; else it is changed.
         unreadable: bool,
     },
+    /// Every file of the log that begins with this name loses an old sector while the process is
+    /// dead: copies do not help.
+    InjureCopies {
+        /// Whose.
+        member: Member,
+        /// The beginning of the names.
+        files: &'static str,
+    },
     /// Both folders are empty; the member never comes back under this id.
     Wipe {
         /// Whose.
@@ -242,6 +250,7 @@ impl Fault {
             Self::Mishap { member, .. }
             | Self::Full { member, .. }
             | Self::Injure { member, .. }
+            | Self::InjureCopies { member, .. }
             | Self::Wipe { member }
             | Self::Pause { member }
             | Self::SlowCpu { member, .. }

@@ -15,7 +15,7 @@ use crate::faults::FaultId;
 use crate::swarm::{Span, Swarm};
 use crate::time::{MILLI, Nanos};
 use crate::truth::{Member, Operation, id_of};
-use crate::world::Event;
+use crate::world::{Event, Watching};
 
 /// Unanswered bytes of appends to one member.
 pub(crate) const INFLIGHT_BYTES_MAX: u64 = 256 << 10;
@@ -88,6 +88,7 @@ pub(crate) struct Process {
     pub(crate) replica: Replica,
     pub(crate) log: LogStore<SimDisk>,
     pub(crate) state: StateStore<SimDisk>,
+    pub(crate) watching: Watching,
     /// Orders that wait for the log thread.
     pub(crate) orders: Vec<Persist>,
     /// A group that found no space; nothing else is written before it.
@@ -225,7 +226,13 @@ impl Host {
         };
         let replica = Replica::new(config, recovered.clone(), salvaged, state.summary())
             .map_err(|why| why.to_string())?;
-        Ok((Process::new(replica, log, state), recovered))
+        let hub = kv::watch::WatchHub::with(kv::watch::HubOptions {
+            queue_events_max: swarm.watch_events_max,
+            #[cfg(feature = "mutants")]
+            mutant: mutant.and_then(crate::Seeded::kv),
+            ..kv::watch::HubOptions::default()
+        });
+        Ok((Process::new(replica, log, state, Watching::new(hub)), recovered))
     }
 
     /// Chance for `purpose` at `now`. It depends on nothing that happened before, so that a run
@@ -320,11 +327,17 @@ impl Host {
 }
 
 impl Process {
-    fn new(replica: Replica, log: LogStore<SimDisk>, state: StateStore<SimDisk>) -> Self {
+    fn new(
+        replica: Replica,
+        log: LogStore<SimDisk>,
+        state: StateStore<SimDisk>,
+        watching: Watching,
+    ) -> Self {
         Self {
             replica,
             log,
             state,
+            watching,
             orders: Vec::new(),
             stuck: Vec::new(),
             syncing: None,

@@ -27,7 +27,7 @@
 //! nothing. A fault counts only if somebody noticed it, and [`matrix`] says what its victim was
 //! doing.
 //!
-//! Left out for now: watches and leases; the return of a wiped machine under its old id.
+//! Left out for now: leases; the return of a wiped machine under its old id.
 #![forbid(unsafe_code)]
 
 #[macro_use]
@@ -45,6 +45,7 @@ mod host;
 pub mod matrix;
 pub mod model;
 pub mod net;
+mod readers;
 mod run;
 pub mod script;
 #[cfg(feature = "mutants")]

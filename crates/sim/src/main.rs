@@ -50,6 +50,7 @@ fn main() -> ExitCode {
 fn options(kind: &Kind) -> Options {
     Options {
         profile: kind.profile,
+        aim: kind.aim,
         #[cfg(feature = "mutants")]
         mutant: kind.mutant.as_deref().and_then(mutants::by_name),
         ..Options::default()

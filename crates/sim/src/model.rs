@@ -7,17 +7,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use kv::api::{
-    Compare, CompareResult, CompareTarget, DeleteRangeRequest, DeleteRangeResponse, Header,
-    KeyValue, PutRequest, PutResponse, RangeRequest, RangeResponse, Request, Response,
-    TxnOperation, TxnRequest, TxnResponse, TxnResult,
+    Compare, CompareResult, CompareTarget, DeleteRangeRequest, DeleteRangeResponse, Error, Event,
+    EventKind, Header, KeyValue, PutRequest, PutResponse, RangeRequest, RangeResponse, Request,
+    Response, TxnOperation, TxnRequest, TxnResponse, TxnResult,
 };
 use kv::command::{Body, CallOrigin};
 use raft::{LogIndex, Payload};
 
 use crate::truth::Operation;
 
-/// Versions of one key: from which index on, and what it held then.
-type Versions = Vec<(LogIndex, Option<KeyValue>)>;
+/// Versions of one key: from which index and revision on, and what it held then.
+type Versions = Vec<(LogIndex, i64, Option<KeyValue>)>;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -25,6 +25,10 @@ pub struct Model {
     keys: BTreeMap<Bytes, Versions>,
     /// Store revision after each index, from index 1.
     revisions: Vec<i64>,
+    /// What happened in each revision, from revision 2 on.
+    events: Vec<Vec<Event>>,
+    /// Where the history was compacted, and to which revision; ascending.
+    compactions: Vec<(LogIndex, i64)>,
     origins: BTreeSet<(u64, u64, u64)>,
     /// Where each operation took effect, and its answer.
     outcomes: BTreeMap<Operation, Outcome>,
@@ -63,6 +67,10 @@ impl Model {
             let CallOrigin { member, incarnation, call } = envelope.origin;
             if !self.origins.insert((member, incarnation, call)) {
                 self.repeated += 1;
+            } else if let Body::Write(Request::Compact { revision, .. }) = envelope.body {
+                if revision > self.compacted() && revision <= before {
+                    self.compactions.push((index, revision));
+                }
             } else if let Body::Write(request) = &envelope.body {
                 let mut step = Step { model: self, index, revision: before, changed: false };
                 let response = step.write(request)?;
@@ -84,6 +92,27 @@ impl Model {
         }
     }
 
+    /// The newest store revision.
+    pub fn revision(&self) -> i64 {
+        self.revisions.last().copied().unwrap_or(1)
+    }
+
+    /// What happened in `revision`, in order.
+    pub fn events(&self, revision: i64) -> &[Event] {
+        let at = usize::try_from(revision - 2).ok();
+        at.and_then(|at| self.events.get(at)).map_or(&[], Vec::as_slice)
+    }
+
+    /// The history below this revision is out of reach.
+    pub fn compacted(&self) -> i64 {
+        self.compactions.last().map_or(0, |(_, revision)| *revision)
+    }
+
+    fn compacted_at(&self, index: LogIndex) -> i64 {
+        let after = self.compactions.partition_point(|(at, _)| *at <= index);
+        after.checked_sub(1).map_or(0, |at| self.compactions[at].1)
+    }
+
     /// How far the model is.
     pub fn last_index(&self) -> LogIndex {
         LogIndex::new(self.revisions.len() as u64)
@@ -103,30 +132,55 @@ impl Model {
     ///
     /// # Errors
     /// A request that is no read of the workload.
-    pub fn read(&self, index: LogIndex, request: &Request) -> Result<Response, String> {
-        let header = Header { revision: self.revision_at(index), raft_term: 0 };
+    pub fn read(
+        &self,
+        index: LogIndex,
+        request: &Request,
+    ) -> Result<Result<Response, Error>, String> {
+        let now = self.revision_at(index);
+        let header = Header { revision: now, raft_term: 0 };
         match request {
-            Request::Range(range) => Ok(Response::Range(self.range(index, header, range))),
+            Request::Range(range) if range.revision > now => Ok(Err(Error::FutureRevision)),
+            Request::Range(range)
+                if range.revision > 0 && range.revision < self.compacted_at(index) =>
+            {
+                Ok(Err(Error::Compacted))
+            }
+            Request::Range(range) => Ok(Ok(Response::Range(self.range(index, header, range)))),
             other => Err(format!("the model cannot read {other:?}")),
         }
     }
 
     /// Every key and what it holds now.
     pub fn content(&self) -> Vec<KeyValue> {
-        let newest = |versions: &Versions| versions.last().and_then(|(_, value)| value.clone());
+        let newest = |versions: &Versions| versions.last().and_then(|(.., value)| value.clone());
         self.keys.values().filter_map(newest).collect()
     }
 
     fn get(&self, index: LogIndex, key: &[u8]) -> Option<&KeyValue> {
         let versions = self.keys.get(key)?;
-        let after = versions.partition_point(|(from, _)| *from <= index);
-        versions.get(after.checked_sub(1)?)?.1.as_ref()
+        let after = versions.partition_point(|(from, ..)| *from <= index);
+        versions.get(after.checked_sub(1)?)?.2.as_ref()
+    }
+
+    /// What `key` held at `revision`.
+    fn get_past(&self, revision: i64, key: &[u8]) -> Option<&KeyValue> {
+        let versions = self.keys.get(key)?;
+        let after = versions.partition_point(|(_, from, _)| *from <= revision);
+        versions.get(after.checked_sub(1)?)?.2.as_ref()
+    }
+
+    fn get_for(&self, index: LogIndex, request: &RangeRequest, key: &[u8]) -> Option<&KeyValue> {
+        match request.revision {
+            revision if revision > 0 => self.get_past(revision, key),
+            _ => self.get(index, key),
+        }
     }
 
     fn range(&self, index: LogIndex, header: Header, request: &RangeRequest) -> RangeResponse {
         let inside = self.keys.keys().filter(|key| request.range.contains(key));
         let mut kvs: Vec<KeyValue> =
-            inside.filter_map(|key| self.get(index, key)).cloned().collect();
+            inside.filter_map(|key| self.get_for(index, request, key)).cloned().collect();
         let count = kvs.len();
         let limit = usize::try_from(request.limit).unwrap_or(0);
         if limit > 0 {
@@ -148,9 +202,20 @@ impl Step<'_> {
     }
 
     fn set(&mut self, key: &Bytes, value: Option<KeyValue>) {
+        let revision = self.revision + 1;
+        if !self.changed {
+            self.model.events.push(Vec::new());
+        }
         self.changed = true;
         let versions = self.model.keys.entry(key.clone()).or_default();
-        versions.push((self.index, value));
+        let prev_kv = versions.last().and_then(|(.., before)| before.clone());
+        let kind = if value.is_some() { EventKind::Put } else { EventKind::Delete };
+        let deleted = KeyValue { key: key.clone(), mod_revision: revision, ..KeyValue::default() };
+        let kv = value.clone().unwrap_or(deleted);
+        versions.push((self.index, revision, value));
+        if let Some(events) = self.model.events.last_mut() {
+            events.push(Event { kind, kv, prev_kv });
+        }
     }
 
     fn put(&mut self, put: &PutRequest) -> PutResponse {

@@ -26,6 +26,10 @@ fn aim(name: &str) -> Option<Aim> {
         "single-quorum-while-joint" | "second-change-allowed" | "learner-counted" => Aim::Members,
         "snapshot-keeps-conflict" => Aim::Snapshots,
         "stop-at-bad-checksum" | "checksum-not-chained" => Aim::Damage,
+        "watch-ignores-snapshot"
+        | "watch-drops-when-full"
+        | "progress-before-events"
+        | "future-watch-begins-now" => Aim::Watches,
         "retry-sync" | "full-is-success" => Aim::Disks,
         _ => return None,
     })
@@ -58,6 +62,8 @@ pub(crate) fn run(first_seed: u64, seeds: u64, only: Option<&str>) -> bool {
                     Some(own) => {
                         is_sound = false;
                         println!("seed {} fails without {name}: {own}", outcome.seed);
+                        let aim = options.aim.map_or("", Aim::name);
+                        println!("    again: sim replay {} --aim {aim}", outcome.seed);
                     }
                 }
                 first.is_none()

@@ -9,6 +9,8 @@ pub enum Seeded {
     Replica(replica::Mutant),
     /// In the logs.
     Storage(storage::Mutant),
+    /// In the watches.
+    Kv(kv::Mutant),
 }
 
 impl Seeded {
@@ -17,7 +19,8 @@ impl Seeded {
         let raft = raft::Mutant::ALL.into_iter().map(|(name, it)| (name, Self::Raft(it)));
         let replica = replica::Mutant::ALL.into_iter().map(|(name, it)| (name, Self::Replica(it)));
         let storage = storage::Mutant::ALL.into_iter().map(|(name, it)| (name, Self::Storage(it)));
-        raft.chain(replica).chain(storage).collect()
+        let kv = kv::Mutant::ALL.into_iter().map(|(name, it)| (name, Self::Kv(it)));
+        raft.chain(replica).chain(storage).chain(kv).collect()
     }
 
     pub(crate) fn raft(self) -> Option<raft::Mutant> {
@@ -26,6 +29,10 @@ impl Seeded {
 
     pub(crate) fn replica(self) -> Option<replica::Mutant> {
         if let Self::Replica(mutant) = self { Some(mutant) } else { None }
+    }
+
+    pub(crate) fn kv(self) -> Option<kv::Mutant> {
+        if let Self::Kv(mutant) = self { Some(mutant) } else { None }
     }
 
     pub(crate) fn storage(self) -> Option<storage::Mutant> {

@@ -8,6 +8,7 @@ mod fault_side;
 mod log_side;
 mod member_side;
 mod state_side;
+mod watch_side;
 mod wish_side;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +25,7 @@ use crate::hash::mix;
 use crate::host::{Host, ReadOrder};
 use crate::matrix::{Matrix, Phase};
 use crate::net::{Frame, Link, Net};
+use crate::readers::Reader;
 use crate::script::Script;
 use crate::swarm::{Aim, Profile, Swarm};
 use crate::time::{MILLI, Nanos, Queue};
@@ -33,6 +35,8 @@ use client_side::CallerCut;
 use end::Core;
 use fault_side::Begun;
 use wish_side::Wishes;
+
+pub(crate) use watch_side::Watching;
 
 /// How a run is made, beside its seed.
 #[derive(Clone, Debug, Default)]
@@ -70,6 +74,8 @@ pub(crate) enum Event {
     Answered { session: Session, operation: Operation, answer: Box<Answer> },
     GaveUp { session: Session, operation: Operation },
     Thought { session: Session },
+    WatchTurn { member: Member, life: u64 },
+    ReaderDue { reader: usize },
     WishDue,
     FaultDue { line: Option<usize> },
     FaultAimed { member: Member },
@@ -90,6 +96,7 @@ impl Event {
             | Self::Load { member, .. }
             | Self::LogRetry { member, .. }
             | Self::StateDone { member, .. }
+            | Self::WatchTurn { member, .. }
             | Self::Read { member, .. } => Some(*member),
             Self::Arrived { link, .. } => Some(link.to),
             Self::Asked { call, .. } => Some(call.member),
@@ -108,6 +115,7 @@ impl Event {
             | Self::Load { member, life }
             | Self::LogRetry { member, life }
             | Self::StateDone { member, life }
+            | Self::WatchTurn { member, life }
             | Self::Read { member, life, .. } => Some((*member, *life)),
             _ => None,
         }
@@ -160,6 +168,7 @@ pub(crate) struct World {
     pub(crate) net: Net,
     pub(crate) hosts: Vec<Host>,
     pub(crate) callers: Callers,
+    pub(crate) readers: Vec<Reader>,
     pub(crate) plan: FaultPlan,
     pub(crate) wishes: Wishes,
     pub(crate) atlas: Atlas,
@@ -198,6 +207,7 @@ impl World {
             wishes: Wishes::new(stream("wishes")),
             hosts: (0..swarm.machines()).map(|member| Host::new(seed, member, &swarm)).collect(),
             callers: Callers::new(seed, &swarm),
+            readers: Reader::all(seed, &swarm),
             plan: FaultPlan::new(stream("faults"), &swarm),
             atlas: Atlas::new(swarm.members, swarm.exceeds),
             begun: BTreeMap::new(),
@@ -231,6 +241,9 @@ impl World {
         for session in 0..self.swarm.sessions {
             let at = LOAD_FROM_NS + self.callers.below(session, self.swarm.think_ns);
             self.queue.at(at, Event::Thought { session });
+        }
+        for reader in 0..self.readers.len() {
+            self.queue.at(LOAD_FROM_NS, Event::ReaderDue { reader });
         }
         match self.options.script.clone() {
             Some(script) => {
@@ -332,6 +345,8 @@ impl World {
                 Ok(())
             }
             Event::Thought { session } => self.on_thought(session),
+            Event::WatchTurn { member, .. } => self.on_watch_turn(member),
+            Event::ReaderDue { reader } => self.on_reader_due(reader),
             Event::WishDue => self.on_wish_due(),
             Event::FaultDue { line } => self.on_fault_due(line),
             Event::FaultAimed { member } => self.on_fault_aimed(member),
@@ -396,6 +411,8 @@ impl World {
             Event::ExtraTick { member, life } => (16, *member as u64, *life),
             Event::Woke { member, life } => (17, *member as u64, *life),
             Event::CoreDue { step } => (18, *step, 0),
+            Event::ReaderDue { reader } => (23, *reader as u64, 0),
+            Event::WatchTurn { member, life } => (24, *member as u64, *life),
             Event::FaultAimed { member } => (19, *member as u64, 0),
         };
         let now = self.queue.now();

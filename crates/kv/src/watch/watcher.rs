@@ -5,9 +5,10 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use mvcc::{Backing, ReadError};
 
-use super::{QUEUE_BYTES_MAX, QUEUE_EVENTS_MAX};
+use super::HubOptions;
 use crate::access::covers;
 use crate::api::{Event, EventKind, Header, WatchRequest, WatchResponse};
+use crate::mutant::Mutant;
 use crate::store::Kv;
 
 /// Where a watcher stands.
@@ -24,6 +25,7 @@ pub(super) enum Place {
 #[derive(Debug)]
 pub(super) struct Watcher {
     request: WatchRequest,
+    options: HubOptions,
     place: Place,
     /// Every event up to this revision was queued, or is not wanted.
     done: i64,
@@ -44,16 +46,18 @@ fn size_bytes(events: &[Event]) -> usize {
 
 impl Watcher {
     /// A watcher created while the store stands at `now`.
-    pub(super) fn new(mut request: WatchRequest, now: i64) -> Self {
+    pub(super) fn new(mut request: WatchRequest, now: i64, options: HubOptions) -> Self {
         if request.range.key.is_empty() {
             request.range.key = Bytes::from_static(&[0]);
         }
         let start = request.start_revision;
+        let begins_now = start > now && options.has(Mutant::FutureWatchBeginsNow);
         Self {
             place: if start > 0 && start <= now { Place::Behind } else { Place::Synced },
-            done: if start > 0 { start - 1 } else { now },
+            done: if start > 0 && !begins_now { start - 1 } else { now },
             reached: now,
             request,
+            options,
             queue: VecDeque::new(),
             queued_events: 0,
             queued_bytes: 0,
@@ -119,15 +123,17 @@ impl Watcher {
     }
 
     pub(super) fn has_room_for(&self, events: &[Event]) -> bool {
-        let fits = self.queued_events + events.len() <= QUEUE_EVENTS_MAX
-            && self.queued_bytes + size_bytes(events) <= QUEUE_BYTES_MAX;
+        let HubOptions { queue_events_max, queue_bytes_max, .. } = self.options;
+        let fits = self.queued_events + events.len() <= queue_events_max
+            && self.queued_bytes + size_bytes(events) <= queue_bytes_max;
         fits || self.queued_events == 0
     }
 
     /// Half a queue, so that one turn (which cannot know its size before) does not overfill it by
     /// more than it holds.
     pub(super) fn has_room_to_catch_up(&self) -> bool {
-        self.queued_events <= QUEUE_EVENTS_MAX / 2 && self.queued_bytes <= QUEUE_BYTES_MAX / 2
+        let HubOptions { queue_events_max, queue_bytes_max, .. } = self.options;
+        self.queued_events <= queue_events_max / 2 && self.queued_bytes <= queue_bytes_max / 2
     }
 
     pub(super) fn push(&mut self, response: WatchResponse) {
@@ -144,6 +150,9 @@ impl Watcher {
     pub(super) fn push_progress(&mut self, header: Header) {
         if let Some(WatchResponse::Progress { .. }) = self.queue.back() {
             self.queue.pop_back();
+        }
+        if self.options.has(Mutant::ProgressBeforeEvents) {
+            return self.queue.push_front(WatchResponse::Progress { header });
         }
         self.queue.push_back(WatchResponse::Progress { header });
     }

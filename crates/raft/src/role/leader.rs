@@ -264,7 +264,7 @@ impl Leader {
         self.peers.iter().map(|(id, progress)| (*id, progress.status(now))).collect()
     }
 
-    /// Brings an earlier [`Self::status`] up to date; false if it was.
+    /// Brings an earlier [`Self::status`] up to date; false if nothing but silences has changed.
     pub(crate) fn refresh(&self, now: u64, seen: &mut BTreeMap<MemberId, PeerProgress>) -> bool {
         if !seen.keys().eq(self.peers.keys()) {
             *seen = self.status(now);
@@ -273,7 +273,8 @@ impl Leader {
         let mut is_new = false;
         for (seen, progress) in seen.values_mut().zip(self.peers.values()) {
             let progress = progress.status(now);
-            is_new |= *seen != progress;
+            let silent_ticks = progress.silent_ticks;
+            is_new |= PeerProgress { silent_ticks, ..*seen } != progress;
             *seen = progress;
         }
         is_new

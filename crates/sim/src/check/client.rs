@@ -32,6 +32,9 @@ impl Checker for Callers {
                 Ok(())
             }
             Fact::Answered { operation, request, result: Ok(response), .. } => {
+                if let Request::Compact { revision, .. } = request {
+                    return compacted(truth, *operation, *revision);
+                }
                 if request.is_write() && truth.model.outcome(*operation).is_none() {
                     let text = format!("operation {operation} is acknowledged but not committed");
                     return violated("C1", text);
@@ -92,6 +95,18 @@ impl Callers {
             None => Ok(()),
         }
     }
+}
+
+/// K6: once a compaction is acknowledged, the group has carried it out.
+fn compacted(truth: &Truth, operation: Operation, revision: i64) -> Result<(), Violation> {
+    if truth.model.compacted() >= revision {
+        return Ok(());
+    }
+    let text = format!(
+        "operation {operation} hears that the past of {revision} is compacted, it is to {}",
+        truth.model.compacted()
+    );
+    violated("K6", text)
 }
 
 /// C3: every effect of a write raises the revision by one, so one too many shows at once.

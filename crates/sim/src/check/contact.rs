@@ -24,15 +24,22 @@ struct Seen {
 #[derive(Debug)]
 pub(super) struct QuorumContact {
     timeout_ticks: u64,
-    members: BTreeMap<Member, Seen>,
+    members: Vec<Seen>,
 }
 
 impl QuorumContact {
     pub(super) fn new(swarm: &Swarm) -> Self {
         let timing = swarm.timing;
         let timeout_ticks = timing.election_max_ms.div_ceil(timing.tick_ms);
-        Self { timeout_ticks, members: BTreeMap::new() }
+        Self { timeout_ticks, members: Vec::new() }
     }
+}
+
+fn seen(members: &mut Vec<Seen>, member: Member) -> &mut Seen {
+    if members.len() <= member {
+        members.resize_with(member + 1, Seen::default);
+    }
+    &mut members[member]
 }
 
 impl Checker for QuorumContact {
@@ -43,16 +50,16 @@ impl Checker for QuorumContact {
     fn see(&mut self, fact: &Fact<'_>, truth: &Truth) -> Result<(), Violation> {
         match fact {
             Fact::Opened { member, .. } => {
-                self.members.insert(*member, Seen::default());
+                *seen(&mut self.members, *member) = Seen::default();
             }
             Fact::Received { member, from, message } => {
-                let seen = self.members.entry(*member).or_default();
+                let seen = seen(&mut self.members, *member);
                 if message.term == truth.members[*member].term {
                     seen.heard_at.insert(*from, seen.ticks);
                 }
             }
             Fact::Became { member, role, term } => {
-                let seen = self.members.entry(*member).or_default();
+                let seen = seen(&mut self.members, *member);
                 if *role != RoleName::Leader {
                     seen.leads_since = None;
                 } else if seen.leads_since.is_none() || seen.term != *term {
@@ -65,7 +72,7 @@ impl Checker for QuorumContact {
             }
             Fact::Ticked { member } => {
                 let patience = 2 * self.timeout_ticks;
-                let seen = self.members.entry(*member).or_default();
+                let seen = seen(&mut self.members, *member);
                 seen.ticks += 1;
                 let Some(since) = seen.leads_since else { return Ok(()) };
                 let floor = seen.ticks.saturating_sub(patience);

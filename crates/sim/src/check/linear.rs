@@ -10,6 +10,7 @@ use raft::LogIndex;
 use super::{Checker, Violation, violated};
 use crate::model::comparable;
 use crate::truth::{Fact, FactKind, Operation, Truth};
+use kv::api::Error;
 
 #[derive(Debug, Default)]
 pub(super) struct Linearizable {
@@ -31,7 +32,14 @@ impl Checker for Linearizable {
             }
             Fact::Answered { operation, request, result, served_at } => {
                 let floor = self.floors.remove(operation).unwrap_or_default();
-                let Ok(response) = result else { return Ok(()) };
+                // What is refused depends on the place only where the state is asked.
+                let is_place =
+                    |error: &Error| matches!(error, Error::Compacted | Error::FutureRevision);
+                let response = match result {
+                    Ok(response) => Ok(response),
+                    Err(error) if served_at.is_some() && is_place(error) => Err(error),
+                    Err(_) => return Ok(()),
+                };
                 let (place, expected, low) = match served_at {
                     Some(index) => {
                         let expected = truth.model.read(*index, request);
@@ -39,7 +47,9 @@ impl Checker for Linearizable {
                         (*index, expected, floor)
                     }
                     None => match truth.model.outcome(*operation) {
-                        Some(outcome) => (outcome.index, outcome.response.clone(), floor.next()),
+                        Some(outcome) => {
+                            (outcome.index, Ok(outcome.response.clone()), floor.next())
+                        }
                         None => return Ok(()), // C1 has said so
                     },
                 };
@@ -50,7 +60,7 @@ impl Checker for Linearizable {
                     );
                     return violated("T1", text);
                 }
-                if comparable(response.clone()) != expected {
+                if response.cloned().map(comparable).map_err(|error| error.clone()) != expected {
                     let text = format!(
                         "operation {operation} at {place} hears {response:?}, not {expected:?}"
                     );

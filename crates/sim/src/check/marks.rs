@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use kv::api::{Outcome, Request, Response};
+use kv::api::{Error, Outcome, Request, Response};
 use raft::{Body, LogIndex, Rebase, RoleName};
 
 use crate::truth::{Fact, Member, Truth};
@@ -178,12 +178,31 @@ listed! {
     SwapSucceeded;
     /// A compare-and-swap found something else.
     SwapFailed;
+    /// A watch went on where another had ended.
+    WatchResumed;
+    /// A watch had to read what happened before from the store.
+    WatchBehind;
+    /// A watch was to begin at a revision that was still to come.
+    WatchInFuture;
+    /// A watch said how far it was.
+    WatchProgress;
+    /// A watch ended since what it lacked was compacted.
+    WatchCompacted;
+    /// A snapshot took the place of a state that was watched.
+    WatchOverSnapshot;
+    /// The past was read.
+    PastRead;
+    /// A read of the past was refused, since it was compacted.
+    PastRefused;
+    /// A read of the future was refused.
+    FutureRefused;
+    /// The past was compacted.
+    Compacted;
 }
 
-/// Marks that only many seeds must hit: both manifests of a log are damaged, or what a damaged
-/// log lacks came from a peer rather than from the leader.
+/// Marks that only many seeds must hit.
 const RARE: &[Mark] = &[Mark::RefusedDamage, Mark::StageFailed, Mark::WipedReplaced];
-const RARE_FROM: u64 = 5000;
+const RARE_FROM: u64 = 1000;
 
 /// How often each mark was hit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -297,7 +316,11 @@ impl Marks {
                     let mark = if txn.succeeded { Mark::SwapSucceeded } else { Mark::SwapFailed };
                     self.hit(mark);
                 }
+                Ok(Response::Range(_)) if is_past(request) => self.hit(Mark::PastRead),
+                Ok(Response::Compact(_)) => self.hit(Mark::Compacted),
                 Ok(_) => {}
+                Err(Error::Compacted) if is_past(request) => self.hit(Mark::PastRefused),
+                Err(Error::FutureRevision) if is_past(request) => self.hit(Mark::FutureRefused),
                 Err(error) => self.hit(match error.outcome() {
                     Outcome::Unknown => Mark::OutcomeUnknown,
                     Outcome::NotApplied => Mark::RefusedForCertain,
@@ -336,6 +359,10 @@ impl Marks {
             _ => {}
         }
     }
+}
+
+fn is_past(request: &Request) -> bool {
+    matches!(request, Request::Range(range) if range.revision > 0)
 }
 
 fn has_compare(request: &Request) -> bool {

@@ -14,10 +14,12 @@
 //! | R10 | a read shows all that was committed anywhere when it was asked for |
 //! | R11 | a pre-vote changes nothing |
 //! | R12 | a snapshot is what was committed there; the log is cut only below durable state |
+//! | R14 | who was removed is heard no more |
 //! | R15 | what a leader believes of a follower is so, and bounded |
 //! | R16 | a leader that hears no majority steps down in time |
 //! | S4, S6, S7 | after a failed sync nothing more; names are durable; what is read was written |
-//! | V1-V5, V8 | the group, or any majority of it, lives once the faults are over |
+//! | W1-W9, W11 | a watch tells everything it should, once, in order, whole and right |
+//! | V1-V5, V7, V8 | the group, or any majority of it, lives once the faults are over |
 //! | C1-C4 | acknowledged writes stay; nothing unwritten is read; once; refused means never |
 //! | T1 | the history is linearizable, with the log index of each answer as the witness |
 //!
@@ -38,14 +40,17 @@ mod pre_vote;
 mod progress;
 mod promises;
 mod reads;
+mod removed;
 mod restart;
 mod snapshots;
+mod watches;
 
 use crate::swarm::Swarm;
 use crate::truth::{Fact, FactKind, Truth};
 
 pub use marks::{Mark, Marks};
 pub(crate) use snapshots::has_hole;
+pub(crate) use watches::Stream;
 
 /// An invariant that did not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,6 +124,7 @@ fn all(swarm: &Swarm) -> Vec<Box<dyn Checker>> {
         Box::new(durable::CommittedIsDurable::default()),
         Box::new(promises::PromiseLedger),
         Box::new(restart::NoRegress::new()),
+        Box::new(removed::RemovedStayAway::default()),
         Box::new(pre_vote::PreVoteChangesNothing::new(swarm)),
         Box::new(progress::HonestProgress::new(swarm)),
         Box::new(contact::QuorumContact::new(swarm)),

@@ -24,6 +24,9 @@ const AIMED_NS: Nanos = MILLI / 2;
 /// So many times longer than others a series of overthrown leaders lasts.
 const OVERTHROW_TIMES: u64 = 4;
 
+/// One of so many bits that rot does so in all copies of what a log says of itself.
+const COPIES_EVERY: u64 = 24;
+
 /// Most operations of a disk before a fuse burns down.
 const FUSE_OPERATIONS_MAX: u64 = 12;
 
@@ -178,6 +181,9 @@ impl FaultPlan {
                 let most = if self.random.chance(1, 2) { 1 } else { 64 << 10 };
                 let (log, bytes) = (self.random.chance(1, 2), self.random.below(most));
                 Fault::Full { member, log, bytes }
+            }
+            C::BitRot if self.random.chance(1, COPIES_EVERY) => {
+                Fault::InjureCopies { member, files: "manifest-" }
             }
             C::BitRot | C::ReadError => {
                 let (log, unreadable) = (self.random.chance(3, 4), class == C::ReadError);

@@ -25,7 +25,7 @@ impl Fed {
     fn values(&self, index: u64) -> Vec<String> {
         let range = RangeRequest { range: KeyRange::prefix(""), ..RangeRequest::default() };
         let response = self.model.read(LogIndex::new(index), &Request::Range(range));
-        let Ok(Response::Range(range)) = response else { panic!("a range was asked for") };
+        let Ok(Ok(Response::Range(range))) = response else { panic!("a range was asked for") };
         let shown = |kv: KeyValue| {
             let value = String::from_utf8_lossy(&kv.value).into_owned();
             format!(

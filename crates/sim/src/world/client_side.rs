@@ -25,6 +25,7 @@ impl World {
         if self.is_loadless() {
             return Ok(());
         }
+        self.callers.plan_next(session, self.queue.now(), 2 * self.swarm.think_ns);
         let script = &self.options.script;
         let is_silent =
             |operation| script.as_ref().is_some_and(|script| script.is_silent(operation));
@@ -68,7 +69,11 @@ impl World {
     }
 
     /// Whether a fault keeps a call or an answer from passing; notes its effect.
-    fn is_caller_cut(&mut self, member: Member, stops: impl Fn(&CallerCut) -> bool) -> bool {
+    pub(super) fn is_caller_cut(
+        &mut self,
+        member: Member,
+        stops: impl Fn(&CallerCut) -> bool,
+    ) -> bool {
         let hits = |cut: &CallerCut| stops(cut) && cut.members.contains(&member);
         let found = self.caller_cuts.iter().find(|(_, cut)| hits(cut)).map(|(fault, _)| *fault);
         if let Some(fault) = found {
@@ -102,7 +107,6 @@ impl World {
     }
 
     fn think(&mut self, session: Session) {
-        let pause = self.callers.below(session, 2 * self.swarm.think_ns);
-        self.queue.after(pause, Event::Thought { session });
+        self.queue.at(self.callers.next_ns(session), Event::Thought { session });
     }
 }

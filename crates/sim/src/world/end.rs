@@ -12,7 +12,8 @@
 //! * V8: nothing waits in it at the end.
 //!
 //! Then everybody is healed, and all must come together (V1-V3 again), hold what was acknowledged
-//! (C1, C2), and have it on their platters (R6). V6 and V7 come with repair and watches.
+//! (C1, C2), and have it on their platters (R6); and every reader of changes is told everything
+//! (V7).
 
 use kv::api::{KeyRange, RangeRequest, Request, Response};
 use raft::{LogIndex, Membership, Recovered, RoleName};
@@ -406,8 +407,13 @@ impl World {
         !bodies.iter().all(|it| is_quorum(it, |id| able.contains(&id)))
     }
 
-    /// Everybody runs, has applied everything, and nobody waits.
+    /// Everybody runs, has applied everything, and nobody waits; readers know of everything.
     pub(super) fn is_quiet(&self) -> bool {
+        self.is_settled() && self.readers_behind() == 0
+    }
+
+    /// Everybody runs, has applied everything, and no caller waits.
+    fn is_settled(&self) -> bool {
         let last = self.truth.ledger.last_index().get();
         let membership = self.truth.membership();
         let settled = |host: &Host| {
@@ -427,6 +433,11 @@ impl World {
             self.marks.hit(Mark::StoppedForGood);
             return self.finish();
         }
+        if self.is_settled() {
+            let (behind, all) = (self.readers_behind(), self.readers.len());
+            let text = format!("{behind} of {all} readers of changes are not told everything");
+            return violated("V7", text + &self.describe_members());
+        }
         let text = format!(
             "{} s after the last fault the group has not recovered: {} calls wait, {} entries \
              are committed{}",
@@ -439,7 +450,7 @@ impl World {
     }
 
     fn describe_members(&self) -> String {
-        let mut text = String::new();
+        let mut text = format!("; committed is {}", self.truth.membership());
         for host in &self.hosts {
             let it = &self.truth.members[host.member];
             let applied = host.process.as_ref().map(|process| process.state.applied());

@@ -144,6 +144,11 @@ impl World {
                 self.kill(id, &members, cut, opening, length_ns)
             }
             Fault::Wipe { member } => self.wipe(id, member),
+            Fault::InjureCopies { member, files } => {
+                self.die(member, None, length_ns)?;
+                self.hosts[member].log_disk.rot_copies(id, files);
+                Ok(())
+            }
             fault => {
                 self.begin_lasting(id, fault, length_ns);
                 self.queue.after(length_ns, Event::FaultOver { fault: id });
@@ -156,7 +161,9 @@ impl World {
     fn may_begin(&mut self, fault: &Fault) -> bool {
         let is_up = |member: &Member| self.hosts[*member].process.is_some();
         match fault {
-            Fault::Injure { member, .. } | Fault::Wipe { member } => {
+            Fault::Injure { member, .. }
+            | Fault::InjureCopies { member, .. }
+            | Fault::Wipe { member } => {
                 self.hosts[*member].absence.is_none() && self.atlas.admit(*member)
             }
             Fault::Mishap { member, mishap: Mishap::MisdirectWrite, .. } => {
@@ -200,7 +207,14 @@ impl World {
         let now = self.queue.now();
         match fault {
             Fault::Mishap { member, log, mishap } => self.hosts[member].disk(log).arm(id, mishap),
-            Fault::Full { member, log, bytes } => self.hosts[member].disk(log).fill(id, bytes),
+            Fault::Full { member, log, bytes } => {
+                // Both folders of the state are on one disk.
+                let host = &self.hosts[member];
+                match log {
+                    true => host.log_disk.fill(id, bytes),
+                    false => host.state_disks.iter().for_each(|disk| disk.fill(id, bytes)),
+                }
+            }
             Fault::Injure { member, log, unreadable } => {
                 let disk = self.hosts[member].disk(log);
                 if unreadable {
@@ -240,7 +254,7 @@ impl World {
             Fault::Slow { member, span } => {
                 self.hosts[member].slow.insert(id, span);
             }
-            Fault::Die { .. } | Fault::Wipe { .. } => {}
+            Fault::Die { .. } | Fault::Wipe { .. } | Fault::InjureCopies { .. } => {}
         }
     }
 

@@ -375,7 +375,10 @@ impl World {
         match effect {
             Effect::Send { to, message } => return self.send(member, member_of(to), &message),
             Effect::Persist(persist) => process.orders.push(persist),
-            Effect::State(order) => {
+            Effect::State(mut order) => {
+                if let StateOrder::Scrub { budget_bytes } = &mut order {
+                    *budget_bytes = self.swarm.scrub_bytes.min(*budget_bytes);
+                }
                 let applies = matches!(order, StateOrder::Apply { .. });
                 process.state_orders.push_back(order);
                 return if applies { self.tell_applying(member) } else { Ok(()) };

@@ -53,6 +53,7 @@ impl World {
             self.marks.hit(Mark::SnapshotInstalled);
         }
         self.note_disks(member);
+        self.tell_watches(member, outcome.changes, outcome.is_replaced);
         let Some(event) = outcome.event else {
             self.start_state(member);
             return Ok(());

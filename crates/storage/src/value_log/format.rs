@@ -82,11 +82,13 @@ const PREFIX: &str = "values-";
 /// The name of a segment's file.
 pub(super) fn segment_file(segment: u64) -> String {
     // By hand, since every write asks for it.
-    let digits = (0..16).rev().map(|place| segment >> (4 * place) & 15);
-    PREFIX
-        .chars()
-        .chain(digits.map(|digit| char::from(b"0123456789abcdef"[digit as usize])))
-        .collect()
+    let mut name = String::with_capacity(PREFIX.len() + 16);
+    name.push_str(PREFIX);
+    for place in (0..16).rev() {
+        let digit = segment >> (4 * place) & 15;
+        name.push(char::from(b"0123456789abcdef"[digit as usize]));
+    }
+    name
 }
 
 /// The segment whose file has this name.
