@@ -106,9 +106,7 @@ pub(crate) async fn close(
     J(body): J<SignedBody>,
 ) -> Result<Response, Problem> {
     let election = parse_id(&id)?;
-    let closes = gateway
-        .look(&id, |view| view.fold().manifest().and_then(|manifest| manifest.definition.closes))
-        .await?;
+    let closes = gateway.look(&id, |view| view.fold().closes()).await?;
     let is_early = closes.is_some_and(|closes| clock::seconds() / 60 < u64::from(closes));
     if is_early && let Some(waits) = gateway.second_person(&who, "close-early", &id, &body).await? {
         return Ok((StatusCode::ACCEPTED, Json(waits)).into_response());

@@ -96,6 +96,12 @@ pub(crate) struct RollChunks {
 pub(crate) struct CredentialView {
     /// Whether the key is on the roll.
     pub(crate) on_roll: bool,
+    /// Group of the credential, which decides its contests.
+    #[serde(default)]
+    pub(crate) group: u8,
+    /// Why it has no online vote.
+    #[serde(default)]
+    pub(crate) barred: Option<String>,
     /// The credential's last accepted ballot.
     pub(crate) last: Option<LastBallot>,
 }
