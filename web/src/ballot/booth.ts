@@ -8,8 +8,9 @@ import type { Bytes } from '../crypto/bytes.ts';
 import { type ContestRule, Questions } from '../crypto/contest.ts';
 import { credentialOfSeed } from '../crypto/credential.ts';
 import { sha256 } from '../crypto/hash.ts';
+import { openBallotLength } from '../crypto/parsed.ts';
 import { BallotContext } from '../crypto/statement.ts';
-import { type Choice, ChoiceError, Encryptor } from './cast.ts';
+import { type Choice, ChoiceError, castOpen, Encryptor } from './cast.ts';
 
 export type Request =
   | {
@@ -21,6 +22,8 @@ export type Request =
       readonly groups?: readonly (readonly number[])[];
       /** The voter's group. */
       readonly group?: number;
+      /** Whether ballots are in clear; then the key does not matter. */
+      readonly openPoll?: boolean;
     }
   | {
       readonly kind: 'cast';
@@ -38,6 +41,7 @@ export type Answer =
 
 export class Booth {
   #encryptor: Encryptor | undefined;
+  #open: { readonly fingerprint: Bytes; readonly questions: Questions } | undefined;
   #group = 0;
 
   answer(request: Request): Answer {
@@ -52,21 +56,33 @@ export class Booth {
   #prepare(request: Extract<Request, { kind: 'prepare' }>): Answer {
     const { fingerprint, electionKey, rules, groups, group } = request;
     const questions = new Questions(rules, groups);
+    this.#group = group ?? 0;
+    if (request.openPoll === true) {
+      this.#open = { fingerprint, questions };
+      return { kind: 'ready', ballotLength: openBallotLength(questions, this.#group) };
+    }
     const context = BallotContext.make(fingerprint, electionKey, questions);
     if (context === undefined) {
       return { kind: 'refused', why: "the election's key or rules make no ballot" };
     }
     this.#encryptor = new Encryptor(context);
-    this.#group = group ?? 0;
     return { kind: 'ready', ballotLength: context.ballotLengthOf(this.#group) };
   }
 
   #cast({ seed, seq, prev, choices }: Extract<Request, { kind: 'cast' }>): Answer {
-    if (this.#encryptor === undefined) return { kind: 'refused', why: 'nothing is prepared' };
-    const credential = credentialOfSeed(seed);
-    const group = this.#group;
-    const ballot = this.#encryptor.cast(credential, seq, prev, choices, undefined, group);
+    const ballot = this.#make(seed, seq, prev, choices);
+    if (ballot === undefined) return { kind: 'refused', why: 'nothing is prepared' };
     seed.fill(0);
     return { kind: 'ballot', ballot, tracker: trackerOf(sha256(ballot)) };
+  }
+
+  #make(seed: Bytes, seq: number, prev: Bytes, choices: readonly Choice[]): Bytes | undefined {
+    const credential = credentialOfSeed(seed);
+    const group = this.#group;
+    if (this.#open !== undefined) {
+      const { fingerprint, questions } = this.#open;
+      return castOpen(fingerprint, questions, credential, { group, seq, prev }, choices);
+    }
+    return this.#encryptor?.cast(credential, seq, prev, choices, undefined, group);
   }
 }

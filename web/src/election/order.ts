@@ -22,7 +22,8 @@ export type Order =
   | { readonly act: 'pause' | 'resume' | 'reset' }
   | { readonly act: 'extend'; readonly closes: number }
   | { readonly act: 'add'; readonly voter: Voter }
-  | { readonly act: 'withdraw' | 'paper'; readonly key: Bytes }
+  | { readonly act: 'withdraw'; readonly key: Bytes }
+  | { readonly act: 'paper'; readonly key: Bytes }
   | { readonly act: 'replace'; readonly key: Bytes; readonly by: Bytes };
 
 export interface SignedOrder {

@@ -125,9 +125,9 @@ export function checkHeader(ballot: Bytes, charter: Charter): BallotHeader {
 }
 
 const BARRED = {
-  withdrawn: ['withdrawn', 'The credential was withdrawn from the roll.'],
-  replaced: ['withdrawn', 'The credential was replaced by another one.'],
-  paper: ['votes-on-paper', 'The holder of this credential votes on paper.'],
+  withdrawn: { code: 'withdrawn', sentence: 'The credential was withdrawn from the roll.' },
+  replaced: { code: 'withdrawn', sentence: 'The credential was replaced by another one.' },
+  paper: { code: 'votes-on-paper', sentence: 'The holder of this credential votes on paper.' },
 } as const;
 
 function plus({ voters, weight }: Electors, more: number): Electors {
@@ -205,7 +205,10 @@ export class Voting {
     const place = this.electorate.find(key);
     if (place === undefined) return refuse('not-on-roll', 'The credential is not on the roll.');
     const standing = this.electorate.standing(place);
-    if (standing !== undefined) return refuse(...BARRED[standing]);
+    if (standing !== undefined) {
+      const { code, sentence } = BARRED[standing];
+      return refuse(code, sentence);
+    }
     return place;
   }
 
