@@ -72,6 +72,7 @@ pub(crate) fn detail(view: ElectionView<'_>) -> ElectionDetail {
             .unwrap_or_default(),
         quorum: manifest.map(election::Manifest::quorum),
         turnout: fold.turnout().into(),
+        next_order: fold.next_order(),
         entries: view.head(),
         shares: match phase {
             Phase::Closed { shares } => shares,

@@ -54,6 +54,8 @@ pub(crate) struct ElectionDetail {
     pub(crate) authorities: Vec<AuthorityView>,
     pub(crate) quorum: Option<usize>,
     pub(crate) turnout: TurnoutView,
+    /// Number that the administrator's next order must carry.
+    pub(crate) next_order: u32,
     /// Entries ordered so far.
     pub(crate) entries: u64,
     /// Trustees whose decryption share is on the ledger.
@@ -109,6 +111,9 @@ pub(crate) struct TurnoutView {
     pub(crate) ballots: u64,
     pub(crate) roll_voters: u32,
     pub(crate) roll_weight: u64,
+    /// Credentials marked to vote on paper.
+    pub(crate) paper_voters: u32,
+    pub(crate) paper_weight: u64,
 }
 
 /// `GET /elections/{id}/result`.
@@ -290,8 +295,9 @@ impl From<&Definition> for DefinitionView {
 
 impl From<Turnout> for TurnoutView {
     fn from(turnout: Turnout) -> Self {
-        let Turnout { voters, weight, ballots, roll_voters, roll_weight } = turnout;
-        Self { voters, weight, ballots, roll_voters, roll_weight }
+        let Turnout { voters, weight, ballots, roll_voters, roll_weight, paper, .. } = turnout;
+        let (paper_voters, paper_weight) = (paper.voters, paper.weight);
+        Self { voters, weight, ballots, roll_voters, roll_weight, paper_voters, paper_weight }
     }
 }
 

@@ -67,7 +67,9 @@ fn reopen(frozen: &Value) {
             _ => panic!("leaf 0 is the manifest"),
         };
         let mut fold = Fold::new(manifest.id);
-        archive.leaves.iter().for_each(|leaf| drop(fold.push(leaf).unwrap()));
+        for leaf in &archive.leaves {
+            fold.push(leaf).unwrap();
+        }
         assert_eq!(result(&fold), other["result"]);
     }
 }
