@@ -24,11 +24,13 @@ const PATIENCE_MS = 120_000;
 
 /** `quorate demo`, with what it said about the way in. */
 class Demo {
-  private constructor(
-    readonly child: ChildProcess,
-    readonly origin: string,
-    readonly password: string,
-  ) {}
+  readonly child: ChildProcess;
+  readonly origin: string;
+  readonly password: string;
+
+  private constructor(child: ChildProcess, origin: string, password: string) {
+    [this.child, this.origin, this.password] = [child, origin, password];
+  }
 
   static async start(): Promise<Demo> {
     const flags = ['demo', '--no-kill', '--seed', '4'];
@@ -88,7 +90,9 @@ describe.skipIf(!isPossible)('the dashboard', () => {
   };
 
   test('shows all nodes, who leads, and that it is live', async () => {
-    await page.getByText(/All 3 nodes are healthy; node \d leads/).waitFor({ timeout: PATIENCE_MS });
+    await page
+      .getByText(/All 3 nodes are healthy; node \d leads/)
+      .waitFor({ timeout: PATIENCE_MS });
     expect(await page.getByRole('article').count()).toBe(3);
     await page.getByText(/^Live ·/).waitFor({ timeout: PATIENCE_MS });
     expect(await axeFindings(page)).toEqual([]);
@@ -114,7 +118,9 @@ describe.skipIf(!isPossible)('the dashboard', () => {
     await outcome.waitFor({ state: 'attached', timeout: PATIENCE_MS });
     const after = await leader();
     expect(after).not.toBe(before);
-    await page.getByText(/2 of 3 nodes are healthy; node \d leads/).waitFor({ timeout: PATIENCE_MS });
+    await page
+      .getByText(/2 of 3 nodes are healthy; node \d leads/)
+      .waitFor({ timeout: PATIENCE_MS });
     await picture('cluster-killed');
     expect(await axeFindings(page)).toEqual([]);
   });
@@ -126,8 +132,13 @@ describe.skipIf(!isPossible)('the dashboard', () => {
     expect(await dialog.getByRole('button', { name: /^Pause: Node/ }).isDisabled()).toBe(true);
     await dialog.getByRole('button', { name: 'Leave it' }).click();
     await page.getByRole('button', { name: 'Mend everything' }).click();
-    await page.getByRole('dialog').getByRole('button', { name: /^Mend everything/ }).click();
-    await page.getByText(/All 3 nodes are healthy; node \d leads/).waitFor({ timeout: PATIENCE_MS });
+    await page
+      .getByRole('dialog')
+      .getByRole('button', { name: /^Mend everything/ })
+      .click();
+    await page
+      .getByText(/All 3 nodes are healthy; node \d leads/)
+      .waitFor({ timeout: PATIENCE_MS });
     const held = page.getByText('Everything holds.', { exact: true });
     expect(await held.count()).toBe(1);
   });
@@ -139,9 +150,9 @@ describe.skipIf(!isPossible)('the dashboard', () => {
     await page.getByLabel('Kind').waitFor({ timeout: PATIENCE_MS });
     expect(await page.getByLabel('Kind').inputValue()).toBe('leader');
     await page.locator('.c-events tbody tr').first().waitFor({ timeout: PATIENCE_MS });
-    const kinds = await page.locator('.c-events tbody tr').evaluateAll((rows) =>
-      rows.map((row) => row.getAttribute('data-kind')),
-    );
+    const kinds = await page
+      .locator('.c-events tbody tr')
+      .evaluateAll((rows) => rows.map((row) => row.getAttribute('data-kind')));
     expect(new Set(kinds)).toEqual(new Set(['leader']));
   });
 
@@ -160,7 +171,10 @@ describe.skipIf(!isPossible)('the dashboard', () => {
   test('and in Arabic, from right to left', async () => {
     await page.setViewportSize({ width: 1600, height: 1000 });
     await page.getByLabel('Language').selectOption('ar');
-    await page.getByText(/العقدة \d تقود/).first().waitFor({ timeout: PATIENCE_MS });
+    await page
+      .getByText(/العقدة \d تقود/)
+      .first()
+      .waitFor({ timeout: PATIENCE_MS });
     expect(await page.evaluate(() => document.documentElement.dir)).toBe('rtl');
     expect(await axeFindings(page)).toEqual([]);
     await picture('cluster-arabic');

@@ -2,7 +2,7 @@
 
 use ballot::Tracker;
 use bytes::Bytes;
-use election::{ElectionId, Refusal, SignedRefusal};
+use election::{ElectionId, Refusal, SignedOrder, SignedRefusal};
 use kv::api::{Request, Response, WatchRequest, WatchResponse};
 use ledger::SignedCheckpoint;
 
@@ -211,6 +211,9 @@ pub enum Act {
         /// The administrator's.
         signature: [u8; 64],
     },
+    /// Pauses, resumes, extends or resets the election, changes its roll, or marks a voter on
+    /// paper.
+    Order(SignedOrder),
     /// A trustee's decryption share.
     Share {
         /// Number of the trustee, from 1.

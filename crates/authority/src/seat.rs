@@ -319,6 +319,7 @@ fn phase_name(copy: &LedgerCopy) -> &'static str {
         election::Phase::Empty => "empty",
         election::Phase::Setup { .. } => "setup",
         election::Phase::Open => "open",
+        election::Phase::Paused => "paused",
         election::Phase::Closed { .. } => "closed",
         election::Phase::Published => "published",
     }

@@ -17,7 +17,7 @@ use core::fmt;
 
 use rand_core::CryptoRng;
 
-use crate::contest::BallotContext;
+use crate::context::BallotContext;
 use crate::parsed::{BallotError, ParsedBallot, key};
 use crate::proof::Accumulator;
 use crate::signature;

@@ -10,7 +10,9 @@ use curve25519_dalek::scalar::Scalar;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use crate::contest::{BallotContext, Choice, ChoiceError, Plaintext};
+use crate::choice::{Choice, ChoiceError, Plaintext};
+use crate::contest::{ContestKind, Fingerprint};
+use crate::context::BallotContext;
 use crate::credential::Credential;
 use crate::elgamal::Ciphertext;
 use crate::hash::sha256;
@@ -19,11 +21,15 @@ use crate::proof::{claims, disjunction};
 use crate::statement::{Statement, Voter};
 use crate::tracker::Tracker;
 
-/// An encrypted, proven and signed ballot, ready to send. It holds no secret.
+/// A signed ballot, ready to send: encrypted and proven, or of an open poll. It holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealedBallot(Vec<u8>);
 
 impl SealedBallot {
+    pub(crate) fn from_bytes(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
     /// The canonical bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -45,31 +51,42 @@ impl SealedBallot {
     }
 }
 
-/// Encrypts, proves and signs the choices, one for each contest. `seq` and `prev` continue the
-/// credential's own chain: `prev` is zeros for the first ballot. `rng` must be the voter's own.
+/// Encrypts, proves and signs the choices, one for each contest of the voter's group, in the order
+/// of the manifest. `seq` and `prev` continue the credential's own chain: `prev` is zeros for the
+/// first ballot. `rng` must be the voter's own.
 ///
 /// # Errors
 /// When a choice does not fit its contest.
 pub fn cast(
     context: &BallotContext,
     credential: &Credential,
+    group: u8,
     seq: u32,
     prev: [u8; 32],
     choices: &[Choice],
     rng: &mut (impl CryptoRng + ?Sized),
 ) -> Result<SealedBallot, ChoiceError> {
-    let kinds = context.contests();
-    if choices.len() != kinds.len() {
-        return Err(ChoiceError::Contests { expected: kinds.len(), found: choices.len() });
-    }
-    for (contest, (choice, kind)) in choices.iter().zip(kinds).enumerate() {
-        choice.check(contest, kind)?;
-    }
-    let plaintexts: Vec<Plaintext> =
-        choices.iter().zip(kinds).map(|(choice, kind)| choice.plaintext(kind)).collect();
+    let plaintexts = answer(context.asked(group), choices, Choice::plaintext)?;
     let public = credential.public().to_bytes();
-    let voter = Voter { credential: &public, seq, prev: &prev };
+    let voter = Voter { credential: &public, group, seq, prev: &prev };
     Ok(seal(context, credential, &voter, &plaintexts, rng))
+}
+
+/// Checks the choices against the contests of a group and turns each into something.
+pub(crate) fn answer<'a, T>(
+    asked: impl Iterator<Item = (u16, &'a ContestKind)>,
+    choices: &[Choice],
+    turn: impl Fn(&Choice, &ContestKind) -> T,
+) -> Result<Vec<T>, ChoiceError> {
+    let asked: Vec<_> = asked.collect();
+    if choices.len() != asked.len() {
+        return Err(ChoiceError::Contests { expected: asked.len(), found: choices.len() });
+    }
+    let one = |(choice, (contest, kind)): (&Choice, (u16, &ContestKind))| {
+        choice.check(contest.into(), kind)?;
+        Ok(turn(choice, kind))
+    };
+    choices.iter().zip(asked).map(one).collect()
 }
 
 /// One contest while it is being made.
@@ -92,10 +109,10 @@ pub(crate) fn seal(
         plaintexts.iter().map(|plaintext| Draft::encrypt(context, plaintext, rng)).collect();
     let ciphertexts = drafts.iter().map(|draft| draft.ciphertexts.as_slice());
     let statement = Statement::new(context, voter, ciphertexts);
-    let kinds = || (0_u16..).zip(context.contests());
+    let kinds = || context.asked(voter.group);
     for ((draft, plaintext), (contest, kind)) in drafts.iter_mut().zip(plaintexts).zip(kinds()) {
         for (claim, &clause) in
-            claims(kind, contest, &statement).iter().zip(plaintext.clauses.iter())
+            claims(context, kind, contest, &statement).iter().zip(plaintext.clauses.iter())
         {
             let randomness = claim.combination.randomness(&draft.randomness);
             let into = &mut draft.commitments;
@@ -111,8 +128,8 @@ pub(crate) fn seal(
         }
     }
     let committed = statement.commit(drafts.iter().map(|draft| draft.commitments.as_slice()));
-    let mut bytes = Vec::with_capacity(context.ballot_len());
-    put_header(&mut bytes, context, voter);
+    let mut bytes = Vec::with_capacity(context.ballot_len(voter.group));
+    put_header(&mut bytes, context.fingerprint(), voter);
     for (draft, (contest, kind)) in drafts.into_iter().zip(kinds()) {
         bytes.push(kind.byte());
         bytes.extend_from_slice(&draft.ciphertexts);
@@ -125,12 +142,14 @@ pub(crate) fn seal(
     SealedBallot(bytes)
 }
 
-fn put_header(bytes: &mut Vec<u8>, context: &BallotContext, voter: &Voter<'_>) {
+/// What every ballot begins with, encrypted or open.
+pub(crate) fn put_header(bytes: &mut Vec<u8>, fingerprint: Fingerprint, voter: &Voter<'_>) {
     bytes.push(VERSION);
-    bytes.extend_from_slice(&context.fingerprint().0);
+    bytes.extend_from_slice(&fingerprint.0);
     bytes.extend_from_slice(voter.credential);
     bytes.extend_from_slice(&voter.seq.to_le_bytes());
     bytes.extend_from_slice(voter.prev);
+    bytes.push(voter.group);
 }
 
 impl Draft {

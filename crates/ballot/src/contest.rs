@@ -1,26 +1,39 @@
-//! What is asked (`ContestKind`), what is answered (`Choice`), and the election a ballot belongs
-//! to (`BallotContext`), with the exact length of each part.
+//! What is asked: the rule of a contest as far as cryptography must prove it (`ContestKind`), and
+//! the sums that a valid answer makes (`Rule`).
+//!
+//! A contest is a row of small numbers, each encrypted alone and summed over all ballots: its
+//! *counters*. A rule says which values one sum of counters may have. The rules of each kind are
+//! chosen such that together they admit exactly the valid answers:
+//!
+//! ```text
+//! one    n counters                   proven by P2 (`one_of_n`), a unit vector
+//! some   n counters (+ blank b)       each 0 or 1;  Σ + (n+1)b      in min..=max, or n+1
+//! score  n counters (+ blank b)       each 0..=s;   Σ + (ns+1)b     in min..=max, or ns+1
+//! lists  l selectors, then the candidates of each list (+ blank b): each 0 or 1;
+//!        for each list k with m candidates:  Σ candidates + (m+1)·selector  is 0
+//!                                            or in m+1+min ..= m+1+max
+//!        Σ selectors + b  is 1
+//! ```
+//!
+//! The factor of a blank or selector is larger than the rest of its sum can be, so the sum shows
+//! both apart: a blank answer has all other counters at 0, and only the chosen list has candidates.
 
-use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ops::Range;
 
-use curve25519_dalek::scalar::Scalar;
-use subtle::{ConditionallySelectable, ConstantTimeEq};
-use zeroize::Zeroizing;
-
-use crate::elgamal::{Ciphertext, ElectionKey, KeyTable};
-use crate::hash::Framed;
-use crate::parsed;
+use crate::elgamal::Ciphertext;
 
 /// The largest ballot in bytes: an entry of a C2SP tile has a 16-bit length.
 pub const BALLOT_LEN_MAX: usize = 65_535;
+/// Most counters of a contest: bounds of the loops over untrusted rules.
+const COUNTERS_MAX: usize = 2000;
 
 /// SHA-256 of the election's manifest: the name of the election in every hash and ballot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint(pub [u8; 32]);
 
 /// One question's rule, as far as cryptography must prove it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ContestKind {
     /// Exactly one of the options. A blank vote is an option like any other.
     One {
@@ -35,409 +48,360 @@ pub enum ContestKind {
         min: u16,
         /// The most that may be chosen, at most `options`.
         max: u16,
+        /// Whether a blank answer may be given instead; it adds a last counter.
+        blank: bool,
+    },
+    /// A score `0..=highest` for each option, all of them together `min..=max`.
+    Score {
+        /// How many options, at least 1.
+        options: u16,
+        /// The highest score of one option, at least 1.
+        highest: u16,
+        /// The least sum of all scores.
+        min: u16,
+        /// The largest sum of all scores, at most `options` times `highest`.
+        max: u16,
+        /// Whether a blank answer may be given instead; it adds a last counter.
+        blank: bool,
+    },
+    /// Exactly one list, and `min..=max` of its candidates (or all, if the list has fewer than
+    /// `max`).
+    Lists {
+        /// How many candidates each list has, each at least `min` and 1.
+        candidates: Vec<u16>,
+        /// The fewest candidates that may be chosen; 0 allows a vote for the list alone.
+        min: u16,
+        /// The most candidates that may be chosen, at least 1.
+        max: u16,
+        /// Whether a blank answer may be given instead; it adds a last counter.
+        blank: bool,
     },
 }
 
+/// A sum of counters: each of a range once, and one more counter several times.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sum {
+    pub(crate) ones: Range<usize>,
+    pub(crate) extra: Option<(usize, u64)>,
+}
+
+impl Sum {
+    fn only(counter: usize) -> Self {
+        Self { ones: counter..counter + 1, extra: None }
+    }
+
+    /// The sum of these numbers, without a branch on any of them.
+    pub(crate) fn of(&self, values: &[u64]) -> u64 {
+        let ones: u64 = values[self.ones.clone()].iter().sum();
+        self.extra.map_or(ones, |(counter, factor)| ones + factor * values[counter])
+    }
+}
+
+/// What one sum of counters may be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Rule {
+    pub(crate) sum: Sum,
+    /// Ascending and distinct, never empty.
+    pub(crate) values: Vec<u64>,
+}
+
 impl ContestKind {
-    /// The number of options, which is the number of ciphertexts.
-    pub fn options(&self) -> u16 {
-        match *self {
-            Self::One { options } | Self::Some { options, .. } => options,
+    /// How many numbers a ballot encrypts for it: one counter of the tally each.
+    pub fn counters(&self) -> u16 {
+        match self {
+            Self::One { options } => *options,
+            Self::Some { options, blank, .. } | Self::Score { options, blank, .. } => {
+                options.saturating_add(u16::from(*blank))
+            }
+            Self::Lists { candidates, blank, .. } => {
+                let all: usize = candidates.iter().map(|&count| usize::from(count) + 1).sum();
+                u16::try_from(all + usize::from(*blank)).unwrap_or(u16::MAX)
+            }
+        }
+    }
+
+    /// The highest number that one ballot can add to a counter, before weights.
+    pub fn highest(&self) -> u16 {
+        match self {
+            Self::Score { highest, .. } => *highest,
+            Self::One { .. } | Self::Some { .. } | Self::Lists { .. } => 1,
+        }
+    }
+
+    /// The kind's name in definitions and interfaces.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::One { .. } => "one",
+            Self::Some { .. } => "some",
+            Self::Score { .. } => "score",
+            Self::Lists { .. } => "lists",
         }
     }
 
     /// The kind's byte in a ballot.
-    pub(crate) fn byte(&self) -> u8 {
+    pub fn byte(&self) -> u8 {
         match self {
             Self::One { .. } => 1,
             Self::Some { .. } => 2,
+            Self::Score { .. } => 3,
+            Self::Lists { .. } => 4,
         }
     }
 
     /// Bytes of this contest in a ballot: kind byte, ciphertexts, commitments, scalars.
     pub fn body_len(&self) -> usize {
-        let ciphertexts = usize::from(self.options()) * Ciphertext::LEN;
+        let ciphertexts = usize::from(self.counters()) * Ciphertext::LEN;
         1 + ciphertexts + self.clauses().iter().map(|k| k * 64 + (2 * k - 1) * 32).sum::<usize>()
     }
 
     /// How many clauses each disjunction of this contest has, in order.
-    pub(crate) fn clauses(&self) -> Vec<usize> {
+    pub fn clauses(&self) -> Vec<usize> {
+        match self {
+            Self::One { options } => alloc::vec![usize::from(*options)],
+            _ => self.rules().iter().map(|rule| rule.values.len()).collect(),
+        }
+    }
+
+    /// What must be proven of a contest that is not of kind `one`, in the order of the proofs.
+    pub(crate) fn rules(&self) -> Vec<Rule> {
+        let each = |count: u16, highest: u16| {
+            let values: Vec<u64> = (0..=u64::from(highest)).collect();
+            (0..usize::from(count))
+                .map(move |at| Rule { sum: Sum::only(at), values: values.clone() })
+        };
         match *self {
-            Self::One { options } => alloc::vec![usize::from(options)],
-            Self::Some { options, min, max } => {
-                let mut clauses = alloc::vec![2; usize::from(options)];
-                if self.proves_sum() {
-                    clauses.push(usize::from(max - min) + 1);
-                }
-                clauses
+            Self::One { .. } => Vec::new(),
+            Self::Some { options, min, max, blank } => {
+                let total = total(options, u64::from(options), min, max, blank);
+                each(self.counters(), 1).chain(total).collect()
+            }
+            Self::Score { options, highest, min, max, blank } => {
+                let most = u64::from(options) * u64::from(highest);
+                let blank_bit = each(self.counters(), 1).skip(options.into());
+                each(options, highest)
+                    .chain(blank_bit)
+                    .chain(total(options, most, min, max, blank))
+                    .collect()
+            }
+            Self::Lists { ref candidates, min, max, blank } => {
+                let selection = Sum {
+                    ones: 0..candidates.len(),
+                    extra: blank.then(|| (usize::from(self.counters()) - 1, 1)),
+                };
+                each(self.counters(), 1)
+                    .chain(lists(candidates, min, max))
+                    .chain([Rule { sum: selection, values: alloc::vec![1] }])
+                    .collect()
             }
         }
     }
 
-    /// Whether a sum must be proven: not when every sum of bits is allowed.
-    pub(crate) fn proves_sum(&self) -> bool {
-        matches!(*self, Self::Some { options, min, max } if min > 0 || max < options)
+    /// Whether these numbers, one for each counter, are a valid answer. Not in constant time: for
+    /// open polls, and for recounts in the clear.
+    pub fn admits(&self, values: &[u16]) -> bool {
+        let values: Vec<u64> = values.iter().map(|&value| value.into()).collect();
+        if values.len() != usize::from(self.counters()) {
+            return false;
+        }
+        if let Self::One { .. } = self {
+            return values.iter().all(|&value| value <= 1) && values.iter().sum::<u64>() == 1;
+        }
+        self.rules().iter().all(|rule| rule.values.contains(&rule.sum.of(&values)))
     }
 
-    /// The rule in the transcript: kind byte, options, min, max (for `One`: 1, 1).
-    fn put(&self, bytes: &mut Vec<u8>) {
-        let (options, min, max) = match *self {
-            Self::One { options } => (options, 1, 1),
-            Self::Some { options, min, max } => (options, min, max),
+    /// Whether ballots of this total weight can have given these counts. Proofs force it, so a
+    /// failure means broken cryptography.
+    pub fn admits_counts(&self, counts: &[u64], weight: u64) -> bool {
+        if counts.len() != usize::from(self.counters()) {
+            return false;
+        }
+        let highest = u128::from(self.highest());
+        let sum = |counts: &[u64]| counts.iter().map(|&count| u128::from(count)).sum::<u128>();
+        let most = u128::from(weight) * highest;
+        if counts.iter().any(|&count| u128::from(count) > most) {
+            return false;
+        }
+        let within = |sum: u128, min: u16, max: u16, of: u64| {
+            (u128::from(min) * u128::from(of)..=u128::from(max) * u128::from(of)).contains(&sum)
         };
-        bytes.push(self.byte());
-        for number in [options, min, max] {
+        match self {
+            Self::One { .. } => sum(counts) == u128::from(weight),
+            Self::Some { options, min, max, .. } | Self::Score { options, min, max, .. } => {
+                let (named, blank) = counts.split_at(usize::from(*options));
+                let blank = blank.first().copied().unwrap_or_default();
+                weight.checked_sub(blank).is_some_and(|of| within(sum(named), *min, *max, of))
+            }
+            Self::Lists { candidates, min, max, blank } => {
+                let (selectors, rest) = counts.split_at(candidates.len());
+                let blank = if *blank { rest[rest.len() - 1] } else { 0 };
+                let mut rest = rest;
+                let mut list_fits = |(&of, &count): (&u64, &u16)| {
+                    let (own, others) = rest.split_at(usize::from(count));
+                    rest = others;
+                    within(sum(own), *min, (*max).min(count), of)
+                };
+                sum(selectors) + u128::from(blank) == u128::from(weight)
+                    && selectors.iter().zip(candidates).all(&mut list_fits)
+            }
+        }
+    }
+
+    /// The rule in the transcript; lengths follow from what stands before.
+    pub(crate) fn put(&self, bytes: &mut Vec<u8>) {
+        let (count, highest, min, max, blank) = match *self {
+            Self::One { options } => (options, 1, 1, 1, false),
+            Self::Some { options, min, max, blank } => (options, 1, min, max, blank),
+            Self::Score { options, highest, min, max, blank } => {
+                (options, highest, min, max, blank)
+            }
+            Self::Lists { ref candidates, min, max, blank } => {
+                (candidates.len() as u16, 1, min, max, blank)
+            }
+        };
+        bytes.extend_from_slice(&[self.byte(), u8::from(blank)]);
+        for number in [count, highest, min, max] {
             bytes.extend_from_slice(&number.to_le_bytes());
         }
-    }
-
-    fn check(&self) -> bool {
-        match *self {
-            Self::One { options } => options > 0,
-            Self::Some { options, min, max } => options > 0 && min <= max && max <= options,
+        if let Self::Lists { candidates, .. } = self {
+            candidates.iter().for_each(|count| bytes.extend_from_slice(&count.to_le_bytes()));
         }
     }
-}
 
-/// One answer. It is the voter's secret, so it cannot be printed.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Choice {
-    /// The number of the chosen option, from 0.
-    One(u16),
-    /// The numbers of the chosen options, from 0, each at most once, in any order.
-    Some(Vec<u16>),
-}
-
-/// Why an answer does not fit its question.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ChoiceError {
-    /// Not one answer for each contest.
-    Contests {
-        /// How many the election has.
-        expected: usize,
-        /// How many answers were given.
-        found: usize,
-    },
-    /// `Choice::One` for a `Some` contest, or the other way round.
-    Kind {
-        /// The contest, from 0.
-        contest: usize,
-    },
-    /// No option has this number.
-    Option {
-        /// The contest, from 0.
-        contest: usize,
-        /// The number given.
-        option: u16,
-        /// How many options there are.
-        options: u16,
-    },
-    /// The same option twice.
-    Repeated {
-        /// The contest, from 0.
-        contest: usize,
-        /// The option given twice.
-        option: u16,
-    },
-    /// Too few or too many options.
-    Count {
-        /// The contest, from 0.
-        contest: usize,
-        /// How many were chosen.
-        found: usize,
-        /// The fewest allowed.
-        min: u16,
-        /// The most allowed.
-        max: u16,
-    },
-}
-
-impl ChoiceError {
-    /// The stable name of this refusal.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Contests { .. } => "choice-contests",
-            Self::Kind { .. } => "choice-kind",
-            Self::Option { .. } => "choice-option",
-            Self::Repeated { .. } => "choice-repeated",
-            Self::Count { .. } => "choice-count",
-        }
-    }
-}
-
-impl core::fmt::Display for ChoiceError {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match *self {
-            Self::Contests { expected, found } => {
-                write!(f, "{found} answers given, but the election asks {expected} questions")
-            }
-            Self::Kind { contest } => {
-                write!(f, "the answer to question {contest} has another kind")
-            }
-            Self::Option { contest, option, options } => write!(
-                f,
-                "question {contest} has no option {option}; its options are 0 to {}",
-                options.saturating_sub(1)
-            ),
-            Self::Repeated { contest, option } => {
-                write!(f, "option {option} of question {contest} is chosen twice")
-            }
-            Self::Count { contest, found, min, max } => {
-                write!(
-                    f,
-                    "{found} options of question {contest} are chosen; allowed: {min} to {max}"
-                )
-            }
-        }
-    }
-}
-
-impl core::error::Error for ChoiceError {}
-
-/// The plaintext of one contest and the clause of each disjunction that is true: all secret.
-pub(crate) struct Plaintext {
-    /// One number for each option.
-    pub(crate) values: Zeroizing<Vec<Scalar>>,
-    /// For each disjunction of the contest, the number of its true clause.
-    pub(crate) clauses: Zeroizing<Vec<u64>>,
-}
-
-impl Choice {
-    /// Checks the answer to contest number `contest` of this kind.
-    ///
-    /// # Errors
-    /// Says what does not fit; the voter's options appear in the error, never in a log.
-    pub fn check(&self, contest: usize, kind: &ContestKind) -> Result<(), ChoiceError> {
-        let options = kind.options();
-        let in_range = |option: u16| {
-            if option < options {
-                Ok(())
-            } else {
-                Err(ChoiceError::Option { contest, option, options })
+    /// Whether the rule can be met at all and its proofs have a sensible size.
+    pub(crate) fn check(&self) -> bool {
+        let most = match *self {
+            Self::One { options } => return (1..=COUNTERS_MAX).contains(&usize::from(options)),
+            Self::Some { options, .. } => u64::from(options),
+            Self::Score { options, highest, .. } => u64::from(options) * u64::from(highest),
+            Self::Lists { ref candidates, min, max, .. } => {
+                let all: usize = candidates.iter().map(|&count| usize::from(count) + 1).sum();
+                return !candidates.is_empty()
+                    && all < COUNTERS_MAX
+                    && candidates.iter().all(|&count| count >= min.max(1))
+                    && min <= max
+                    && max >= 1;
             }
         };
-        match (self, *kind) {
-            (Self::One(option), ContestKind::One { .. }) => in_range(*option),
-            (Self::Some(chosen), ContestKind::Some { min, max, .. }) => {
-                for (place, &option) in chosen.iter().enumerate() {
-                    in_range(option)?;
-                    if chosen[..place].contains(&option) {
-                        return Err(ChoiceError::Repeated { contest, option });
-                    }
-                }
-                if chosen.len() < usize::from(min) || chosen.len() > usize::from(max) {
-                    let found = chosen.len();
-                    return Err(ChoiceError::Count { contest, found, min, max });
-                }
-                Ok(())
-            }
-            _ => Err(ChoiceError::Kind { contest }),
-        }
-    }
-
-    /// The numbers to encrypt. The choice was checked; no branch depends on which options it
-    /// names (only on how many).
-    pub(crate) fn plaintext(&self, kind: &ContestKind) -> Plaintext {
-        let chosen: &[u16] = match self {
-            Self::One(option) => core::slice::from_ref(option),
-            Self::Some(chosen) => chosen,
+        let (Self::Some { options, min, max, .. } | Self::Score { options, min, max, .. }) = *self
+        else {
+            return false;
         };
-        let bits: Vec<u64> = (0..kind.options())
-            .map(|option| {
-                chosen.iter().fold(0, |value, chosen| {
-                    u64::conditional_select(&value, &1, option.ct_eq(chosen))
-                })
-            })
-            .collect();
-        let clauses = match (self, *kind) {
-            (Self::One(option), _) => alloc::vec![u64::from(*option)],
-            (Self::Some(chosen), ContestKind::Some { min, .. }) => {
-                let mut clauses = bits.clone();
-                if kind.proves_sum() {
-                    clauses.push(chosen.len() as u64 - u64::from(min));
-                }
-                clauses
-            }
-            (Self::Some(_), ContestKind::One { .. }) => {
-                unreachable!("check() refuses a choice of another kind")
-            }
-        };
-        let bits = Zeroizing::new(bits);
-        let values = Zeroizing::new(bits.iter().map(|&bit| Scalar::from(bit)).collect());
-        Plaintext { values, clauses: Zeroizing::new(clauses) }
+        (1..COUNTERS_MAX).contains(&usize::from(options))
+            && (1..BALLOT_LEN_MAX as u64).contains(&most)
+            && min <= max
+            && u64::from(max) <= most
     }
 }
 
-/// Why contests cannot be voted on with this crate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ContextError {
-    /// No contest at all.
-    Empty,
-    /// No options, `min > max` or `max > options`.
-    Rule {
-        /// The contest, from 0.
-        contest: usize,
-    },
-    /// A ballot would be longer than [`BALLOT_LEN_MAX`].
-    TooLong {
-        /// The bytes a ballot would have.
-        bytes: usize,
-    },
+/// The rule for all options together, unless it would allow everything.
+fn total(options: u16, most: u64, min: u16, max: u16, blank: bool) -> Option<Rule> {
+    if min == 0 && u64::from(max) == most && !blank {
+        return None;
+    }
+    let count = usize::from(options);
+    let mut values: Vec<u64> = (min.into()..=max.into()).collect();
+    values.extend(blank.then_some(most + 1));
+    Some(Rule { sum: Sum { ones: 0..count, extra: blank.then_some((count, most + 1)) }, values })
 }
 
-impl core::fmt::Display for ContextError {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self {
-            Self::Empty => f.write_str("an election needs at least one question"),
-            Self::Rule { contest } => write!(
-                f,
-                "question {contest} needs at least one option and 0 <= min <= max <= options"
-            ),
-            Self::TooLong { bytes } => write!(
-                f,
-                "a ballot would have {bytes} bytes, more than {BALLOT_LEN_MAX}: ask fewer options"
-            ),
-        }
-    }
-}
-
-impl core::error::Error for ContextError {}
-
-/// The election a ballot is made for and checked against: made once, cloned freely (it is shared).
-#[derive(Clone)]
-pub struct BallotContext(Arc<Inner>);
-
-struct Inner {
-    fingerprint: Fingerprint,
-    election_key: ElectionKey,
-    contests: Vec<ContestKind>,
-    table: KeyTable,
-    digest: [u8; 64],
-    ballot_len: usize,
-}
-
-impl BallotContext {
-    /// Binds the election's name, key and contests.
-    ///
-    /// # Errors
-    /// When a contest's rule cannot be met or a ballot would be too long.
-    pub fn new(
-        fingerprint: Fingerprint,
-        election_key: ElectionKey,
-        contests: Vec<ContestKind>,
-    ) -> Result<Self, ContextError> {
-        let ballot_len = ballot_len(&contests)?;
-        let mut rules = Vec::with_capacity(contests.len() * 7);
-        contests.iter().for_each(|kind| kind.put(&mut rules));
-        let digest = Framed::new("quorate/ballot/v1/context")
-            .field(&fingerprint.0)
-            .field(&election_key.to_bytes())
-            .field(&rules)
-            .digest();
-        let table = KeyTable::new(&election_key);
-        let inner = Inner { fingerprint, election_key, contests, table, digest, ballot_len };
-        Ok(Self(Arc::new(inner)))
-    }
-
-    /// The election's name.
-    pub fn fingerprint(&self) -> Fingerprint {
-        self.0.fingerprint
-    }
-
-    /// The key ballots are encrypted to.
-    pub fn election_key(&self) -> &ElectionKey {
-        &self.0.election_key
-    }
-
-    /// The contests in ballot order.
-    pub fn contests(&self) -> &[ContestKind] {
-        &self.0.contests
-    }
-
-    /// The exact length in bytes of every ballot of this election.
-    pub fn ballot_len(&self) -> usize {
-        self.0.ballot_len
-    }
-
-    pub(crate) fn table(&self) -> &KeyTable {
-        &self.0.table
-    }
-
-    pub(crate) fn digest(&self) -> &[u8; 64] {
-        &self.0.digest
-    }
-}
-
-/// Checks the rules of `contests` and gives the length in bytes of a ballot with them.
-///
-/// # Errors
-/// As [`BallotContext::new`]: for checking a manifest before its key exists.
-pub fn ballot_len(contests: &[ContestKind]) -> Result<usize, ContextError> {
-    if contests.is_empty() {
-        return Err(ContextError::Empty);
-    }
-    if let Some(contest) = contests.iter().position(|kind| !kind.check()) {
-        return Err(ContextError::Rule { contest });
-    }
-    let bytes = parsed::HEADER_LEN
-        + contests.iter().map(ContestKind::body_len).sum::<usize>()
-        + parsed::SIGNATURE_LEN;
-    if bytes > BALLOT_LEN_MAX { Err(ContextError::TooLong { bytes }) } else { Ok(bytes) }
+/// For each list: nothing of it, or its selector and an allowed number of candidates.
+fn lists(candidates: &[u16], min: u16, max: u16) -> impl Iterator<Item = Rule> {
+    let mut start = candidates.len();
+    (0..).zip(candidates).map(move |(list, &count)| {
+        let ones = start..start + usize::from(count);
+        start = ones.end;
+        let chosen = u64::from(count) + 1;
+        let least = chosen + u64::from(min);
+        let most = chosen + u64::from(max.min(count));
+        let values = core::iter::once(0).chain(least..=most).collect();
+        Rule { sum: Sum { ones, extra: Some((list, chosen)) }, values }
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::string::ToString;
     use alloc::vec;
-
-    fn check(kind: ContestKind, choice: Choice, expect: &str) {
-        let found = match choice.check(0, &kind) {
-            Ok(()) => "ok".to_string(),
-            Err(error) => error.to_string(),
-        };
-        assert_eq!(found, expect);
-    }
-
-    #[test]
-    fn choices_are_checked_against_their_contest() {
-        let one = ContestKind::One { options: 3 };
-        let some = ContestKind::Some { options: 4, min: 1, max: 2 };
-        check(one, Choice::One(2), "ok");
-        check(one, Choice::One(3), "question 0 has no option 3; its options are 0 to 2");
-        check(one, Choice::Some(vec![1]), "the answer to question 0 has another kind");
-        check(some, Choice::Some(vec![3, 0]), "ok");
-        check(some, Choice::Some(vec![]), "0 options of question 0 are chosen; allowed: 1 to 2");
-        check(some, Choice::Some(vec![2, 2]), "option 2 of question 0 is chosen twice");
-        check(
-            some,
-            Choice::Some(vec![0, 1, 2]),
-            "3 options of question 0 are chosen; allowed: 1 to 2",
-        );
-    }
 
     #[test]
     fn bodies_have_the_published_sizes() {
         // Five options: P2 is 20 points and 9 scalars, P1 is 32 points and 16 scalars.
         assert_eq!(ContestKind::One { options: 5 }.body_len(), 1 + 928);
-        assert_eq!(ContestKind::Some { options: 5, min: 1, max: 1 }.body_len(), 1 + 1536);
-        // Approval needs no sum.
-        assert_eq!(ContestKind::Some { options: 5, min: 0, max: 5 }.body_len(), 1 + 5 * 288);
+        let some = |min, max, blank| ContestKind::Some { options: 5, min, max, blank };
+        assert_eq!(some(1, 1, false).body_len(), 1 + 1536);
+        // Approval needs no sum; with a blank it has one, of the sums 0 to 5 and the blank.
+        assert_eq!(some(0, 5, false).body_len(), 1 + 5 * 288);
+        assert_eq!(some(0, 5, true).body_len(), 1 + 6 * 288 + 7 * 64 + 13 * 32);
+        let score = ContestKind::Score { options: 2, highest: 3, min: 0, max: 6, blank: false };
+        assert_eq!(score.body_len(), 1 + 2 * (64 + 4 * 64 + 7 * 32));
+    }
+
+    /// Every vector of numbers `0..=top`, against what a reader would say of it.
+    fn agree(kind: &ContestKind, top: u16, valid: impl Fn(&[u16]) -> bool) {
+        let counters = usize::from(kind.counters());
+        let mut values = vec![0; counters];
+        let mut found = 0;
+        loop {
+            assert_eq!(kind.admits(&values), valid(&values), "{kind:?}: {values:?}");
+            found += usize::from(valid(&values));
+            let Some(at) = values.iter().position(|&value| value < top) else { break };
+            values[at] += 1;
+            values[..at].fill(0);
+        }
+        assert!(found > 1, "{kind:?}: the test sees valid answers");
     }
 
     #[test]
-    fn contests_that_cannot_be_voted_on_are_refused() {
-        assert_eq!(ballot_len(&[]), Err(ContextError::Empty));
-        for rule in [
-            ContestKind::One { options: 0 },
-            ContestKind::Some { options: 0, min: 0, max: 0 },
-            ContestKind::Some { options: 3, min: 2, max: 1 },
-            ContestKind::Some { options: 3, min: 0, max: 4 },
-        ] {
-            assert_eq!(ballot_len(&[rule]), Err(ContextError::Rule { contest: 0 }));
+    fn rules_admit_exactly_the_valid_answers() {
+        let sum = |values: &[u16]| values.iter().sum::<u16>();
+        let bits = |values: &[u16]| values.iter().all(|&value| value <= 1);
+        agree(&ContestKind::One { options: 4 }, 2, |v| bits(v) && sum(v) == 1);
+        let some = |blank| ContestKind::Some { options: 4, min: 1, max: 2, blank };
+        agree(&some(false), 2, |v| bits(v) && (1..=2).contains(&sum(v)));
+        agree(&some(true), 2, |v| {
+            bits(v) && if v[4] == 1 { sum(&v[..4]) == 0 } else { (1..=2).contains(&sum(v)) }
+        });
+        let score = |blank| ContestKind::Score { options: 3, highest: 3, min: 2, max: 5, blank };
+        agree(&score(false), 4, |v| v.iter().all(|&v| v <= 3) && (2..=5).contains(&sum(v)));
+        agree(&score(true), 4, |v| {
+            v.iter().all(|&v| v <= 3)
+                && match v[3] {
+                    0 => (2..=5).contains(&sum(v)),
+                    1 => sum(&v[..3]) == 0,
+                    _ => false,
+                }
+        });
+        for blank in [false, true] {
+            let kind = ContestKind::Lists { candidates: vec![1, 3], min: 1, max: 2, blank };
+            agree(&kind, 1, |v| {
+                let (first, second) = (sum(&v[2..3]), sum(&v[3..6]));
+                match (v[0], v[1], v.get(6)) {
+                    (1, 0, None | Some(0)) => first == 1 && second == 0,
+                    (0, 1, None | Some(0)) => first == 0 && (1..=2).contains(&second),
+                    (0, 0, Some(1)) => first + second == 0,
+                    _ => false,
+                }
+            });
         }
-        assert!(ballot_len(&[ContestKind::One { options: 330 }]).is_ok());
-        let error = ballot_len(&[ContestKind::One { options: 400 }]).expect_err("too long");
-        assert!(error.to_string().contains("ask fewer options"), "{error}");
+    }
+
+    #[test]
+    fn counts_that_no_ballots_can_give_are_noticed() {
+        let some = ContestKind::Some { options: 3, min: 1, max: 2, blank: true };
+        assert!(some.admits_counts(&[4, 4, 0, 1], 5));
+        assert!(!some.admits_counts(&[4, 4, 1, 1], 5), "more than four ballots can choose");
+        assert!(!some.admits_counts(&[6, 0, 0, 0], 5), "more than there are ballots");
+        assert!(!some.admits_counts(&[1, 1, 0, 0], 5), "fewer than five ballots must choose");
+        assert!(!some.admits_counts(&[5, 0, 0], 5), "a counter is missing");
+        assert!(ContestKind::One { options: 2 }.admits_counts(&[3, 2], 5));
+        assert!(!ContestKind::One { options: 2 }.admits_counts(&[3, 3], 5));
+        let lists = ContestKind::Lists { candidates: vec![1, 2], min: 0, max: 1, blank: true };
+        assert!(lists.admits_counts(&[2, 2, 2, 1, 1, 1], 5));
+        assert!(!lists.admits_counts(&[2, 2, 2, 1, 2, 1], 5), "three candidates for two votes");
+        assert!(!lists.admits_counts(&[2, 2, 2, 1, 1, 0], 5), "one ballot is missing");
+        let score = ContestKind::Score { options: 2, highest: 3, min: 1, max: 4, blank: false };
+        assert!(score.admits_counts(&[15, 5], 5));
+        assert!(!score.admits_counts(&[16, 2], 5), "above the highest");
+        assert!(!score.admits_counts(&[15, 6], 5), "too much in all");
     }
 }

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use curve25519_dalek::ristretto::{RistrettoBasepointTable, RistrettoPoint};
 use curve25519_dalek::scalar::Scalar;
-use curve25519_dalek::traits::Identity;
+use curve25519_dalek::traits::{Identity, VartimeMultiscalarMul};
 
 use crate::encoding::{self, EncodingError};
 
@@ -86,6 +86,17 @@ impl Ciphertext {
     /// The encryption of nothing with no randomness: the empty sum.
     pub fn zero() -> Self {
         Self { a: RistrettoPoint::identity(), b: RistrettoPoint::identity() }
+    }
+
+    /// A public multiple.
+    pub(crate) fn times(&self, factor: u64) -> Self {
+        if factor == 1 {
+            return *self;
+        }
+        let multiply = |point: &RistrettoPoint| {
+            RistrettoPoint::vartime_multiscalar_mul([Scalar::from(factor)], [point])
+        };
+        Self { a: multiply(&self.a), b: multiply(&self.b) }
     }
 
     pub(crate) fn encrypt(table: &KeyTable, message: &Scalar, randomness: &Scalar) -> Self {

@@ -1,9 +1,9 @@
 //! The cryptography of an election, and nothing else: no storage, no network, no election rules.
 //!
-//! A vote is one ElGamal ciphertext over ristretto255 for each option; sums of ciphertexts decrypt
-//! to sums of votes. A ballot proves in zero knowledge that it is a valid vote of one credential
-//! at one place of that credential's chain, and is signed by it (`contest`, `cast`, `parsed`,
-//! `batch`). Trustees make the election key together, so that no one of them can decrypt
+//! A vote is a row of small numbers, each one ElGamal ciphertext over ristretto255; sums of
+//! ciphertexts decrypt to sums of votes. A ballot proves in zero knowledge that it is a valid vote of one credential
+//! at one place of that credential's chain, and is signed by it (`contest`, `context`, `cast`,
+//! `parsed`, `batch`); the ballots of open polls are signed, but in clear (`open`). Trustees make the election key together, so that no one of them can decrypt
 //! (`ceremony`), and decrypt only the sums, each proving its share (`threshold`).
 //!
 //! ```text
@@ -30,13 +30,16 @@ mod base32;
 pub mod batch;
 mod cast;
 pub mod ceremony;
+mod choice;
 mod code;
 mod contest;
+mod context;
 mod credential;
 mod discrete_log;
 mod elgamal;
 mod encoding;
 mod hash;
+mod open;
 mod parsed;
 mod proof;
 pub mod seal;
@@ -47,15 +50,15 @@ pub mod threshold;
 mod tracker;
 
 pub use cast::{SealedBallot, cast};
+pub use choice::{Choice, ChoiceError};
 pub use code::{Code, CodeError};
-pub use contest::{
-    BALLOT_LEN_MAX, BallotContext, Choice, ChoiceError, ContestKind, ContextError, Fingerprint,
-    ballot_len,
-};
+pub use contest::{BALLOT_LEN_MAX, ContestKind, Fingerprint};
+pub use context::{BallotContext, Contests, ContextError, GroupedContest};
 pub use credential::{Credential, CredentialPublicKey};
 pub use elgamal::{Ciphertext, ElectionKey};
 pub use encoding::EncodingError;
-pub use parsed::{BallotError, ParsedBallot, VERSION};
+pub use open::OpenBallot;
+pub use parsed::{BallotError, HEADER_LEN, ParsedBallot, VERSION};
 pub use tally::{EncryptedTally, TallyStatement};
 pub use tracker::{Tracker, TrackerError};
 

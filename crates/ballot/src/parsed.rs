@@ -7,15 +7,17 @@
 //!     33      32  credential (Ed25519 public key)
 //!     65       4  seq, u32 little-endian
 //!     69      32  prev: SHA-256 of the same credential's previous ballot, or zeros
-//!    101          per contest: kind byte, ciphertexts, commitments, challenges and responses
+//!    101       1  group of the voter, which decides the contests
+//!    102          per contest: kind byte, ciphertexts, commitments, challenges and responses
 //!   last 64       signature over everything before
 //! ```
 //!
-//! Every length follows from the election's contests, so all ballots of an election are equally
-//! long and there is exactly one encoding. Reading checks the layout and that every point and
+//! Every length follows from the group's contests, so all ballots of a group are equally long and
+//! there is exactly one encoding. Reading checks the layout and that every point and
 //! scalar is canonical; signature and proofs are checked on demand, exactly and one by one here,
 //! or together in `batch`.
 
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Range;
@@ -24,7 +26,8 @@ use curve25519_dalek::edwards::EdwardsPoint;
 use curve25519_dalek::ristretto::RistrettoPoint;
 use curve25519_dalek::scalar::Scalar;
 
-use crate::contest::{BallotContext, ContestKind};
+use crate::contest::ContestKind;
+use crate::context::BallotContext;
 use crate::elgamal::Ciphertext;
 use crate::encoding::{EncodingError, Reader};
 use crate::hash::sha256;
@@ -37,7 +40,9 @@ use rand_core::CryptoRng;
 /// The only version.
 pub const VERSION: u8 = 1;
 /// Bytes before the first contest.
-pub(crate) const HEADER_LEN: usize = 101;
+pub const HEADER_LEN: usize = 102;
+/// Where the group stands.
+pub(crate) const GROUP_AT: usize = 101;
 /// Bytes after the last contest.
 pub(crate) const SIGNATURE_LEN: usize = signature::SIGNATURE_LEN;
 /// What a credential signs.
@@ -46,9 +51,9 @@ pub(crate) const SIGNATURE_TAG: &str = "quorate/ballot/v1/signature";
 /// Why a ballot is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BallotError {
-    /// Not as long as every ballot of this election.
+    /// Not as long as every ballot of this group.
     Length {
-        /// The length of this election's ballots in bytes.
+        /// The length of the group's ballots in bytes.
         expected: usize,
         /// What was given.
         found: usize,
@@ -62,6 +67,11 @@ pub enum BallotError {
     Election,
     /// The credential is not a canonical point.
     Credential,
+    /// The group has no contest to vote on.
+    Group {
+        /// The group.
+        group: u8,
+    },
     /// A contest has another kind than the manifest says.
     Kind {
         /// The contest, from 0.
@@ -93,6 +103,7 @@ impl BallotError {
             Self::Version { .. } => "ballot-version",
             Self::Election => "ballot-election",
             Self::Credential => "ballot-credential",
+            Self::Group { .. } => "ballot-group",
             Self::Kind { .. } => "ballot-kind",
             Self::Encoding { .. } => "ballot-encoding",
             Self::Signature(_) => "ballot-signature",
@@ -105,15 +116,17 @@ impl BallotError {
 impl fmt::Display for BallotError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Length { expected, found } => write!(
-                f,
-                "the ballot has {found} bytes; every ballot of this election has {expected}"
-            ),
+            Self::Length { expected, found } => {
+                write!(f, "the ballot has {found} bytes; every ballot of its group has {expected}")
+            }
             Self::Version { found } => {
                 write!(f, "the ballot has format version {found}; this election uses {VERSION}")
             }
             Self::Election => f.write_str("the ballot was made for another election"),
             Self::Credential => f.write_str("the ballot's credential is not a public key"),
+            Self::Group { group } => {
+                write!(f, "the voters of group {group} have no question to answer")
+            }
             Self::Kind { contest } => {
                 write!(f, "the ballot answers question {contest} as another kind of question")
             }
@@ -153,10 +166,11 @@ pub struct ParsedBallot {
     contests: Vec<Body>,
 }
 
-/// A contest as it is proven: its claims, proofs and challenge.
+/// A contest as it is proven: its number, claims, proofs and challenge.
 struct Proven<'a> {
+    contest: u16,
     body: &'a Body,
-    claims: Vec<Claim>,
+    claims: Cow<'a, [Claim]>,
     challenge: Scalar,
 }
 
@@ -164,29 +178,27 @@ impl ParsedBallot {
     /// Reads a ballot for an election.
     ///
     /// # Errors
-    /// Length, version, election, credential, kinds, and the encoding of every point and scalar
-    /// (no `a` may be the identity), in this order.
+    /// Length, version, election, credential, group, kinds, and the encoding of every point and
+    /// scalar (no `a` may be the identity), in this order.
     pub fn parse(bytes: impl Into<Vec<u8>>, context: &BallotContext) -> Result<Self, BallotError> {
         let bytes = bytes.into();
-        let expected = context.ballot_len();
+        let group = bytes.get(GROUP_AT).copied().unwrap_or_default();
+        let expected = context.ballot_len(group);
         let mut reader = Reader::exact(&bytes, expected)
             .map_err(|_| BallotError::Length { expected, found: bytes.len() })?;
-        let version = reader.u8();
-        if version != VERSION {
-            return Err(BallotError::Version { found: version });
-        }
-        if reader.array() != context.fingerprint().0 {
-            return Err(BallotError::Election);
-        }
-        let credential_point = signature::decode(&reader.array()).ok_or(BallotError::Credential)?;
-        reader.take(36); // seq and prev: any value; the election's rules decide
-        let mut contests = Vec::with_capacity(context.contests().len());
-        for (contest, kind) in context.contests().iter().enumerate() {
+        let credential_point = read_header(&mut reader, context.fingerprint().0)?;
+        let mut contests = Vec::new();
+        for (contest, kind) in context.asked(group) {
+            let clauses = context.clauses(contest);
+            let contest = usize::from(contest);
             if reader.u8() != kind.byte() {
                 return Err(BallotError::Kind { contest });
             }
-            let body = Body::read(&mut reader, kind);
+            let body = Body::read(&mut reader, kind.counters(), clauses);
             contests.push(body.map_err(|error| BallotError::Encoding { contest, error })?);
+        }
+        if contests.is_empty() {
+            return Err(BallotError::Group { group });
         }
         let signature = Signature::parse(&reader.array()).map_err(BallotError::Signature)?;
         let context = context.clone();
@@ -213,15 +225,15 @@ impl ParsedBallot {
     /// [`BallotError::Proof`] with the first contest whose proof does not hold.
     pub fn verify_proofs(&self) -> Result<(), BallotError> {
         let key = self.context.election_key().point();
-        let holds = |Proven { body, claims, challenge }: &Proven<'_>| {
+        let holds = |Proven { body, claims, challenge, .. }: &Proven<'_>| {
             claims.iter().zip(&body.proofs).all(|(claim, proof)| {
                 let ciphertext = claim.combination.ciphertext(&body.ciphertexts);
                 proof.holds(key, &ciphertext, &claim.values, challenge)
             })
         };
-        match self.proven().iter().position(|contest| !holds(contest)) {
+        match self.proven().iter().find(|contest| !holds(contest)) {
             None => Ok(()),
-            Some(contest) => Err(BallotError::Proof { contest }),
+            Some(proven) => Err(BallotError::Proof { contest: proven.contest.into() }),
         }
     }
 
@@ -260,9 +272,21 @@ impl ParsedBallot {
         self.header(69)
     }
 
-    /// The ciphertexts of a contest, in option order; empty if there is no such contest.
+    /// The group the ballot claims for its voter, which decides its contests.
+    pub fn group(&self) -> u8 {
+        self.bytes[GROUP_AT]
+    }
+
+    /// The numbers of the ballot's contests in the manifest, ascending.
+    pub fn contests(&self) -> &[u16] {
+        self.context.questions().of_group(self.group())
+    }
+
+    /// The ciphertexts of a contest by its number in the manifest, one for each counter; empty if
+    /// the ballot does not have it.
     pub fn ciphertexts(&self, contest: usize) -> &[Ciphertext] {
-        self.contests.get(contest).map_or(&[], |body| &body.ciphertexts)
+        let place = self.contests().iter().position(|&asked| usize::from(asked) == contest);
+        place.map_or(&[], |place| &self.contests[place].ciphertexts)
     }
 
     /// The encodings of every `a` of the ballot, for weeding: none may stand in another accepted
@@ -293,7 +317,7 @@ impl ParsedBallot {
         accumulator: &mut Accumulator<'a>,
         rng: &mut (impl CryptoRng + ?Sized),
     ) {
-        for Proven { body, claims, challenge } in self.proven() {
+        for Proven { body, claims, challenge, .. } in self.proven() {
             let mut of_a = alloc::vec![Scalar::ZERO; body.ciphertexts.len()];
             let mut of_b = of_a.clone();
             for (claim, proof) in claims.iter().zip(&body.proofs) {
@@ -311,11 +335,12 @@ impl ParsedBallot {
     /// Recomputes claims and challenges from the bytes.
     fn proven(&self) -> Vec<Proven<'_>> {
         let (statement, committed) = self.transcript();
-        let contests = (0_u16..).zip(self.context.contests()).zip(&self.contests);
+        let contests = self.context.asked(self.group()).zip(&self.contests);
         contests
             .map(|((contest, kind), body)| Proven {
+                contest,
                 body,
-                claims: claims(kind, contest, &statement),
+                claims: claims(&self.context, kind, contest, &statement),
                 challenge: committed.challenge(kind, contest),
             })
             .collect()
@@ -331,7 +356,8 @@ impl ParsedBallot {
 
     fn transcript(&self) -> (Statement, Committed) {
         let layouts = self.layouts();
-        let voter = Voter { credential: self.credential(), seq: self.seq(), prev: self.prev() };
+        let (credential, group) = (self.credential(), self.group());
+        let voter = Voter { credential, group, seq: self.seq(), prev: self.prev() };
         let slice = |range: &Range<usize>| &self.bytes[range.clone()];
         let ciphertexts = layouts.iter().map(|layout| slice(&layout.ciphertexts));
         let statement = Statement::new(&self.context, &voter, ciphertexts);
@@ -341,14 +367,15 @@ impl ParsedBallot {
 
     fn layouts(&self) -> Vec<Layout> {
         let mut start = HEADER_LEN;
-        let mut layout = |kind: &ContestKind| {
+        let mut layout = |(contest, kind): (u16, &ContestKind)| {
+            let clauses = self.context.clauses(contest);
             let ciphertexts = start + 1;
-            let commitments = ciphertexts + usize::from(kind.options()) * Ciphertext::LEN;
-            let scalars = commitments + kind.clauses().iter().sum::<usize>() * 64;
-            start += kind.body_len();
+            let commitments = ciphertexts + usize::from(kind.counters()) * Ciphertext::LEN;
+            let scalars = commitments + clauses.iter().sum::<usize>() * 64;
+            start = scalars + clauses.iter().map(|k| (2 * k - 1) * 32).sum::<usize>();
             Layout { ciphertexts: ciphertexts..commitments, commitments: commitments..scalars }
         };
-        self.context.contests().iter().map(&mut layout).collect()
+        self.context.asked(self.group()).map(&mut layout).collect()
     }
 
     fn header<const N: usize>(&self, at: usize) -> &[u8; N] {
@@ -363,11 +390,15 @@ impl fmt::Debug for ParsedBallot {
 }
 
 impl Body {
-    fn read(reader: &mut Reader<'_>, kind: &ContestKind) -> Result<Self, EncodingError> {
+    fn read(
+        reader: &mut Reader<'_>,
+        counters: u16,
+        clauses: &[usize],
+    ) -> Result<Self, EncodingError> {
         let read = |_| Ok(Ciphertext { a: reader.proper_point()?, b: reader.point()? });
-        let ciphertexts = (0..kind.options()).map(read).collect::<Result<_, _>>()?;
-        let mut proofs = Vec::new();
-        for clauses in kind.clauses() {
+        let ciphertexts = (0..counters).map(read).collect::<Result<_, _>>()?;
+        let mut proofs = Vec::with_capacity(clauses.len());
+        for &clauses in clauses {
             proofs.push(disjunction::Proof::read_commitments(reader, clauses)?);
         }
         for proof in &mut proofs {
@@ -375,6 +406,23 @@ impl Body {
         }
         Ok(Self { ciphertexts, proofs })
     }
+}
+
+/// Reads version, election, credential, chain and group; gives the credential's point.
+pub(crate) fn read_header(
+    reader: &mut Reader<'_>,
+    fingerprint: [u8; 32],
+) -> Result<EdwardsPoint, BallotError> {
+    let version = reader.u8();
+    if version != VERSION {
+        return Err(BallotError::Version { found: version });
+    }
+    if reader.array() != fingerprint {
+        return Err(BallotError::Election);
+    }
+    let point = signature::decode(&reader.array()).ok_or(BallotError::Credential)?;
+    reader.take(37); // seq, prev and group: the election's rules decide
+    Ok(point)
 }
 
 /// The key of the election, for the accumulated equations.

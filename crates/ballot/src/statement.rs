@@ -1,25 +1,28 @@
 //! What the hashes of a ballot cover, and in which order (strong Fiat-Shamir).
 //!
 //! ```text
-//! context     = H("…/context",     fingerprint, Y, rules of all contests)
-//! statement   = H("…/statement",   context, credential, seq, prev, ciphertexts of contest 0, 1, …)
+//! context     = H("…/context",     fingerprint, Y, group, rules of the group's contests)
+//! statement   = H("…/statement",   context, credential, seq, prev, ciphertexts contest by contest)
 //! ρ of i      = Hs("…/one/rho",    statement, i)                     (contests of kind one)
-//! commitments = H("…/commitments", statement, commitments of contest 0, 1, …)
-//! c of i      = Hs("…/one/challenge" or "…/some/challenge", commitments, i)
+//! commitments = H("…/commitments", statement, commitments contest by contest)
+//! c of i      = Hs("…/{one,some,score,lists}/challenge", commitments, i)
 //! ```
 //!
-//! So every challenge depends on the election, the voter, the place in the voter's chain, every
+//! `i` is the contest's number in the manifest, whichever contests the group has.
+//! So every challenge depends on the election, the voter, the group, the place in the voter's chain, every
 //! ciphertext and every commitment: a ballot can neither be moved to another voter, election or
 //! sequence number nor be put together from parts of others.
 
 use curve25519_dalek::scalar::Scalar;
 
-use crate::contest::{BallotContext, ContestKind};
+use crate::contest::ContestKind;
+use crate::context::BallotContext;
 use crate::hash::Framed;
 
 /// Who votes and where in their own chain of ballots.
 pub(crate) struct Voter<'a> {
     pub(crate) credential: &'a [u8; 32],
+    pub(crate) group: u8,
     pub(crate) seq: u32,
     pub(crate) prev: &'a [u8; 32],
 }
@@ -34,7 +37,7 @@ impl Statement {
         ciphertexts: impl Iterator<Item = &'a [u8]>,
     ) -> Self {
         let head = Framed::new("quorate/ballot/v1/statement")
-            .field(context.digest())
+            .field(context.group_digest(voter.group))
             .field(voter.credential)
             .u32(voter.seq)
             .field(voter.prev);
@@ -72,6 +75,8 @@ impl Committed {
         let tag = match kind {
             ContestKind::One { .. } => "quorate/ballot/v1/one/challenge",
             ContestKind::Some { .. } => "quorate/ballot/v1/some/challenge",
+            ContestKind::Score { .. } => "quorate/ballot/v1/score/challenge",
+            ContestKind::Lists { .. } => "quorate/ballot/v1/lists/challenge",
         };
         Framed::new(tag).field(&self.0).u16(contest).scalar()
     }

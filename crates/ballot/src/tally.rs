@@ -2,16 +2,13 @@
 
 use alloc::vec::Vec;
 
-use curve25519_dalek::ristretto::RistrettoPoint;
-use curve25519_dalek::scalar::Scalar;
-use curve25519_dalek::traits::VartimeMultiscalarMul;
-
-use crate::contest::{BallotContext, Fingerprint};
+use crate::contest::Fingerprint;
+use crate::context::BallotContext;
 use crate::elgamal::Ciphertext;
 use crate::hash::Framed;
 use crate::parsed::ParsedBallot;
 
-/// The sum of the counted ballots: one ciphertext for each option of each contest.
+/// The sum of the counted ballots: one ciphertext for each counter of each contest.
 ///
 /// The order of adding does not matter. Counts must stay within 2^40 (total weight times the
 /// highest score of an option), which the election's rules check.
@@ -23,8 +20,8 @@ pub struct EncryptedTally {
 impl EncryptedTally {
     /// The sum of no ballots.
     pub fn new(context: &BallotContext) -> Self {
-        let zeros = |options: u16| alloc::vec![Ciphertext::zero(); options.into()];
-        Self { contests: context.contests().iter().map(|kind| zeros(kind.options())).collect() }
+        let zeros = |counters: u16| alloc::vec![Ciphertext::zero(); counters.into()];
+        Self { contests: context.contests().iter().map(|kind| zeros(kind.counters())).collect() }
     }
 
     pub(crate) fn of(contests: Vec<Vec<Ciphertext>>) -> Self {
@@ -36,16 +33,25 @@ impl EncryptedTally {
     /// # Panics
     /// When the ballot was read for contests of another shape.
     pub fn add(&mut self, ballot: &ParsedBallot, weight: u64) {
-        for (contest, sums) in self.contests.iter_mut().enumerate() {
-            let ciphertexts = ballot.ciphertexts(contest);
+        for &contest in ballot.contests() {
+            let sums = &mut self.contests[usize::from(contest)];
+            let ciphertexts = ballot.ciphertexts(contest.into());
             assert_eq!(sums.len(), ciphertexts.len(), "a ballot of this election has this shape");
             for (sum, ciphertext) in sums.iter_mut().zip(ciphertexts) {
-                *sum += &times(ciphertext, weight);
+                *sum += &ciphertext.times(weight);
             }
         }
     }
 
-    /// The sums, by contest and option.
+    /// Forgets the sums of a contest: they then decrypt to zeros.
+    ///
+    /// # Panics
+    /// When there is no such contest.
+    pub fn withhold(&mut self, contest: usize) {
+        self.contests[contest].fill(Ciphertext::zero());
+    }
+
+    /// The sums, by contest and counter.
     pub fn contests(&self) -> &[Vec<Ciphertext>] {
         &self.contests
     }
@@ -54,17 +60,6 @@ impl EncryptedTally {
     pub fn option_count(&self) -> usize {
         self.contests.iter().map(Vec::len).sum()
     }
-}
-
-/// A public multiple of a ciphertext.
-fn times(ciphertext: &Ciphertext, weight: u64) -> Ciphertext {
-    if weight == 1 {
-        return *ciphertext;
-    }
-    let multiply = |point: &RistrettoPoint| {
-        RistrettoPoint::vartime_multiscalar_mul([Scalar::from(weight)], [point])
-    };
-    Ciphertext { a: multiply(&ciphertext.a), b: multiply(&ciphertext.b) }
 }
 
 /// What exactly is decrypted: these sums of this election at its final checkpoint.

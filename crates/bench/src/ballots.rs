@@ -45,7 +45,7 @@ const CASES: [Case; 2] = [
     Case { name: "one_of_5", kind: ContestKind::One { options: 5 }, chosen: &[2], clauses: 5 },
     Case {
         name: "some_of_9",
-        kind: ContestKind::Some { options: 9, min: 0, max: 4 },
+        kind: ContestKind::Some { options: 9, min: 0, max: 4, blank: false },
         chosen: &[1, 4, 8],
         // A bit for each option, and the sum, from 0 to 4.
         clauses: 9 * 2 + 5,
@@ -56,13 +56,13 @@ impl Case {
     fn choice(&self) -> Choice {
         match self.kind {
             ContestKind::One { .. } => Choice::One(self.chosen[0]),
-            ContestKind::Some { .. } => Choice::Some(self.chosen.to_vec()),
+            _ => Choice::Some(self.chosen.to_vec()),
         }
     }
 
     /// Points of the ciphertexts: their scalars in the sum are long.
     fn ciphertext_points(&self) -> usize {
-        usize::from(self.kind.options()) * 2
+        usize::from(self.kind.counters()) * 2
     }
 
     /// Points of the commitments: each has a weight of 128 bits only.
@@ -105,12 +105,12 @@ pub(crate) fn measure() -> Result<Vec<Figure>, Failure> {
 fn cast_all(case: &Case, rng: &mut ChaCha20Rng) -> Result<(BallotContext, Vec<Vec<u8>>), Failure> {
     let key = RistrettoPoint::mul_base(&Scalar::random(rng)).compress().to_bytes();
     let key = ElectionKey::from_bytes(key).map_err(Failure::because("no key"))?;
-    let context = BallotContext::new(Fingerprint([7; 32]), key, vec![case.kind])
+    let context = BallotContext::new(Fingerprint([7; 32]), key, vec![case.kind.clone()])
         .map_err(Failure::because("no contest"))?;
     let choices = [case.choice()];
     let ballots = (0..BATCH).map(|_| {
         let credential = Credential::generate(rng);
-        cast(&context, &credential, 0, [0; 32], &choices, rng).map(|ballot| ballot.into_bytes())
+        cast(&context, &credential, 0, 0, [0; 32], &choices, rng).map(|ballot| ballot.into_bytes())
     });
     let ballots = ballots.collect::<Result<_, _>>().map_err(Failure::because("no ballot"))?;
     Ok((context, ballots))

@@ -7,14 +7,14 @@ use curve25519_dalek::{
 };
 use election::{
     entry::Kind,
-    testing::{Answer, TestRng, choose, choose_all},
+    testing::{Answer, TestRng, choose, choose_all, choose_list, score},
 };
 
 use crate::{
     Item,
     entries::step_of,
     fails,
-    layout::{Field, fields_of},
+    layout::{Field, asked, fields_of},
     prover::{Cast, Omission},
     world::World,
 };
@@ -87,7 +87,7 @@ fn change_field(world: &World, at: usize, voter: usize, field: &Field, see: &mut
             replace("scalar-and-order", &and_order(&own), BALLOT_STEP);
             replace("no-scalar", &[0xff; 32], BALLOT_STEP);
         }
-        (_, "ballot-version" | "ballot-fingerprint" | "credential" | "seq" | "prev")
+        (_, "ballot-version" | "ballot-fingerprint" | "credential" | "seq" | "prev" | "group")
         | ("", "contest-0-kind" | "contest-1-kind") => replace("flip", &flipped, BALLOT_STEP),
         _ => {}
     }
@@ -179,6 +179,9 @@ fn copies(world: &World, number: usize, at: usize, see: &mut dyn FnMut(Item)) {
         entry[START + 33..START + 65]
             .copy_from_slice(&world.election.credentials[copier].public().to_bytes());
         entry[START + 65..START + 101].fill(0); // the copier's first ballot
+        if entry[START + 101] != world.election.groups[copier] {
+            continue; // a copy for another group is no ballot of the copier's at all
+        }
         let copy = signed(world, copier, entry);
         show(world, format!("copy/{at}/{copier}"), at, copy.clone(), PROOF_STEP, see);
         let mut leaves = world.leaves.clone();
@@ -211,17 +214,19 @@ fn invalid_votes(honest: &[Vec<i64>]) -> Vec<(&'static str, Vec<Vec<i64>>)> {
     ]
 }
 
-fn cheating_provers(world: &World, at: usize, voter: usize, see: &mut dyn FnMut(Item)) {
+pub(crate) fn cheating_provers(world: &World, at: usize, voter: usize, see: &mut dyn FnMut(Item)) {
     let entry = &world.leaves[at];
-    let kinds = world.election.manifest.definition.kinds();
-    let honest: Vec<Vec<i64>> = kinds
+    let group = entry[START + 101];
+    let asked = asked(&world.election.manifest, group);
+    let honest: Vec<Vec<i64>> = asked
         .iter()
-        .map(|kind| (0..kind.options()).map(|option| i64::from(option == 0)).collect())
+        .map(|(_, kind)| (0..kind.counters()).map(|option| i64::from(option == 0)).collect())
         .collect();
     let mut rng = TestRng::new(at as u64, "cheating voters");
     let mut cast = |name: String, votes: &[Vec<i64>], omission: Omission, step: Option<u8>| {
         let cast = Cast {
-            kinds: &kinds,
+            asked: &asked,
+            group,
             fingerprint: world.fingerprint().0,
             election_key: world.election.manifest.joint_key,
             credential: world.election.credentials[voter].public().to_bytes(),
@@ -248,7 +253,7 @@ fn cheating_provers(world: &World, at: usize, voter: usize, see: &mut dyn FnMut(
         }
     };
     cast(format!("prover-control/{at}"), &honest, Omission::Nothing, None);
-    for omission in Omission::ALL.into_iter().filter(|omission| omission.concerns(&kinds)) {
+    for omission in Omission::ALL.into_iter().filter(|omission| omission.concerns(&asked)) {
         let name = format!("prover-without-{omission:?}/{at}");
         cast(name, &honest, omission, Some(PROOF_STEP));
     }
@@ -274,6 +279,8 @@ fn chains(world: &World, see: &mut dyn FnMut(Item)) {
         .map(|kind| match kind {
             ballot::ContestKind::One { .. } => choose(0),
             ballot::ContestKind::Some { .. } => choose_all(&[0]),
+            ballot::ContestKind::Score { .. } => score(&[1, 0]),
+            ballot::ContestKind::Lists { .. } => choose_list(0, &[0]),
         })
         .collect();
     let last_leaf = world.indices(Kind::Ballot).pop().expect("there are ballots");

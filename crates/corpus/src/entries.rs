@@ -74,9 +74,18 @@ fn after_drop(world: &World, at: usize) -> Expect {
             None => fails(13, first_share),
         },
         7 => fails(9, at as u64),
+        // The next order misses its number; without the last one there is another election.
+        10..=15 => match (at + 1..world.leaves.len()).find(|next| is_order(&world.leaves[*next])) {
+            Some(next) => fails(9, next as u64 - 1),
+            None => fails(13, first_share),
+        },
         8 => fails(14, world.leaves.len() as u64 - 2),
         _ => Expect::CouldNotCheck,
     }
+}
+
+fn is_order(leaf: &Bytes) -> bool {
+    (10..=15).contains(&leaf[1])
 }
 
 fn next_of_same_voter(world: &World, at: usize) -> Option<usize> {
@@ -130,6 +139,10 @@ fn exchange_with_next(world: &World, at: usize, see: &mut dyn FnMut(Item)) {
         // Within the setup only the ceremony has an order of its own; shares are bound to it all.
         (2 | 3 | 4, 2 | 3 | 4) => fails(13, first_share),
         (_, 5) => fails(9, here),
+        (5, 10..=15) | (10..=15, 10..=15) => fails(9, here),
+        // Neither concerns the other, but the shares name the root.
+        (10..=15, BALLOT) | (BALLOT, 10..=15) => fails(13, first_share),
+        (10..=15, 7) => fails(9, here + 1),
         (5, BALLOT) => fails(9, here),
         (BALLOT, BALLOT) if same_voter => fails(10, here),
         (BALLOT, BALLOT) => fails(13, first_share),

@@ -37,7 +37,7 @@ impl Change {
 }
 
 pub(crate) fn tamper(world: &World, other: &World, see: &mut dyn FnMut(Item)) {
-    for at in 0..world.leaves.len() {
+    for at in (0..world.leaves.len()).filter(|at| world.tampers_with_fields(*at)) {
         let entry = &world.leaves[at];
         let fields = fields_of(entry, &world.election.manifest);
         let theirs = counterpart(world, other, at);
@@ -138,6 +138,9 @@ fn show(
 /// The step that a changed field of the body is charged to when the appender signs it again.
 fn appended_step(kind: u8, field: &Field, change: Change, bytes: &[u8]) -> u8 {
     let fixed_layout = [4, 5, 7].contains(&kind);
+    if step_of(kind) == 9 {
+        return 9; // no entry any more, or not signed by the administrator
+    }
     let resized = matches!(change, Change::Drop | Change::Double);
     if kind == 1 {
         manifest_step(field, change)
@@ -154,11 +157,13 @@ fn manifest_step(field: &Field, change: Change) -> u8 {
     let name = field.name.as_str();
     let is_fixed = |name: &str| {
         let fixed = ["threshold", "revote", "issuer", "minimum", "small-classes", "test"];
+        let more = ["open-poll", "roll-changes", "paper", "extendable"];
         let keys = ["admin", "joint-key", "attempt", "ceremony", "slack", "seal", "appender"];
         let entry = ["stamp", "signature", "opens", "closes"];
         let contest = name.starts_with("contest-") && {
             let part = name.rsplit('-').next();
-            part.is_some_and(|part| ["min", "max", "blank"].contains(&part))
+            let parts = ["highest", "min", "max", "blank", "members", "seats", "quorum"];
+            part.is_some_and(|part| parts.contains(&part))
         };
         let text = is_text(name);
         contest
@@ -166,7 +171,7 @@ fn manifest_step(field: &Field, change: Change) -> u8 {
             || name.starts_with("roll-")
             || name.starts_with("trustee-")
             || name.starts_with("authority-") && name.ends_with("-number")
-            || [&fixed[..], &keys, &entry].concat().contains(&name)
+            || [&fixed[..], &more, &keys, &entry].concat().contains(&name)
     };
     // What follows is read from the wrong place; a threshold becomes a flag that there is none of.
     let resized = matches!(change, Change::Drop | Change::Double);

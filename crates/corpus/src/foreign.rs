@@ -7,7 +7,10 @@ use election::{
 };
 use ledger::{AuthoritySigner, OriginRule, Policy, SignedCheckpoint};
 
-use crate::{Item, fails_at, world::World};
+use crate::{
+    Item, fails_at,
+    world::{Step, World},
+};
 
 /// How many of them.
 const ELECTIONS: u64 = 120;
@@ -69,7 +72,10 @@ fn held(seed: u64) -> World {
     if seed % 2 == 1 {
         builder = builder.authorities(4, 1);
     }
-    let plan = vec![(0, vec![choose(0), choose_all(&[0])]), (1, vec![choose(1), choose_all(&[])])];
+    let plan = vec![
+        Step::Vote(0, vec![choose(0), choose_all(&[0])]),
+        Step::Vote(1, vec![choose(1), choose_all(&[])]),
+    ];
     World::built("foreign", builder, plan)
 }
 

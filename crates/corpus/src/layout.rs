@@ -67,9 +67,15 @@ pub(crate) fn fields_of(entry: &[u8], manifest: &Manifest) -> Vec<Field> {
             walk.take("number", 1);
             walk.take("endorsement", 64);
         }
-        k if k == Kind::Ballot as u8 => ballot_fields(&mut walk, &manifest.definition.kinds()),
+        k if k == Kind::Ballot as u8 => ballot_fields(&mut walk, manifest),
         k if k == Kind::Share as u8 => share_fields(&mut walk, manifest),
         k if k == Kind::Result as u8 => result_fields(&mut walk),
+        k if (Kind::Pause as u8..=Kind::PaperMark as u8).contains(&k) => {
+            walk.take("order-number", 4);
+            let payload = walk.left() - 64;
+            walk.take("order-payload", payload);
+            walk.take("order-signature", 64);
+        }
         _ => drop(walk.take("act", 64)),
     }
     assert_eq!(walk.left(), 0, "the layout covers the whole body of kind {kind}");
@@ -85,15 +91,26 @@ fn manifest_fields(walk: &mut Walk<'_>) {
     for at in 0..walk.integer("contests", 1) {
         contest_fields(walk, at);
     }
+    for at in 0..walk.integer("groups", 1) {
+        walk.text(&format!("name-of-group-{at}"));
+    }
+    walk.take("open-poll", 1);
     for at in 0..walk.integer("names", 1) {
         walk.text(&format!("name-{at}"));
     }
     walk.take("threshold", 1);
     walk.optional("opens", 4);
     walk.optional("closes", 4);
-    for (name, length) in
-        [("revote", 1), ("issuer", 1), ("minimum", 4), ("small-classes", 1), ("test", 1)]
-    {
+    walk.optional("extendable", 4);
+    for (name, length) in [
+        ("revote", 1),
+        ("issuer", 1),
+        ("minimum", 4),
+        ("roll-changes", 1),
+        ("paper", 1),
+        ("small-classes", 1),
+        ("test", 1),
+    ] {
         walk.take(name, length);
     }
     walk.take("admin", 32);
@@ -120,13 +137,29 @@ fn manifest_fields(walk: &mut Walk<'_>) {
 fn contest_fields(walk: &mut Walk<'_>, contest: usize) {
     let name = |field: &str| format!("contest-{contest}-{field}");
     walk.text(&name("title"));
-    if walk.integer(name("kind"), 1) != 1 {
+    let kind = walk.integer(name("kind"), 1);
+    if kind == 3 {
+        walk.take(name("highest"), 2);
+    }
+    if kind != 1 {
         walk.take(name("min"), 2);
         walk.take(name("max"), 2);
     }
     walk.take(name("blank"), 1);
-    for option in 0..walk.integer(name("options"), 2) {
+    let options = walk.integer(name("options"), 2);
+    for option in 0..options {
         walk.text(&name(&format!("option-{option}")));
+    }
+    for list in 0..if kind == 4 { options } else { 0 } {
+        for option in 0..walk.integer(name(&format!("candidates-{list}")), 2) {
+            walk.text(&name(&format!("option-{list}.{option}")));
+        }
+    }
+    let groups = walk.integer(name("groups"), 1);
+    for (part, length) in
+        [("members", groups), ("seats", 2), ("quorum", 1), ("majority", 1), ("tie", 1)]
+    {
+        walk.take(name(part), length);
     }
 }
 
@@ -167,21 +200,13 @@ fn ceremony_fields(walk: &mut Walk<'_>, manifest: &Manifest) {
     walk.take("message-signature", 64);
 }
 
-/// Clauses of each disjunction of a contest.
-pub(crate) fn clauses(kind: &ContestKind) -> Vec<usize> {
-    match *kind {
-        ContestKind::One { options } => vec![usize::from(options)],
-        ContestKind::Some { options, min, max } => {
-            let mut counts = vec![2; usize::from(options)];
-            if min > 0 || max < options {
-                counts.push(usize::from(max - min) + 1);
-            }
-            counts
-        }
-    }
+/// The contests that voters of a group answer, with their numbers.
+pub(crate) fn asked(manifest: &Manifest, group: u8) -> Vec<(u16, ContestKind)> {
+    let contests = (0..).zip(&manifest.definition.contests);
+    contests.filter(|(_, one)| one.asks(group)).map(|(at, one)| (at, one.kind())).collect()
 }
 
-fn ballot_fields(walk: &mut Walk<'_>, kinds: &[ContestKind]) {
+fn ballot_fields(walk: &mut Walk<'_>, manifest: &Manifest) {
     for (name, length) in [
         ("ballot-version", 1),
         ("ballot-fingerprint", 32),
@@ -191,13 +216,14 @@ fn ballot_fields(walk: &mut Walk<'_>, kinds: &[ContestKind]) {
     ] {
         walk.take(name, length);
     }
-    for (contest, kind) in kinds.iter().enumerate() {
+    let group = walk.integer("group", 1) as u8;
+    for (contest, kind) in &asked(manifest, group) {
         walk.take(format!("contest-{contest}-kind"), 1);
-        for option in 0..kind.options() {
+        for option in 0..kind.counters() {
             walk.take(format!("contest-{contest}-a-{option}"), 32);
             walk.take(format!("contest-{contest}-b-{option}"), 32);
         }
-        let disjunctions = clauses(kind);
+        let disjunctions = kind.clauses();
         for (at, clauses) in disjunctions.iter().enumerate() {
             for clause in 0..*clauses {
                 walk.take(format!("contest-{contest}-A-{at}.{clause}"), 32);
@@ -229,7 +255,7 @@ fn share_fields(walk: &mut Walk<'_>, manifest: &Manifest) {
         walk.take(name, length);
     }
     for (contest, kind) in manifest.definition.kinds().iter().enumerate() {
-        for option in 0..kind.options() {
+        for option in 0..kind.counters() {
             for name in ["F", "A", "B", "z"] {
                 walk.take(format!("factor-{contest}.{option}-{name}"), 32);
             }
@@ -241,7 +267,13 @@ fn result_fields(walk: &mut Walk<'_>) {
     walk.take("result-version", 1);
     walk.take("ballots", 4);
     walk.take("weight", 8);
+    walk.take("part-paper-voters", 4);
+    walk.take("part-paper-weight", 8);
     for contest in 0..walk.integer("contests", 1) {
+        for part in ["eligible", "ballots", "paper"] {
+            walk.take(format!("part-{part}-voters-{contest}"), 4);
+            walk.take(format!("part-{part}-weight-{contest}"), 8);
+        }
         for option in 0..walk.integer(format!("options-{contest}"), 2) {
             walk.take(format!("count-{contest}.{option}"), 8);
         }

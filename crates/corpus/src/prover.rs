@@ -10,8 +10,6 @@ use election::testing::TestRng;
 use rand_core::Rng;
 use sha2::{Digest, Sha512};
 
-use crate::layout::clauses;
-
 /// What a prover leaves out of its hashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Omission {
@@ -20,6 +18,7 @@ pub(crate) enum Omission {
     Lengths,
     Fingerprint,
     ElectionKey,
+    Group,
     Rules,
     Context,
     Credential,
@@ -39,11 +38,12 @@ pub(crate) enum Omission {
 
 impl Omission {
     /// All that a ballot of several contests can leave out.
-    pub(crate) const ALL: [Self; 19] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::Version,
         Self::Lengths,
         Self::Fingerprint,
         Self::ElectionKey,
+        Self::Group,
         Self::Rules,
         Self::Context,
         Self::Credential,
@@ -62,8 +62,8 @@ impl Omission {
     ];
 
     /// Whether it changes anything in a ballot with these contests.
-    pub(crate) fn concerns(self, kinds: &[ContestKind]) -> bool {
-        let has_one = kinds.iter().any(|kind| matches!(kind, ContestKind::One { .. }));
+    pub(crate) fn concerns(self, asked: &[(u16, ContestKind)]) -> bool {
+        let has_one = asked.iter().any(|(_, kind)| matches!(kind, ContestKind::One { .. }));
         match self {
             Self::RhoStatement | Self::RhoIndex | Self::RhoTag => has_one,
             _ => true,
@@ -73,13 +73,15 @@ impl Omission {
 
 /// Who casts what, bound to what.
 pub(crate) struct Cast<'a> {
-    pub(crate) kinds: &'a [ContestKind],
+    /// The contests of the voter's group with their numbers.
+    pub(crate) asked: &'a [(u16, ContestKind)],
+    pub(crate) group: u8,
     pub(crate) fingerprint: [u8; 32],
     pub(crate) election_key: [u8; 32],
     pub(crate) credential: [u8; 32],
     pub(crate) seq: u32,
     pub(crate) prev: [u8; 32],
-    /// What is encrypted, for each option of each contest; an honest vote has 0 and 1.
+    /// What is encrypted, for each counter of each contest.
     pub(crate) votes: &'a [Vec<i64>],
     pub(crate) omission: Omission,
 }
@@ -116,24 +118,48 @@ struct Claim {
 }
 
 fn claims(kind: &ContestKind, rho: Scalar) -> Vec<Claim> {
-    match *kind {
+    let counters = usize::from(kind.counters());
+    let claim = |factor: &dyn Fn(usize) -> u64, values: &mut dyn Iterator<Item = u64>| Claim {
+        factors: (0..counters).map(|at| Scalar::from(factor(at))).collect(),
+        values: values.map(Scalar::from).collect(),
+    };
+    let each = |highest: u64, at: usize| claim(&|own| u64::from(own == at), &mut (0..=highest));
+    match kind {
         ContestKind::One { options } => {
             let powers: Vec<Scalar> = core::iter::successors(Some(rho), |power| Some(power * rho))
-                .take(options.into())
+                .take((*options).into())
                 .collect();
             vec![Claim { factors: powers.clone(), values: powers }]
         }
-        ContestKind::Some { options, min, max } => {
-            let options = usize::from(options);
-            let bits = (0..options).map(|own| Claim {
-                factors: (0..options).map(|at| Scalar::from(u8::from(at == own))).collect(),
-                values: vec![Scalar::ZERO, Scalar::ONE],
-            });
-            let mut claims: Vec<Claim> = bits.collect();
-            if clauses(kind).len() > options {
-                let values = (min..=max).map(Scalar::from).collect();
-                claims.push(Claim { factors: vec![Scalar::ONE; options], values });
+        ContestKind::Some { options, min, max, blank }
+        | ContestKind::Score { options, min, max, blank, .. } => {
+            let (options, highest) = (usize::from(*options), u64::from(kind.highest()));
+            let bound = |at: usize| if at < options { highest } else { 1 };
+            let mut claims: Vec<Claim> = (0..counters).map(|at| each(bound(at), at)).collect();
+            let most = options as u64 * highest;
+            if *min > 0 || u64::from(*max) < most || *blank {
+                let factor = |at: usize| if at < options { 1 } else { most + 1 };
+                let (min, max) = (u64::from(*min), u64::from(*max));
+                claims.push(claim(&factor, &mut (min..=max).chain(blank.then_some(most + 1))));
             }
+            claims
+        }
+        ContestKind::Lists { candidates, min, max, blank } => {
+            let mut claims: Vec<Claim> = (0..counters).map(|at| each(1, at)).collect();
+            let mut start = candidates.len();
+            for (list, count) in candidates.iter().enumerate() {
+                let (own, base) = (start..start + usize::from(*count), u64::from(*count) + 1);
+                start = own.end;
+                let factor = |at: usize| match at {
+                    _ if at == list => base,
+                    _ => u64::from(own.contains(&at)),
+                };
+                let sums = base + u64::from(*min)..=base + u64::from(*max.min(count));
+                claims.push(claim(&factor, &mut core::iter::once(0).chain(sums)));
+            }
+            let last = counters - 1;
+            let selects = |at: usize| at < candidates.len() || *blank && at == last;
+            claims.push(claim(&|at| u64::from(selects(at)), &mut core::iter::once(1)));
             claims
         }
     }
@@ -152,7 +178,7 @@ fn draw(rng: &mut TestRng) -> Scalar {
     Scalar::from_bytes_mod_order_wide(&wide)
 }
 
-fn number(value: i64) -> Scalar {
+fn signed(value: i64) -> Scalar {
     let size = Scalar::from(value.unsigned_abs());
     if value < 0 { -size } else { size }
 }
@@ -169,7 +195,7 @@ fn sum(factors: &[Scalar], numbers: impl Iterator<Item = Scalar>) -> Scalar {
 fn encrypt(votes: &[i64], key: &RistrettoPoint, rng: &mut TestRng) -> (Vec<u8>, Vec<Scalar>) {
     let secrets: Vec<Scalar> = votes.iter().map(|_| draw(rng)).collect();
     let pairs = votes.iter().zip(&secrets);
-    let points = pairs.flat_map(|(vote, r)| [r * G, r * key + number(*vote) * G]);
+    let points = pairs.flat_map(|(vote, r)| [r * G, r * key + signed(*vote) * G]);
     (points.flat_map(|point| point.compress().to_bytes()).collect(), secrets)
 }
 
@@ -179,14 +205,15 @@ impl Cast<'_> {
         let (hasher, key) = (Hasher { omission: self.omission }, point(&self.election_key));
         let encrypted: Vec<_> = self.votes.iter().map(|votes| encrypt(votes, &key, rng)).collect();
         let statement = self.statement(&hasher, &encrypted);
-        let drafts: Vec<(Vec<u8>, Vec<(Scalar, Vec<Clause>)>)> = (0..self.kinds.len())
+        let drafts: Vec<(Vec<u8>, Vec<(Scalar, Vec<Clause>)>)> = (0..self.asked.len())
             .map(|at| self.commit(at, &hasher, &statement, &encrypted[at].1, &key, rng))
             .collect();
         let commitments = self.commitments(&hasher, &statement, &drafts);
         let mut ballot = self.header();
-        for (at, (kind, (points, clauses))) in self.kinds.iter().zip(&drafts).enumerate() {
+        for (at, ((number, kind), (points, clauses))) in self.asked.iter().zip(&drafts).enumerate()
+        {
             let tag = self.challenge_tag(kind);
-            let index = (at as u16).to_le_bytes();
+            let index = number.to_le_bytes();
             let c = hasher.scalar(
                 tag,
                 &[
@@ -194,7 +221,7 @@ impl Cast<'_> {
                     (Some(Omission::ContestIndex), &index),
                 ],
             );
-            ballot.push(if matches!(kind, ContestKind::One { .. }) { 1 } else { 2 });
+            ballot.push(kind_byte(kind));
             ballot.extend_from_slice(&encrypted[at].0);
             ballot.extend_from_slice(points);
             clauses.iter().for_each(|(secret, clauses)| respond(clauses, c, *secret, &mut ballot));
@@ -205,22 +232,26 @@ impl Cast<'_> {
 
     fn header(&self) -> Vec<u8> {
         let seq = self.seq.to_le_bytes();
-        [&[1][..], &self.fingerprint, &self.credential, &seq, &self.prev].concat()
+        let group = [self.group];
+        [&[1][..], &self.fingerprint, &self.credential, &seq, &self.prev, &group].concat()
     }
 
     fn challenge_tag(&self, kind: &ContestKind) -> &'static str {
-        let is_one = matches!(kind, ContestKind::One { .. });
-        let exchanged = self.omission == Omission::KindTag;
-        if is_one != exchanged { "one/challenge" } else { "some/challenge" }
+        let tags = ["one/challenge", "some/challenge", "score/challenge", "lists/challenge"];
+        let exchanged = usize::from(self.omission == Omission::KindTag);
+        tags[(usize::from(kind_byte(kind)) - 1 + exchanged) % tags.len()]
     }
 
     fn statement(&self, hasher: &Hasher, encrypted: &[(Vec<u8>, Vec<Scalar>)]) -> [u8; 64] {
-        let rules: Vec<u8> = self.kinds.iter().flat_map(rule_bytes).collect();
+        let rules: Vec<u8> =
+            self.asked.iter().flat_map(|(number, kind)| rule_bytes(*number, kind)).collect();
+        let group = [self.group];
         let context = hasher.digest(
             "context",
             &[
                 (Some(Omission::Fingerprint), &self.fingerprint),
                 (Some(Omission::ElectionKey), &self.election_key),
+                (Some(Omission::Group), &group),
                 (Some(Omission::Rules), &rules),
             ],
         );
@@ -252,15 +283,16 @@ impl Cast<'_> {
         key: &RistrettoPoint,
         rng: &mut TestRng,
     ) -> (Vec<u8>, Vec<(Scalar, Vec<Clause>)>) {
-        let index = (at as u16).to_le_bytes();
+        let (number, kind) = &self.asked[at];
+        let index = number.to_le_bytes();
         let tag = if self.omission == Omission::RhoTag { "rho" } else { "one/rho" };
         let rho = hasher.scalar(
             tag,
             &[(Some(Omission::RhoStatement), statement), (Some(Omission::RhoIndex), &index)],
         );
         let (mut points, mut disjunctions) = (Vec::new(), Vec::new());
-        for Claim { factors, values } in claims(&self.kinds[at], rho) {
-            let truth = sum(&factors, self.votes[at].iter().map(|vote| number(*vote)));
+        for Claim { factors, values } in claims(kind, rho) {
+            let truth = sum(&factors, self.votes[at].iter().map(|vote| signed(*vote)));
             // A vote that is none of the allowed values is pretended to be the first.
             let pretended = values.iter().position(|value| *value == truth).unwrap_or(0);
             let clauses = values.iter().enumerate().map(|(k, value)| {
@@ -305,12 +337,31 @@ fn respond(clauses: &[Clause], challenge: Scalar, secret: Scalar, ballot: &mut V
     }
 }
 
-fn rule_bytes(kind: &ContestKind) -> Vec<u8> {
-    let (kind, options, min, max) = match *kind {
-        ContestKind::One { options } => (1, options, 1, 1),
-        ContestKind::Some { options, min, max } => (2, options, min, max),
+fn kind_byte(kind: &ContestKind) -> u8 {
+    match kind {
+        ContestKind::One { .. } => 1,
+        ContestKind::Some { .. } => 2,
+        ContestKind::Score { .. } => 3,
+        ContestKind::Lists { .. } => 4,
+    }
+}
+
+fn rule_bytes(number: u16, kind: &ContestKind) -> Vec<u8> {
+    let (count, highest, min, max, blank) = match kind {
+        ContestKind::One { options } => (*options, 1, 1, 1, false),
+        ContestKind::Some { options, min, max, blank } => (*options, 1, *min, *max, *blank),
+        ContestKind::Score { options, highest, min, max, blank } => {
+            (*options, *highest, *min, *max, *blank)
+        }
+        ContestKind::Lists { candidates, min, max, blank } => {
+            (candidates.len() as u16, 1, *min, *max, *blank)
+        }
     };
-    let mut bytes = vec![kind];
-    [options, min, max].iter().for_each(|field| bytes.extend_from_slice(&field.to_le_bytes()));
+    let mut bytes = number.to_le_bytes().to_vec();
+    bytes.extend_from_slice(&[kind_byte(kind), u8::from(blank)]);
+    let lists =
+        if let ContestKind::Lists { candidates, .. } = kind { &candidates[..] } else { &[] };
+    let numbers = [count, highest, min, max];
+    numbers.iter().chain(lists).for_each(|field| bytes.extend_from_slice(&field.to_le_bytes()));
     bytes
 }

@@ -125,7 +125,8 @@ fn wrong_counts(world: &World, see: &mut dyn FnMut(Item)) {
     let fields = fields_of(entry, &world.election.manifest);
     let numbers = ["ballots", "weight"];
     for field in &fields {
-        if !numbers.contains(&field.name.as_str()) && !field.name.starts_with("count-") {
+        let is_part = ["count-", "part-"].iter().any(|part| field.name.starts_with(part));
+        if !numbers.contains(&field.name.as_str()) && !is_part {
             continue;
         }
         for (name, add) in [("more", 1_u64), ("less", u64::MAX), ("many", 1 << 20)] {
@@ -195,7 +196,7 @@ impl<'a> Trustee<'a> {
         let kinds = self.world.election.manifest.definition.kinds();
         let nothing = (RistrettoPoint::default(), RistrettoPoint::default());
         let mut sums: Vec<Vec<Pair>> =
-            kinds.iter().map(|kind| vec![nothing; kind.options().into()]).collect();
+            kinds.iter().map(|kind| vec![nothing; kind.counters().into()]).collect();
         for (leaf, weight) in self.world.finished.fold.counted().into_iter().skip(without) {
             let entry = &self.world.leaves[leaf as usize];
             let fields = fields_of(entry, &self.world.election.manifest);
@@ -205,6 +206,10 @@ impl<'a> Trustee<'a> {
                 bytes.ok().and_then(|bytes| bytes.decompress()).expect("an honest point")
             };
             for (contest, options) in sums.iter_mut().enumerate() {
+                let kind = format!("contest-{contest}-kind");
+                if !fields.iter().any(|field| field.name == kind) {
+                    continue; // not asked of this group
+                }
                 for (option, (a, b)) in options.iter_mut().enumerate() {
                     *a += Scalar::from(weight) * point(format!("contest-{contest}-a-{option}"));
                     *b += Scalar::from(weight) * point(format!("contest-{contest}-b-{option}"));

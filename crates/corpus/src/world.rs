@@ -3,10 +3,13 @@
 use ballot::Fingerprint;
 use bytes::Bytes;
 use election::{
-    Archive,
+    Archive, Contest, Order,
     definition::{Revote, Rule},
     entry::Kind,
-    testing::{Answer, ElectionBuilder, Finished, STAMP, TestElection, choose, choose_all},
+    testing::{
+        Answer, ElectionBuilder, Finished, Run, STAMP, TestElection, choose, choose_all,
+        choose_list, score,
+    },
 };
 
 use crate::{Expect, Item};
@@ -24,14 +27,34 @@ pub(crate) struct World {
     builder: Option<fn() -> ElectionBuilder>,
 }
 
-/// A ballot of a plan: who, and the answers to all contests.
-pub(crate) type Plan = Vec<(usize, Vec<Answer>)>;
+/// One step of an election that is open.
+#[derive(Clone)]
+pub(crate) enum Step {
+    /// Who votes, and the answers to the contests of their group.
+    Vote(usize, Vec<Answer>),
+    /// What the administrator orders.
+    Order(Order),
+    /// A credential is replaced by that of a newcomer.
+    Replace(usize),
+    /// A voter is marked on paper.
+    Paper(usize),
+    /// A newcomer of a group is added.
+    Add(u8),
+}
+
+/// What happens between opening and close.
+pub(crate) type Plan = Vec<Step>;
+
+fn vote(voter: usize, answers: Vec<Answer>) -> Step {
+    Step::Vote(voter, answers)
+}
 
 pub(crate) fn all() -> Vec<World> {
     vec![
         World::new("weighted", weighted, weighted_plan()),
         World::new("single", single, single_plan()),
         World::new("plain", plain, plain_plan()),
+        World::new("orders", orders, orders_plan()),
     ]
 }
 
@@ -46,11 +69,11 @@ fn weighted() -> ElectionBuilder {
 
 fn weighted_plan() -> Plan {
     vec![
-        (0, vec![choose(0), choose_all(&[0, 2])]),
-        (1, vec![choose(2), choose_all(&[])]),
-        (0, vec![choose(1), choose_all(&[1])]),
-        (2, vec![choose(1), choose_all(&[0, 1])]),
-        (1, vec![choose(0), choose_all(&[2])]),
+        vote(0, vec![choose(0), choose_all(&[0, 2])]),
+        vote(1, vec![choose(2), choose_all(&[])]),
+        vote(0, vec![choose(1), choose_all(&[1])]),
+        vote(2, vec![choose(1), choose_all(&[0, 1])]),
+        vote(1, vec![choose(0), choose_all(&[2])]),
     ]
 }
 
@@ -69,12 +92,66 @@ fn single() -> ElectionBuilder {
 }
 
 fn single_plan() -> Plan {
-    vec![(1, vec![choose_all(&[0])]), (2, vec![choose_all(&[1, 2])])]
+    vec![vote(1, vec![choose_all(&[0])]), vote(2, vec![choose_all(&[1, 2])])]
 }
 
 fn plain_plan() -> Plan {
-    let vote = |voter: usize| (voter, vec![choose((voter % 3) as u16), choose_all(&[1])]);
-    (0..3).map(vote).collect()
+    let one = |voter: usize| vote(voter, vec![choose((voter % 3) as u16), choose_all(&[1])]);
+    (0..3).map(one).collect()
+}
+
+/// Scores and lists, contests of groups, blank answers, and every order but a reset.
+fn orders() -> ElectionBuilder {
+    ElectionBuilder::new(904).voters(5).classes(|_| 2, |number| 1 + (number % 2) as u8).define(
+        |definition| {
+            let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+            definition.groups = names(&["Students", "Staff"]);
+            let merit = Rule::Score { highest: 3, min: 1, max: 4 };
+            let mut merit = Contest::new("Merit", merit, &["Ann", "Bob"]);
+            (merit.blank, merit.groups) = (true, vec![1]);
+            let candidates = vec![names(&["Cyd", "Dan"]), names(&["Eve"])];
+            let council = Rule::Lists { candidates, min: 0, max: 1 };
+            let council = Contest::new("Council", council, &["Greens", "Blues"]);
+            definition.contests.truncate(1);
+            definition.contests.extend([merit, council]);
+            (definition.roll_changes, definition.paper) = (true, true);
+            definition.closes = Some(STAMP + 5);
+            definition.extendable_until = Some(STAMP + 9);
+        },
+    )
+}
+
+fn orders_plan() -> Plan {
+    vec![
+        Step::Order(Order::Pause),
+        Step::Order(Order::Resume),
+        Step::Add(1),
+        Step::Replace(3),
+        Step::Order(Order::Extend { closes: STAMP + 9 }),
+        Step::Paper(4),
+        vote(0, vec![choose(1), score(&[3, 1]), choose_list(0, &[1])]),
+        vote(1, vec![choose(2), choose_list(1, &[])]),
+        vote(5, vec![choose(0), Answer::Blank, choose_list(1, &[0])]),
+        vote(6, vec![choose(0), choose_list(0, &[])]),
+    ]
+}
+
+fn take(election: &mut TestElection, run: &mut Run, step: &Step) {
+    let credential =
+        |election: &TestElection, voter: &usize| election.credentials[*voter].public().to_bytes();
+    let order = match step {
+        Step::Vote(voter, answers) => return election.vote(run, *voter, answers),
+        Step::Order(order) => *order,
+        Step::Paper(voter) => Order::MarkPaper { credential: credential(election, voter) },
+        Step::Add(group) => Order::Add(election.newcomer(2, *group)),
+        Step::Replace(voter) => {
+            let old = credential(election, voter);
+            let new = election.newcomer(2, election.groups[*voter]).credential;
+            Order::Replace { old, new }
+        }
+    };
+    let entry = election.order(&run.fold, order);
+    run.push(entry).unwrap_or_else(|refusal| panic!("an honest order was refused: {refusal}"));
 }
 
 impl World {
@@ -86,19 +163,29 @@ impl World {
     pub(crate) fn built(name: &'static str, builder: ElectionBuilder, plan: Plan) -> Self {
         let mut election = builder.build();
         let mut run = election.open();
-        for (voter, answers) in &plan {
-            election.vote(&mut run, *voter, answers);
+        for step in &plan {
+            take(&mut election, &mut run, step);
         }
         let finished = election.finish(run);
         let archive = Archive::decode(&finished.archive).expect("an honest archive is sound");
         let leaves = finished.fold.leaves().to_vec();
-        let voters = plan.iter().map(|(voter, _)| *voter).collect();
+        let voters = plan.iter().filter_map(|step| match step {
+            Step::Vote(voter, _) => Some(*voter),
+            _ => None,
+        });
+        let voters = voters.collect();
         Self { name, election, finished, leaves, archive, voters, builder: None }
     }
 
     /// The same election with the same secrets once more, for whatever must change it.
     pub(crate) fn rebuilt(&self) -> TestElection {
         self.builder.expect("the worlds of the corpus have builders")().build()
+    }
+
+    /// Whether each field of a leaf is changed. The world of orders is the only one that has them,
+    /// and like the others in all else.
+    pub(crate) fn tampers_with_fields(&self, leaf: usize) -> bool {
+        self.name != "orders" || ![2, 3, 4, 6, 8].contains(&self.leaves[leaf][1])
     }
 
     pub(crate) fn trust(&self) -> String {

@@ -3,78 +3,23 @@
 
 use core::fmt;
 
-use ballot::ContestKind;
+use ballot::{ContestKind, Contests, ContextError, OpenBallot};
 
+pub use crate::contest::{BLANK, Contest, Decision, Majority, Rule, Tie};
 use crate::wire::{DecodeError, Reader, put_optional_u32, put_text};
 
 /// Most contests in one election.
 pub const CONTESTS_MAX: usize = 64;
 /// Most options in one contest.
 pub const OPTIONS_MAX: usize = 1000;
+/// Most groups of voters.
+pub const GROUPS_MAX: usize = 200;
 /// Most trustees.
 pub const TRUSTEES_MAX: usize = 16;
 /// Longest title, name or option in bytes of UTF-8.
 pub const TEXT_BYTES_MAX: usize = 500;
 /// Longest domain.
 pub const DOMAIN_BYTES_MAX: usize = 100;
-/// The text of a blank option in a contest that offers one.
-pub const BLANK: &str = "(blank)";
-
-/// How a contest is answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rule {
-    /// Exactly one option.
-    One,
-    /// Any set of `min..=max` options.
-    Some {
-        /// The fewest.
-        min: u16,
-        /// The most.
-        max: u16,
-    },
-}
-
-/// One question.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Contest {
-    /// The question.
-    pub title: String,
-    /// How it is answered.
-    pub rule: Rule,
-    /// The answers, without the blank one.
-    pub options: Vec<String>,
-    /// Whether voters may choose nothing explicitly. In a contest of rule `One` this adds a last
-    /// option [`BLANK`]; with `Some` it is the empty set, so it needs `min = 0`.
-    pub blank: bool,
-}
-
-impl Contest {
-    /// How many ciphertexts a ballot has for it: the options and, with `One`, the blank one.
-    pub fn option_count(&self) -> usize {
-        self.options.len() + usize::from(self.has_blank_option())
-    }
-
-    /// Whether the last ciphertext stands for a blank answer.
-    pub fn has_blank_option(&self) -> bool {
-        self.blank && self.rule == Rule::One
-    }
-
-    /// The text of an option by its number in the ballot.
-    pub fn option_text(&self, option: usize) -> Option<&str> {
-        let blank = self.has_blank_option() && option == self.options.len();
-        if blank { Some(BLANK) } else { self.options.get(option).map(String::as_str) }
-    }
-
-    /// The rule as the ballot's proofs know it.
-    pub fn kind(&self) -> ContestKind {
-        let options = u16::try_from(self.option_count()).unwrap_or(u16::MAX);
-        match self.rule {
-            Rule::One => ContestKind::One { options },
-            Rule::Some { min, max } => ContestKind::Some { options, min, max },
-        }
-    }
-}
-
 /// Whether a voter may vote again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Revote {
@@ -94,6 +39,15 @@ pub enum Issuer {
     Cluster,
 }
 
+/// Whether ballots are encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Secrecy {
+    /// Nobody learns a vote; only sums are decrypted, after the close.
+    Secret,
+    /// An open poll: ballots are in clear under pseudonymous keys, and counts are live.
+    Open,
+}
+
 /// The questions and rules of an election.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Definition {
@@ -103,20 +57,32 @@ pub struct Definition {
     pub domain: String,
     /// The questions, in ballot order.
     pub contests: Vec<Contest>,
-    /// Names of the trustees, in order; their number is their place from 1.
+    /// Names of the groups of voters, in order; a group's number is its place from 1, and 0 stands
+    /// for no group.
+    pub groups: Vec<String>,
+    /// Whether ballots are encrypted.
+    pub secrecy: Secrecy,
+    /// Names of the trustees, in order; their number is their place from 1. An open poll has none.
     pub trustees: Vec<String>,
-    /// How many trustees must work together to decrypt.
+    /// How many trustees must work together to decrypt; 0 in an open poll.
     pub threshold: u8,
     /// First minute in which ballots are taken, in minutes since 1970 UTC.
     pub opens: Option<u32>,
     /// First minute in which no more ballots are taken.
     pub closes: Option<u32>,
+    /// How late the administrator may move the closing by a signed entry; never, if there is none.
+    pub extendable_until: Option<u32>,
     /// Whether a voter may vote again.
     pub revote: Revote,
     /// Who makes the codes.
     pub issuer: Issuer,
-    /// With fewer counted ballots nothing is decrypted.
+    /// With fewer counted ballots nothing is decrypted, and no contest that fewer answered.
     pub minimum_ballots: u32,
+    /// Whether the administrator may add and withdraw voters while the election is open, by signed
+    /// entries that everybody sees and counts.
+    pub roll_changes: bool,
+    /// Whether people may vote on paper instead: who does is marked by signed entries.
+    pub paper: bool,
     /// Whether classes (same group and weight) of fewer than 20 voters are accepted, although
     /// their secrecy is narrower.
     pub accept_small_classes: bool,
@@ -139,10 +105,40 @@ impl fmt::Display for Problem {
     }
 }
 
+/// What a rehearsal's title begins with.
+pub const REHEARSAL: &str = "Rehearsal: ";
+
 impl Definition {
     /// The contests as the ballot's proofs know them.
     pub fn kinds(&self) -> Vec<ContestKind> {
         self.contests.iter().map(Contest::kind).collect()
+    }
+
+    /// The contests and the groups that answer them.
+    ///
+    /// # Errors
+    /// When a rule cannot be met or a ballot would be too long; a checked definition has none.
+    pub fn questions(&self) -> Result<Contests, ContextError> {
+        let contests = self.contests.iter();
+        Contests::new(contests.map(|contest| (contest.kind(), contest.groups.clone())).collect())
+    }
+
+    /// The same election as a trial: marked as a test and by its title, without times, so that it
+    /// can be held at once. It becomes an election of its own, with its own id, keys and roll.
+    #[must_use]
+    pub fn rehearsal(&self) -> Self {
+        let mut title = format!("{REHEARSAL}{}", self.title.trim_start_matches(REHEARSAL));
+        while title.len() > TEXT_BYTES_MAX {
+            title.pop();
+        }
+        let title = title.trim_end().to_owned();
+        let (opens, closes, extendable_until) = (None, None, None);
+        Self { title, test: true, opens, closes, extendable_until, ..self.clone() }
+    }
+
+    /// Name of a group.
+    pub fn group_name(&self, group: u8) -> Option<&str> {
+        self.groups.get(usize::from(group).checked_sub(1)?).map(String::as_str)
     }
 
     /// Checks every rule.
@@ -159,17 +155,38 @@ impl Definition {
                 self.domain
             )
         });
+        problems.distinct("groups", &self.groups);
+        problems.need("groups", self.groups.len() <= GROUPS_MAX, || {
+            format!("there must be at most {GROUPS_MAX} groups, not {}", self.groups.len())
+        });
         self.check_contests(&mut problems);
-        self.check_trustees(&mut problems);
+        match self.secrecy {
+            Secrecy::Secret => self.check_trustees(&mut problems),
+            Secrecy::Open => {
+                problems.need("trustees", self.trustees.is_empty() && self.threshold == 0, || {
+                    "an open poll has nothing to decrypt: leave out trustees and threshold"
+                        .to_owned()
+                });
+            }
+        }
+        self.check_times(&mut problems);
+        problems.need("minimum_ballots", self.minimum_ballots >= 1, || {
+            "must be at least 1: nothing is decrypted without a ballot".to_owned()
+        });
+        if problems.0.is_empty() { Ok(()) } else { Err(problems.0) }
+    }
+
+    fn check_times(&self, problems: &mut Problems) {
         if let (Some(opens), Some(closes)) = (self.opens, self.closes) {
             problems.need("closes", opens < closes, || {
                 "the election must close after it opens".to_owned()
             });
         }
-        problems.need("minimum_ballots", self.minimum_ballots >= 1, || {
-            "must be at least 1: nothing is decrypted without a ballot".to_owned()
-        });
-        if problems.0.is_empty() { Ok(()) } else { Err(problems.0) }
+        if let Some(until) = self.extendable_until {
+            problems.need("extendable_until", self.closes.is_some_and(|at| at < until), || {
+                "the closing can only be extended if there is one, to a later minute".to_owned()
+            });
+        }
     }
 
     fn check_contests(&self, problems: &mut Problems) {
@@ -178,12 +195,12 @@ impl Definition {
             format!("there must be 1 to {CONTESTS_MAX} contests, not {count}")
         });
         for (at, contest) in self.contests.iter().enumerate() {
-            contest.check(&format!("contests[{at}]"), problems);
+            contest.check(&format!("contests[{at}]"), self.groups.len(), problems);
         }
         if !problems.0.is_empty() {
             return;
         }
-        match ballot::ballot_len(&self.kinds()) {
+        match self.questions().map(|contests| self.longest_ballot(&contests)) {
             Ok(bytes) if bytes <= crate::entry::BODY_BYTES_MAX => {}
             Ok(bytes) => problems.add(
                 "contests",
@@ -194,6 +211,15 @@ impl Definition {
                 ),
             ),
             Err(error) => problems.add("contests", error.to_string()),
+        }
+    }
+
+    fn longest_ballot(&self, contests: &Contests) -> usize {
+        match self.secrecy {
+            Secrecy::Secret => contests.longest_ballot(),
+            Secrecy::Open => {
+                (0..=u8::MAX).map(|group| OpenBallot::len(contests, group)).max().unwrap_or(0)
+            }
         }
     }
 
@@ -220,14 +246,20 @@ impl Definition {
         put_text(bytes, &self.domain);
         bytes.push(self.contests.len() as u8);
         self.contests.iter().for_each(|contest| contest.put(bytes));
+        bytes.push(self.groups.len() as u8);
+        self.groups.iter().for_each(|name| put_text(bytes, name));
+        bytes.push(u8::from(self.secrecy == Secrecy::Open));
         bytes.push(self.trustees.len() as u8);
         self.trustees.iter().for_each(|name| put_text(bytes, name));
         bytes.push(self.threshold);
         put_optional_u32(bytes, self.opens);
         put_optional_u32(bytes, self.closes);
+        put_optional_u32(bytes, self.extendable_until);
         bytes.push(u8::from(self.revote == Revote::LastCounts));
         bytes.push(u8::from(self.issuer == Issuer::Cluster));
         bytes.extend_from_slice(&self.minimum_ballots.to_be_bytes());
+        bytes.push(u8::from(self.roll_changes));
+        bytes.push(u8::from(self.paper));
         bytes.push(u8::from(self.accept_small_classes));
         bytes.push(u8::from(self.test));
     }
@@ -240,6 +272,11 @@ impl Definition {
                 let count = reader.u8("number of contests")?;
                 (0..count).map(|_| Contest::read(reader)).collect::<Result<_, _>>()?
             },
+            groups: {
+                let count = reader.u8("number of groups")?;
+                (0..count).map(|_| reader.text("group's name")).collect::<Result<_, _>>()?
+            },
+            secrecy: if reader.flag("open poll")? { Secrecy::Open } else { Secrecy::Secret },
             trustees: {
                 let count = reader.u8("number of trustees")?;
                 (0..count).map(|_| reader.text("trustee's name")).collect::<Result<_, _>>()?
@@ -247,85 +284,45 @@ impl Definition {
             threshold: reader.u8("threshold")?,
             opens: reader.optional_u32("opening minute")?,
             closes: reader.optional_u32("closing minute")?,
+            extendable_until: reader.optional_u32("latest closing minute")?,
             revote: if reader.flag("revote")? { Revote::LastCounts } else { Revote::Off },
             issuer: if reader.flag("issuer")? { Issuer::Cluster } else { Issuer::Separate },
             minimum_ballots: reader.u32("minimum of ballots")?,
+            roll_changes: reader.flag("roll changes")?,
+            paper: reader.flag("paper")?,
             accept_small_classes: reader.flag("small classes accepted")?,
             test: reader.flag("test")?,
         })
     }
 }
 
-impl Contest {
-    fn check(&self, field: &str, problems: &mut Problems) {
-        problems.text(&format!("{field}.title"), &self.title);
-        let count = self.options.len();
-        let options = format!("{field}.options");
-        problems.need(&options, (1..=OPTIONS_MAX).contains(&count), || {
-            format!("there must be 1 to {OPTIONS_MAX} options, not {count}")
-        });
-        for (at, option) in self.options.iter().enumerate() {
-            problems.text(&format!("{options}[{at}]"), option);
-            let twice = self.options[..at].contains(option);
-            let blank = self.has_blank_option() && option == BLANK;
-            problems.need(&options, !twice && !blank, || format!("{option:?} appears twice"));
-        }
-        if let Rule::Some { min, max } = self.rule {
-            let fits = min <= max && max >= 1 && usize::from(max) <= count;
-            problems.need(&format!("{field}.max"), fits, || {
-                format!("{min} to {max} of {count} options cannot be chosen")
-            });
-            problems.need(&format!("{field}.blank"), !self.blank || min == 0, || {
-                "a blank answer here means choosing nothing, so min must be 0".to_owned()
-            });
-        }
-    }
-
-    fn put(&self, bytes: &mut Vec<u8>) {
-        put_text(bytes, &self.title);
-        match self.rule {
-            Rule::One => bytes.push(1),
-            Rule::Some { min, max } => {
-                bytes.push(2);
-                bytes.extend_from_slice(&min.to_be_bytes());
-                bytes.extend_from_slice(&max.to_be_bytes());
-            }
-        }
-        bytes.push(u8::from(self.blank));
-        bytes.extend_from_slice(&(self.options.len() as u16).to_be_bytes());
-        self.options.iter().for_each(|option| put_text(bytes, option));
-    }
-
-    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let title = reader.text("contest's title")?;
-        let rule = match reader.u8("contest's kind")? {
-            1 => Rule::One,
-            2 => {
-                Rule::Some { min: reader.u16("contest's min")?, max: reader.u16("contest's max")? }
-            }
-            _ => return Err(reader.wrong("contest's kind", "must be 1 (one) or 2 (some)")),
-        };
-        let blank = reader.flag("contest's blank")?;
-        let count = reader.u16("number of options")?;
-        let options = (0..count).map(|_| reader.text("option")).collect::<Result<_, _>>()?;
-        Ok(Self { title, rule, options, blank })
-    }
-}
-
-struct Problems(Vec<Problem>);
+/// Problems being collected.
+pub(crate) struct Problems(Vec<Problem>);
 
 impl Problems {
     fn add(&mut self, field: &str, sentence: String) {
         self.0.push(Problem { field: field.to_owned(), sentence });
     }
 
-    fn need(&mut self, field: &str, holds: bool, sentence: impl FnOnce() -> String) {
+    pub(crate) fn need(&mut self, field: &str, holds: bool, sentence: impl FnOnce() -> String) {
         if !holds {
             self.add(field, sentence());
         }
     }
 
-    fn text(&mut self, field: &str, text: &str) {
+    /// That each is a text and none appears twice.
+    pub(crate) fn distinct(&mut self, field: &str, texts: &[String]) {
+        for (at, text) in texts.iter().enumerate() {
+            self.text(&format!("{field}[{at}]"), text);
+            let twice = texts[..at].contains(text);
+            self.need(field, !twice, || format!("{text:?} appears twice"));
+            self.need(field, text != BLANK, || {
+                format!("{BLANK:?} is what a blank answer is called")
+            });
+        }
+    }
+
+    pub(crate) fn text(&mut self, field: &str, text: &str) {
         let plain = text.trim() == text && !text.chars().any(char::is_control);
         self.need(field, (1..=TEXT_BYTES_MAX).contains(&text.len()) && plain, || {
             format!(

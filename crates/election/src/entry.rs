@@ -23,6 +23,7 @@
 //! 7 close        the administrator's signature
 //! 8 share        number of the trustee ‖ decryption share
 //! 9 result       counts
+//! 10 … 15        an order of the administrator (`order`)
 //! 30 new key     an authority's new key, signed by a quorum (`succession`)
 //! ```
 
@@ -31,6 +32,7 @@ use ballot::signature::{PublicKey, SigningKey};
 use crate::{
     id::ElectionId,
     manifest::Endorser,
+    order::SignedOrder,
     wire::{DecodeError, Reader},
 };
 
@@ -88,6 +90,8 @@ pub enum Body<'a> {
     },
     /// The counts.
     Result(&'a [u8]),
+    /// An order of the administrator.
+    Order(SignedOrder),
     /// An authority's new key, see [`crate::succession`].
     AuthorityKey(&'a [u8]),
 }
@@ -113,12 +117,24 @@ pub enum Kind {
     Share = 8,
     /// See [`Body::Result`].
     Result = 9,
+    /// See [`Order::Pause`](crate::order::Order::Pause).
+    Pause = 10,
+    /// See [`Order::Resume`](crate::order::Order::Resume).
+    Resume = 11,
+    /// See [`Order::Extend`](crate::order::Order::Extend).
+    Extension = 12,
+    /// See [`Order::Reset`](crate::order::Order::Reset).
+    Reset = 13,
+    /// See [`Order::Add`](crate::order::Order::Add).
+    RollChange = 14,
+    /// See [`Order::MarkPaper`](crate::order::Order::MarkPaper).
+    PaperMark = 15,
     /// See [`Body::AuthorityKey`].
     AuthorityKey = 30,
 }
 
 impl Kind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 16] = [
         Self::Manifest,
         Self::RollChunk,
         Self::Ceremony,
@@ -128,8 +144,19 @@ impl Kind {
         Self::Close,
         Self::Share,
         Self::Result,
+        Self::Pause,
+        Self::Resume,
+        Self::Extension,
+        Self::Reset,
+        Self::RollChange,
+        Self::PaperMark,
         Self::AuthorityKey,
     ];
+
+    /// The kind with this byte.
+    pub fn from_byte(byte: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| *known as u8 == byte)
+    }
 
     /// Its name in sentences.
     pub fn name(self) -> &'static str {
@@ -143,6 +170,12 @@ impl Kind {
             Self::Close => "closing",
             Self::Share => "decryption share",
             Self::Result => "result",
+            Self::Pause => "pause",
+            Self::Resume => "resumption",
+            Self::Extension => "extension",
+            Self::Reset => "reset",
+            Self::RollChange => "change of the roll",
+            Self::PaperMark => "paper mark",
             Self::AuthorityKey => "authority's new key",
         }
     }
@@ -161,6 +194,7 @@ impl Body<'_> {
             Self::Close { .. } => Kind::Close,
             Self::Share { .. } => Kind::Share,
             Self::Result(_) => Kind::Result,
+            Self::Order(order) => order.order.kind(),
             Self::AuthorityKey(_) => Kind::AuthorityKey,
         }
     }
@@ -183,6 +217,7 @@ impl Body<'_> {
                 });
                 bytes.extend_from_slice(signature);
             }
+            Self::Order(order) => order.put(bytes),
             Self::Open { signature } | Self::Close { signature } => {
                 bytes.extend_from_slice(signature);
             }
@@ -226,8 +261,8 @@ impl<'a> Entry<'a> {
             return Err(reader.wrong("version", "must be 1"));
         }
         let kind = reader.u8("kind")?;
-        let kind = Kind::ALL.into_iter().find(|known| *known as u8 == kind);
-        let kind = kind.ok_or_else(|| reader.wrong("kind", "must be 1 to 9, or 30"))?;
+        let kind = Kind::from_byte(kind);
+        let kind = kind.ok_or_else(|| reader.wrong("kind", "must be 1 to 15, or 30"))?;
         let stamp = reader.u32("stamp")?;
         let appender = reader.u8("appender")?;
         let body = read_body(kind, &mut reader)?;
@@ -256,6 +291,12 @@ fn read_body<'a>(kind: Kind, reader: &mut Reader<'a>) -> Result<Body<'a>, Decode
         Kind::Ballot => Body::Ballot(reader.rest()),
         Kind::Result => Body::Result(reader.rest()),
         Kind::AuthorityKey => Body::AuthorityKey(reader.rest()),
+        Kind::Pause
+        | Kind::Resume
+        | Kind::Extension
+        | Kind::Reset
+        | Kind::RollChange
+        | Kind::PaperMark => Body::Order(SignedOrder::read(kind, reader)?),
         Kind::Open => Body::Open { signature: reader.array("opening signature")? },
         Kind::Close => Body::Close { signature: reader.array("closing signature")? },
         Kind::Endorsement => {
@@ -348,6 +389,12 @@ mod tests {
             Body::Share { trustee: 1, share: b"share" },
             Body::Result(b"result"),
             Body::AuthorityKey(b"succession"),
+            Body::Order(SignedOrder { number: 3, order: crate::Order::Pause, signature }),
+            Body::Order(SignedOrder {
+                number: 4,
+                order: crate::Order::Replace { old: [1; 32], new: [2; 32] },
+                signature,
+            }),
         ];
         for body in bodies {
             let bytes = appender().seal(ID, 1000, &body).unwrap();
@@ -372,7 +419,7 @@ mod tests {
         };
         check(&[], "entry: signature at byte 0: the bytes end inside it");
         check(&with(0, 2), "entry: version at byte 0: must be 1");
-        check(&with(1, 10), "entry: kind at byte 1: must be 1 to 9, or 30");
+        check(&with(1, 16), "entry: kind at byte 1: must be 1 to 15, or 30");
         check(
             &with(1, 4),
             "entry: endorser's role at byte 7: must be 1 (trustee) or 2 (authority)",

@@ -29,12 +29,18 @@
 //! * What is counted is each credential's last accepted ballot, once, with the roll's weight.
 //! * A share is bound to size and root of the tree up to and including the closing entry.
 //!
-//! Left out on purpose: pauses, changes of the roll, challenged ballots, open polls; they are
-//! entries of their own kinds and come with their own rules.
+//! * Orders of the administrator (`orders`) are numbered and signed; between a pause and its
+//!   resumption no ballot is a leaf.
+//! * In an open poll ballots are in clear; all other rules are the same, and there is no ceremony
+//!   and no share.
+//!
+//! Left out on purpose: challenged ballots, which never come near a ledger.
 
 mod ceremony;
 mod charter;
 mod counting;
+mod electorate;
+mod orders;
 mod setup;
 mod verdicts;
 mod voting;
@@ -53,13 +59,13 @@ use ledger::{Policy, Tree, leaf_hash};
 use rand_core::CryptoRng;
 
 use ceremony::CeremonyLog;
-use charter::{Charter, refuse_ballot};
+use charter::Charter;
 use counting::Closed;
 use setup::Setup;
 use verdicts::Verdicts;
-use voting::{Vote, Voting};
+use voting::{Intake, Vote, Voting};
 
-pub use counting::Outcome;
+pub use electorate::Standing;
 pub use setup::Blocker;
 pub use voting::{CredentialState, Turnout};
 
@@ -68,6 +74,8 @@ use crate::{
     id::ElectionId,
     manifest::{Act, Authority, Endorser, Manifest},
     mutant::Mutant,
+    order::Order,
+    outcome::{Outcome, Participation},
     refusal::{Refusal, code},
     roll::{Roll, Voter},
     succession::Successions,
@@ -89,6 +97,8 @@ pub enum Phase {
     },
     /// Ballots are taken.
     Open,
+    /// No ballot is taken until the administrator resumes.
+    Paused,
     /// No ballot is taken; shares of these trustees are on the ledger.
     Closed {
         /// Numbers of the trustees.
@@ -96,6 +106,26 @@ pub enum Phase {
     },
     /// The result is on the ledger; nothing follows.
     Published,
+}
+
+impl Phase {
+    /// The name of the phase: `draft`, `roll`, `ceremony`, `ready`, `open`, `paused`, `closed`,
+    /// `tallying` or `published`. A `ready` election has nothing that blocks its opening.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Empty => "draft",
+            Self::Setup { missing } => match missing.first() {
+                None => "ready",
+                Some(Blocker::RollIncomplete { .. } | Blocker::SmallClass { .. }) => "roll",
+                Some(_) => "ceremony",
+            },
+            Self::Open => "open",
+            Self::Paused => "paused",
+            Self::Closed { shares } if shares.is_empty() => "closed",
+            Self::Closed { .. } => "tallying",
+            Self::Published => "published",
+        }
+    }
 }
 
 /// An entry became a leaf.
@@ -134,6 +164,7 @@ enum Change {
     Endorsed(Endorser),
     Opened,
     Voted(Vote),
+    Ordered(Order),
     Closed,
     Shared(u8, VerifiedShare),
     Published(Outcome),
@@ -278,7 +309,7 @@ impl Fold {
     ) -> BTreeMap<[u8; 32], Result<(), Refusal>> {
         let mut verdicts = BTreeMap::new();
         let Stage::Open(voting) = &self.stage else { return verdicts };
-        let context = &voting.charter.context;
+        let Some(context) = &voting.charter.context else { return verdicts };
         let mut parsed = Vec::new();
         let mut seen = BTreeSet::new();
         for ballot in ballots.filter(|ballot| voting.concerns(ballot)) {
@@ -289,7 +320,9 @@ impl Fold {
             }
             match ParsedBallot::parse(ballot, context) {
                 Ok(ballot) => parsed.push((hash, ballot)),
-                Err(error) => drop(verdicts.insert(hash, Err(refuse_ballot(&error)))),
+                Err(error) => {
+                    drop(verdicts.insert(hash, Err(voting.charter.refuse_ballot(&error))))
+                }
             }
         }
         for batch in parsed.chunks(BATCH_MAX) {
@@ -297,7 +330,9 @@ impl Fold {
             verdicts.extend(batch.iter().map(|(hash, _)| (*hash, Ok(()))));
             if let Err(bad) = ballot::batch::verify(&ballots, context, rng) {
                 let refused = bad.bad.iter().map(|(at, error)| (batch[*at].0, error));
-                verdicts.extend(refused.map(|(hash, error)| (hash, Err(refuse_ballot(error)))));
+                verdicts.extend(
+                    refused.map(|(hash, error)| (hash, Err(voting.charter.refuse_ballot(error)))),
+                );
             }
         }
         verdicts
@@ -331,6 +366,10 @@ impl Fold {
             (Stage::Setup(setup), Body::Open { signature }) => {
                 setup.check_opening(&signature)?;
                 Ok(Change::Opened)
+            }
+            (Stage::Open(voting), Body::Order(order)) => {
+                voting.check_order(&order, entry.stamp)?;
+                Ok(Change::Ordered(order.order))
             }
             (Stage::Open(_), Body::Close { signature }) => {
                 if !Act::Close.verify(&charter.manifest, &charter.fingerprint, &signature) {
@@ -379,10 +418,15 @@ impl Fold {
     }
 
     fn judge_ballot(&self, ballot: &[u8], charter: &Charter) -> Result<Vote, Refusal> {
-        let vote = self.check_rules(ballot)?;
+        let mut vote = self.check_rules(ballot)?;
         match self.verdicts.get(&vote.hash) {
             Some(verdict) => verdict?,
             None => charter.check_exactly(ballot)?,
+        }
+        if charter.context.is_none() {
+            let parsed = charter.open_ballot(ballot);
+            let parsed = parsed.map_err(|error| charter.refuse_ballot(&error))?;
+            vote.answers = parsed.values().to_vec();
         }
         Ok(vote)
     }
@@ -420,7 +464,7 @@ impl Fold {
         }
         let definition = &manifest.definition;
         let early = definition.opens.filter(|opens| stamp < *opens);
-        let late = definition.closes.filter(|closes| stamp >= *closes);
+        let late = self.closes().filter(|closes| stamp >= *closes);
         match (entry.body.kind(), early, late) {
             (Kind::Ballot, Some(opens), _) => {
                 refuse(format!("The stamp {stamp} is before the opening at {opens}."))
@@ -471,9 +515,14 @@ impl Fold {
                 voting.add(vote, leaf_index);
                 Stage::Open(voting)
             }
+            (Stage::Open(mut voting), Change::Ordered(order)) => {
+                voting.obey(order);
+                Stage::Open(voting)
+            }
             (Stage::Open(voting), Change::Closed) => {
-                let statement = self.statement(&voting);
-                Stage::Closed(Box::new(Closed::new(*voting, statement)))
+                let participation = voting.participation();
+                let statement = self.statement(&voting, &participation);
+                Stage::Closed(Box::new(Closed::new(*voting, participation, statement)))
             }
             (Stage::Closed(mut closed), Change::Shared(trustee, share)) => {
                 closed.add_share(trustee, share);
@@ -487,13 +536,20 @@ impl Fold {
     }
 
     /// What trustees decrypt, with the closing entry as the last leaf.
-    fn statement(&self, voting: &Voting) -> TallyStatement {
-        TallyStatement {
+    fn statement(
+        &self,
+        voting: &Voting,
+        participation: &[Participation],
+    ) -> Option<TallyStatement> {
+        let minimum = voting.charter.manifest.definition.minimum_ballots;
+        let withheld = counting::withheld(participation, minimum);
+        let all = self.has(Mutant::RevoteCountedTwice);
+        Some(TallyStatement {
             fingerprint: voting.charter.fingerprint,
             checkpoint_root: self.tree.root().0,
             checkpoint_size: self.tree.size(),
-            tally: voting.tally(&self.leaves, self.has(Mutant::RevoteCountedTwice)),
-        }
+            tally: voting.tally(&self.leaves, withheld, all)?,
+        })
     }
 }
 
@@ -550,7 +606,10 @@ impl Fold {
         match &self.stage {
             Stage::Empty => Phase::Empty,
             Stage::Setup(setup) => Phase::Setup { missing: setup.blockers() },
-            Stage::Open(_) => Phase::Open,
+            Stage::Open(voting) => match voting.intake {
+                Intake::Taking => Phase::Open,
+                Intake::Paused => Phase::Paused,
+            },
             Stage::Closed(closed) => Phase::Closed { shares: closed.trustees() },
             Stage::Published(..) => Phase::Published,
         }
@@ -598,12 +657,49 @@ impl Fold {
         self.charter().map(|charter| charter.fingerprint)
     }
 
-    /// What ballots are made for.
+    /// What encrypted ballots are made for; none in an open poll.
     pub fn ballot_context(&self) -> Option<&BallotContext> {
-        self.charter().map(|charter| &charter.context)
+        self.charter()?.context.as_ref()
     }
 
-    /// The roll, from the opening on.
+    /// The first minute in which no more ballots are taken, extensions included.
+    pub fn closes(&self) -> Option<u32> {
+        match self.voting() {
+            Some(voting) => voting.closes,
+            None => self.manifest()?.definition.closes,
+        }
+    }
+
+    /// The number that the administrator's next order must carry.
+    pub fn next_order(&self) -> u32 {
+        self.voting().map_or(0, |voting| voting.orders)
+    }
+
+    /// A voter of the roll, as the manifest names or an order added it, from the opening on; and
+    /// why it has no online vote, if it has none.
+    pub fn voter(&self, credential: &[u8; 32]) -> Option<(Voter, Option<Standing>)> {
+        let electorate = &self.voting()?.electorate;
+        let place = electorate.place(credential)?;
+        Some((*electorate.voter(place), electorate.standing(place)))
+    }
+
+    /// Who may answer each contest now, and who did; empty before the opening. Goes over the whole
+    /// roll.
+    pub fn participation(&self) -> Vec<Participation> {
+        match self.closed() {
+            Some(closed) => closed.participation.clone(),
+            None => self.voting().map(Voting::participation).unwrap_or_default(),
+        }
+    }
+
+    /// The weighted counts of an open poll so far, by contest and counter, and the number of
+    /// leaves they belong to. `None` in a secret election: nobody knows them.
+    pub fn live_counts(&self) -> Option<(u64, &[Vec<u64>])> {
+        let voting = self.voting()?;
+        voting.charter.context.is_none().then(|| (self.tree.size(), voting.live()))
+    }
+
+    /// The roll that the manifest names, from the opening on.
     pub fn roll(&self) -> Option<&Roll> {
         self.voting().map(Voting::roll)
     }
@@ -631,9 +727,9 @@ impl Fold {
         self.voting().map(|voting| voting.counted().collect()).unwrap_or_default()
     }
 
-    /// What trustees decrypt, from the close on.
+    /// What trustees decrypt, from the close on; none in an open poll.
     pub fn tally_statement(&self) -> Option<&TallyStatement> {
-        self.closed().map(|closed| &closed.statement)
+        self.closed()?.statement.as_ref()
     }
 
     /// The encrypted sums, from the close on.
@@ -641,7 +737,7 @@ impl Fold {
         self.tally_statement().map(|statement| &statement.tally)
     }
 
-    /// What the shares on the ledger decrypt to: the body of the result entry to be appended.
+    /// What the shares on the ledger decrypt to, or the counts of an open poll: the body of the result entry to be appended.
     ///
     /// # Errors
     /// Not closed yet, or too few shares.

@@ -2,7 +2,7 @@
 //! what the ballots add up to.
 //!
 //! ```text
-//! Definition ─ Draft ─ ceremony, roll ─> Manifest ─ endorsements ─> open ─ ballots ─> close
+//! Definition ─ Draft ─ ceremony, roll ─> Manifest ─ endorsements ─> open ─ ballots, orders ─> close
 //!                                                       ─ shares ─> result
 //! ```
 //!
@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 pub mod archive;
+pub mod contest;
 pub mod definition;
 pub mod entry;
 mod fold;
@@ -20,6 +21,8 @@ mod id;
 pub mod keys;
 pub mod manifest;
 mod mutant;
+pub mod order;
+pub mod outcome;
 pub mod receipt;
 pub mod refusal;
 pub mod roll;
@@ -29,13 +32,16 @@ pub mod testing;
 mod wire;
 
 pub use archive::{Archive, ArchiveError};
-pub use definition::{Contest, Definition, Issuer, Problem, Revote, Rule};
+pub use contest::{Contest, Decision, Majority, Rule, Tie};
+pub use definition::{Definition, Issuer, Problem, Revote, Secrecy};
 pub use entry::{Appender, Body, Entry};
-pub use fold::{Accepted, Blocker, CheckedBallot, CredentialState, Fold, Outcome, Phase, Turnout};
+pub use fold::{Accepted, Blocker, CheckedBallot, CredentialState, Fold, Phase, Standing, Turnout};
 pub use id::{ElectionId, ElectionIdError};
 pub use manifest::{Act, Authority, Draft, Endorser, Manifest, Trustee};
 #[cfg(any(test, feature = "mutants"))]
 pub use mutant::Mutant;
+pub use order::{Order, SignedOrder};
+pub use outcome::{Decided, Electors, Finding, Outcome, Participation};
 pub use refusal::{Refusal, SignedRefusal};
 pub use roll::{Classes, Roll, RollError, RollSummary, Voter};
 pub use succession::{SignedSuccession, Succession, Successions};

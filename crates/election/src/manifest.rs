@@ -15,7 +15,7 @@ use ballot::{
 use ledger::{AuthorityKey, OriginRule, Policy};
 
 use crate::{
-    definition::{Definition, Problem},
+    definition::{Definition, Problem, Secrecy},
     id::ElectionId,
     roll::RollSummary,
     wire::{DecodeError, Reader, put_text, sha256},
@@ -31,7 +31,8 @@ const CLOSE_TAG: &str = "quorate/close/v1";
 
 /// Longest manifest: it must fit an entry together with the administrator's signature.
 pub const MANIFEST_BYTES_MAX: usize = crate::entry::BODY_BYTES_MAX - 64;
-/// Largest total weight of a roll, so that counts can be found by a bounded discrete logarithm.
+/// Largest total weight of a roll times the highest score of an option, so that counts can be found
+/// by a bounded discrete logarithm.
 pub const TOTAL_WEIGHT_MAX: u64 = 1 << 40;
 
 /// What an administrator wants, signed before anything else exists.
@@ -115,11 +116,11 @@ pub struct Manifest {
     pub admin: [u8; 32],
     /// The trustees' keys, in the order of their names.
     pub trustees: Vec<Trustee>,
-    /// The key ballots are encrypted to.
+    /// The key ballots are encrypted to; zeros in an open poll.
     pub joint_key: [u8; 32],
     /// Which attempt of the key ceremony made the keys, from 0.
     pub ceremony_attempt: u32,
-    /// Hash of that attempt's announcements and dealings.
+    /// Hash of that attempt's announcements and dealings; zeros in an open poll.
     pub ceremony_hash: [u8; 32],
     /// Who may vote.
     pub roll: RollSummary,
@@ -200,16 +201,35 @@ impl Manifest {
             .expect("a checked manifest has 1 <= threshold <= trustees <= 16")
     }
 
-    /// What ballots of this election are made for and checked against.
+    /// What encrypted ballots of this election are made for and checked against.
     ///
     /// # Errors
-    /// When the joint key is no key or the contests make no ballot; a checked manifest has both.
+    /// When the joint key is no key (as in an open poll) or the contests make no ballot; the
+    /// checked manifest of a secret election has both.
     pub fn ballot_context(&self) -> Result<BallotContext, Problem> {
         let problem = |field: &str, sentence| Problem { field: field.to_owned(), sentence };
         let key = ElectionKey::from_bytes(self.joint_key)
             .map_err(|error| problem("joint_key", error.to_string()))?;
-        BallotContext::new(self.fingerprint(), key, self.definition.kinds())
-            .map_err(|error| problem("contests", error.to_string()))
+        let questions = self.definition.questions();
+        let questions = questions.map_err(|error| problem("contests", error.to_string()))?;
+        Ok(BallotContext::with_contests(self.fingerprint(), key, questions))
+    }
+
+    /// Whether a roll of this total weight can be counted.
+    ///
+    /// # Errors
+    /// Total weight times the highest score of an option is above [`TOTAL_WEIGHT_MAX`].
+    pub fn check_weight(&self, total_weight: u64) -> Result<(), String> {
+        let kinds = self.definition.kinds();
+        let highest = kinds.iter().map(ballot::ContestKind::highest).max().unwrap_or(1);
+        if u128::from(total_weight) * u128::from(highest) <= u128::from(TOTAL_WEIGHT_MAX) {
+            return Ok(());
+        }
+        Err(format!(
+            "the total weight {total_weight} times the highest score {highest} is more than \
+             {TOTAL_WEIGHT_MAX} (2^40), so the counts could not be found: use smaller weights or \
+             scores"
+        ))
     }
 
     /// Checks every rule a manifest must meet by itself.
@@ -233,8 +253,11 @@ impl Manifest {
         }
         let roll = &self.roll;
         need("roll", roll.count >= 1, "nobody is on the roll".into());
-        let bounded = (u64::from(roll.count)..=TOTAL_WEIGHT_MAX).contains(&roll.total_weight);
-        need("roll", bounded, format!("the total weight {} is out of range", roll.total_weight));
+        let sentence = format!("the total weight {} is out of range", roll.total_weight);
+        need("roll", roll.total_weight >= u64::from(roll.count), sentence);
+        if let Err(sentence) = self.check_weight(roll.total_weight) {
+            need("roll", false, sentence);
+        }
         let ascending = self.authorities.windows(2).all(|pair| pair[0].index < pair[1].index);
         let from_one = self.authorities.first().is_none_or(|first| first.index >= 1);
         let sentence = "their numbers must ascend from 1 or more".to_owned();
@@ -247,10 +270,22 @@ impl Manifest {
             need("authorities", false, error.to_string());
         }
         if problems.is_empty() {
-            problems.extend(self.ballot_context().err());
+            problems.extend(match self.definition.secrecy {
+                Secrecy::Secret => self.ballot_context().err(),
+                Secrecy::Open => self.check_keyless(),
+            });
             problems.extend(self.check_length());
         }
         if problems.is_empty() { Ok(()) } else { Err(problems) }
+    }
+
+    fn check_keyless(&self) -> Option<Problem> {
+        let keyless = (self.joint_key, self.ceremony_attempt, self.ceremony_hash);
+        (keyless != ([0; 32], 0, [0; 32])).then(|| Problem {
+            field: "joint_key".to_owned(),
+            sentence: "an open poll has no key and no ceremony: these bytes must be zero"
+                .to_owned(),
+        })
     }
 
     fn check_length(&self) -> Option<Problem> {

@@ -65,9 +65,27 @@ pub mod code {
     pub const BAD_SHARE: &str = "bad-share";
     /// The result is not what the shares decrypt to.
     pub const BAD_RESULT: &str = "bad-result";
+    /// The election is paused.
+    pub const PAUSED: &str = "paused";
+    /// The ballot is for another group than the credential's.
+    pub const WRONG_GROUP: &str = "wrong-group";
+    /// The credential was withdrawn or replaced.
+    pub const WITHDRAWN: &str = "withdrawn";
+    /// The credential is marked to vote on paper.
+    pub const VOTES_ON_PAPER: &str = "votes-on-paper";
+    /// The credential has an accepted ballot.
+    pub const HAS_VOTED: &str = "has-voted";
+    /// The manifest does not allow this order.
+    pub const NOT_ALLOWED: &str = "not-allowed";
+    /// The order does not carry the next number.
+    pub const WRONG_NUMBER: &str = "wrong-number";
+    /// The order cannot be carried out.
+    pub const BAD_ORDER: &str = "bad-order";
+    /// The answer to a question of an open poll is not valid.
+    pub const BAD_ANSWER: &str = "bad-answer";
 
     /// All of them.
-    pub const ALL: [&str; 25] = [
+    pub const ALL: [&str; 34] = [
         MALFORMED,
         WRONG_VERSION,
         WRONG_ELECTION,
@@ -93,6 +111,15 @@ pub mod code {
         TOO_FEW_BALLOTS,
         BAD_SHARE,
         BAD_RESULT,
+        PAUSED,
+        WRONG_GROUP,
+        WITHDRAWN,
+        VOTES_ON_PAPER,
+        HAS_VOTED,
+        NOT_ALLOWED,
+        WRONG_NUMBER,
+        BAD_ORDER,
+        BAD_ANSWER,
     ];
 }
 

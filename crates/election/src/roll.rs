@@ -26,8 +26,24 @@ pub struct Voter {
     pub credential: [u8; 32],
     /// How many votes its ballot counts, at least 1.
     pub weight: u32,
-    /// Group, for turnout by group; 0 when there are none.
+    /// Number of its group in the definition, which decides its contests; 0 for none.
     pub group: u8,
+}
+
+impl Voter {
+    pub(crate) fn put(&self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(&self.credential);
+        bytes.extend_from_slice(&self.weight.to_be_bytes());
+        bytes.push(self.group);
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            credential: reader.array("credential")?,
+            weight: reader.u32("weight")?,
+            group: reader.u8("group")?,
+        })
+    }
 }
 
 /// What the manifest says about the roll.
@@ -187,8 +203,19 @@ impl Roll {
 pub struct Classes(BTreeMap<(u8, u32), usize>);
 
 impl Classes {
-    fn add(&mut self, voter: &Voter) {
+    pub(crate) fn add(&mut self, voter: &Voter) {
         *self.0.entry((voter.group, voter.weight)).or_default() += 1;
+    }
+
+    pub(crate) fn remove(&mut self, voter: &Voter) {
+        if let Some(count) = self.0.get_mut(&(voter.group, voter.weight)) {
+            *count = count.saturating_sub(1);
+        }
+    }
+
+    /// How many voters share group and weight with this one.
+    pub(crate) fn of(&self, voter: &Voter) -> usize {
+        self.0.get(&(voter.group, voter.weight)).copied().unwrap_or_default()
     }
 
     /// Voters by (group, weight).
@@ -213,11 +240,7 @@ fn encode_chunk(number: u16, voters: &[Voter]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(4 + voters.len() * VOTER_BYTES);
     bytes.extend_from_slice(&number.to_be_bytes());
     bytes.extend_from_slice(&(voters.len() as u16).to_be_bytes());
-    for voter in voters {
-        bytes.extend_from_slice(&voter.credential);
-        bytes.extend_from_slice(&voter.weight.to_be_bytes());
-        bytes.push(voter.group);
-    }
+    voters.iter().for_each(|voter| voter.put(&mut bytes));
     bytes
 }
 
@@ -234,17 +257,13 @@ pub fn decode_chunk(bytes: &[u8]) -> Result<(u16, Vec<Voter>), DecodeError> {
     }
     let mut voters = Vec::with_capacity(count);
     for _ in 0..count {
-        voters.push(Voter {
-            credential: reader.array("credential")?,
-            weight: reader.u32("weight")?,
-            group: reader.u8("group")?,
-        });
+        voters.push(Voter::read(&mut reader)?);
     }
     reader.finish()?;
     Ok((number, voters))
 }
 
-fn check_voter(voter: &Voter, position: usize) -> Result<(), RollError> {
+pub(crate) fn check_voter(voter: &Voter, position: usize) -> Result<(), RollError> {
     if voter.weight == 0 {
         return Err(RollError::Weight { position });
     }

@@ -12,7 +12,7 @@
 //! ```
 
 use ballot::{
-    BallotContext, Choice, ContestKind, Credential, cast,
+    BallotContext, Choice, ContestKind, Contests, Credential, OpenBallot, cast,
     ceremony::{Announcements, Dealings, Parameters, Received, TrusteeSecret},
     signature::SigningKey,
     threshold::{DecryptionShare, SecretShare},
@@ -24,11 +24,12 @@ use rand_core::{TryCryptoRng, TryRng};
 
 use crate::{
     archive::Archive,
-    definition::{Contest, Definition, Issuer, Revote, Rule},
+    definition::{Contest, Definition, Issuer, Revote, Rule, Secrecy},
     entry::{Appender, Body},
     fold::{Accepted, Fold},
     id::ElectionId,
     manifest::{Act, Authority, Draft, Endorser, Manifest, Trustee},
+    order::Order,
     refusal::Refusal,
     roll::{Roll, Voter},
 };
@@ -71,18 +72,50 @@ impl TryRng for TestRng {
 
 impl TryCryptoRng for TestRng {}
 
-/// Option `option` wherever one may be chosen: an answer of either kind.
+/// An answer that fits several kinds of contest.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer(pub Vec<u16>);
+pub enum Answer {
+    /// These options, wherever one or several may be chosen; the last one may be a blank.
+    Options(Vec<u16>),
+    /// A score for each option.
+    Scores(Vec<u16>),
+    /// A list and its candidates.
+    List(u16, Vec<u16>),
+    /// Explicitly nothing.
+    Blank,
+}
 
 /// The answer that names one option.
 pub fn choose(option: u16) -> Answer {
-    Answer(vec![option])
+    Answer::Options(vec![option])
 }
 
 /// The answer that names these options.
 pub fn choose_all(options: &[u16]) -> Answer {
-    Answer(options.to_vec())
+    Answer::Options(options.to_vec())
+}
+
+/// The answer that scores the options.
+pub fn score(scores: &[u16]) -> Answer {
+    Answer::Scores(scores.to_vec())
+}
+
+/// The answer that names a list and candidates of it.
+pub fn choose_list(list: u16, candidates: &[u16]) -> Answer {
+    Answer::List(list, candidates.to_vec())
+}
+
+impl Answer {
+    fn choice(&self, kind: &ContestKind) -> Choice {
+        match (self, kind) {
+            (Self::Options(options), ContestKind::One { .. }) => Choice::One(options[0]),
+            (Self::Options(options), _) => Choice::Some(options.clone()),
+            (Self::Scores(scores), _) => Choice::Score(scores.clone()),
+            (Self::List(list, candidates), _) => Choice::List(*list, candidates.clone()),
+            (Self::Blank, ContestKind::One { options }) => Choice::One(options - 1),
+            (Self::Blank, _) => Choice::Blank,
+        }
+    }
 }
 
 /// What an election shall be like.
@@ -101,31 +134,26 @@ impl ElectionBuilder {
     /// authorities of which none is malicious, five voters of weight 1, last ballot counts.
     pub fn new(seed: u64) -> Self {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        let contests = vec![
-            Contest {
-                title: "Chair".to_owned(),
-                rule: Rule::One,
-                options: names(&["Ada", "Grace"]),
-                blank: true,
-            },
-            Contest {
-                title: "Projects".to_owned(),
-                rule: Rule::Some { min: 0, max: 2 },
-                options: names(&["Well", "Fence", "Shed"]),
-                blank: true,
-            },
-        ];
+        let mut chair = Contest::new("Chair", Rule::One, &["Ada", "Grace"]);
+        let rule = Rule::Some { min: 0, max: 2 };
+        let mut projects = Contest::new("Projects", rule, &["Well", "Fence", "Shed"]);
+        (chair.blank, projects.blank) = (true, true);
         let definition = Definition {
             title: "A small election".to_owned(),
             domain: "vote.example".to_owned(),
-            contests,
+            contests: vec![chair, projects],
+            groups: Vec::new(),
+            secrecy: Secrecy::Secret,
             trustees: names(&["Tara", "Theo", "Thea"]),
             threshold: 2,
             opens: None,
             closes: None,
+            extendable_until: None,
             revote: Revote::LastCounts,
             issuer: Issuer::Separate,
             minimum_ballots: 1,
+            roll_changes: false,
+            paper: false,
             accept_small_classes: true,
             test: true,
         };
@@ -138,6 +166,12 @@ impl ElectionBuilder {
     pub fn define(mut self, change: impl FnOnce(&mut Definition)) -> Self {
         change(&mut self.definition);
         self
+    }
+
+    /// Makes it an open poll.
+    #[must_use]
+    pub fn open_poll(self) -> Self {
+        self.trustees(0, 0).define(|definition| definition.secrecy = Secrecy::Open)
     }
 
     /// `threshold` of `count` trustees.
@@ -194,14 +228,19 @@ impl ElectionBuilder {
             group: (self.group)(number),
         });
         let roll = Roll::new(voters.collect()).expect("generated voters make a roll");
-        let ceremony = Ceremony::hold(&draft, &mut rng);
+        let open = draft.definition.secrecy == Secrecy::Open;
+        let ceremony = if open { Ceremony::none() } else { Ceremony::hold(&draft, &mut rng) };
         let manifest = ceremony.manifest(&draft, &roll, &signers, self.faulty);
         manifest.check().expect("the builder's settings make a valid manifest");
-        let context = manifest.ballot_context().expect("a checked manifest has a context");
+        let context = manifest.ballot_context().ok();
+        let questions = manifest.definition.questions().expect("the manifest was checked");
+        let groups = (0..self.voters).map(self.group).collect();
         TestElection {
             draft,
             manifest,
-            context,
+            context: context,
+            questions,
+            groups,
             admin,
             appenders: appenders.collect(),
             signers,
@@ -230,10 +269,15 @@ struct Ceremony {
     secrets: Vec<TrusteeSecret>,
     shares: Vec<SecretShare>,
     messages: Vec<Vec<u8>>,
-    dealings: Dealings,
+    dealings: Option<Dealings>,
 }
 
 impl Ceremony {
+    /// That of an open poll.
+    fn none() -> Self {
+        Self { secrets: Vec::new(), shares: Vec::new(), messages: Vec::new(), dealings: None }
+    }
+
     fn hold(draft: &Draft, rng: &mut TestRng) -> Self {
         let count = draft.definition.trustees.len() as u16;
         let threshold = draft.definition.threshold.into();
@@ -261,7 +305,7 @@ impl Ceremony {
             let confirmation = secret.confirm(&dealings, number).expect("it received its share");
             messages.push(confirmation.as_bytes().to_vec());
         }
-        Self { secrets, shares, messages, dealings }
+        Self { secrets, shares, messages, dealings: Some(dealings) }
     }
 
     fn manifest(
@@ -271,7 +315,8 @@ impl Ceremony {
         signers: &[AuthoritySigner],
         faulty: u8,
     ) -> Manifest {
-        let verification = self.dealings.verification_keys();
+        let dealings = self.dealings.as_ref();
+        let verification = dealings.map(Dealings::verification_keys).unwrap_or_default();
         let trustees = self.secrets.iter().zip(&verification).map(|(secret, key)| Trustee {
             signing: secret.signing_key().public().to_bytes(),
             verification: key.to_bytes(),
@@ -284,9 +329,9 @@ impl Ceremony {
             definition: draft.definition.clone(),
             admin: draft.admin,
             trustees: trustees.collect(),
-            joint_key: self.dealings.election_key().to_bytes(),
+            joint_key: dealings.map_or([0; 32], |all| all.election_key().to_bytes()),
             ceremony_attempt: 0,
-            ceremony_hash: *self.dealings.transcript_hash(),
+            ceremony_hash: dealings.map_or([0; 32], |all| *all.transcript_hash()),
             roll: roll.summary(),
             authorities: authorities.collect(),
             faulty,
@@ -301,8 +346,12 @@ pub struct TestElection {
     pub draft: Draft,
     /// The sealed manifest.
     pub manifest: Manifest,
-    /// What ballots are made for.
-    pub context: BallotContext,
+    /// What encrypted ballots are made for; none in an open poll.
+    pub context: Option<BallotContext>,
+    /// The questions and who answers which.
+    pub questions: Contests,
+    /// Group of each voter by number.
+    pub groups: Vec<u8>,
     /// The administrator.
     pub admin: SigningKey,
     /// The authorities as appenders, number 1 first.
@@ -448,20 +497,43 @@ impl TestElection {
         prev: [u8; 32],
         answers: &[Answer],
     ) -> Vec<u8> {
-        let choices: Vec<Choice> = self
-            .context
-            .contests()
-            .iter()
-            .zip(answers)
-            .map(|(kind, Answer(options))| match kind {
-                ContestKind::One { .. } => Choice::One(options[0]),
-                ContestKind::Some { .. } => Choice::Some(options.clone()),
-            })
-            .collect();
+        let group = self.groups[voter];
+        let asked = self.questions.of_group(group).iter();
+        let kinds = asked.map(|&contest| &self.questions.kinds()[usize::from(contest)]);
+        let choices: Vec<Choice> =
+            kinds.zip(answers).map(|(kind, answer)| answer.choice(kind)).collect();
         let credential = &self.credentials[voter];
-        cast(&self.context, credential, seq, prev, &choices, &mut self.rng)
-            .expect("the answers fit the contests")
-            .into_bytes()
+        let sealed = match &self.context {
+            Some(context) => cast(context, credential, group, seq, prev, &choices, &mut self.rng),
+            None => {
+                let (fingerprint, place) = (self.manifest.fingerprint(), (seq, prev));
+                OpenBallot::cast(fingerprint, &self.questions, credential, group, place, &choices)
+            }
+        };
+        sealed.expect("the answers fit the contests").into_bytes()
+    }
+
+    /// A new credential for the voter who follows the last one, not on the roll yet.
+    pub fn newcomer(&mut self, weight: u32, group: u8) -> Voter {
+        let seed: [u8; 32] = self.rng.bytes();
+        let credential = Credential::from_seed(&seed);
+        let voter = Voter { credential: credential.public().to_bytes(), weight, group };
+        self.credentials.push(credential);
+        self.credential_seeds.push(seed);
+        self.chains.push((0, [0; 32]));
+        self.groups.push(group);
+        voter
+    }
+
+    /// An order of the administrator as the next one of a fold.
+    pub fn order(&self, fold: &Fold, order: Order) -> Bytes {
+        self.order_at(STAMP, fold.next_order(), order)
+    }
+
+    /// An order with any stamp and number.
+    pub fn order_at(&self, stamp: u32, number: u32, order: Order) -> Bytes {
+        let signed = order.sign(number, &self.manifest.fingerprint(), &self.admin);
+        self.entry_by(1, stamp, &Body::Order(signed))
     }
 
     /// Signs a changed ballot again, as a voter who cheats would.
@@ -502,6 +574,7 @@ impl TestElection {
     /// When the fold refuses something.
     pub fn finish(&mut self, mut run: Run) -> Finished {
         run.must(self.closing());
+        // An open poll has a threshold of 0.
         for trustee in 1..=self.manifest.definition.threshold {
             let share = self.share(&run.fold, trustee);
             run.must(share);
@@ -510,7 +583,7 @@ impl TestElection {
         run.must(self.entry(&Body::Result(&outcome.encode())));
         let Run { fold, entries } = run;
         let opened = self.setup_entries().len() as u64 + 1;
-        let closed = fold.tally_statement().expect("it is closed").checkpoint_size;
+        let closed = fold.tree().size() - 1 - u64::from(self.manifest.definition.threshold);
         let mut sizes = vec![opened, closed, fold.tree().size()];
         sizes.dedup();
         let archive = Bytes::from(self.archive(fold.leaves(), &sizes).encode());

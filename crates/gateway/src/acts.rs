@@ -74,6 +74,15 @@ pub(crate) struct SignedBody {
     pub(crate) signature: [u8; 64],
 }
 
+/// `POST /elections/{id}/orders`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OrderBody {
+    /// Kind of the entry, then its body, base64.
+    #[serde(deserialize_with = "encoding::base64_bytes::deserialize")]
+    pub(crate) order: Bytes,
+}
+
 /// `POST /elections/{id}/shares`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -72,6 +72,7 @@ pub(crate) fn detail(view: ElectionView<'_>) -> ElectionDetail {
             .unwrap_or_default(),
         quorum: manifest.map(election::Manifest::quorum),
         turnout: fold.turnout().into(),
+        next_order: fold.next_order(),
         entries: view.head(),
         shares: match phase {
             Phase::Closed { shares } => shares,
@@ -130,8 +131,16 @@ pub(crate) struct Refused {
 /// What is known of a credential.
 pub(crate) fn credential(view: ElectionView<'_>, key: &[u8; 32]) -> CredentialView {
     let fold = view.fold();
+    let voter = fold.voter(key);
     CredentialView {
-        on_roll: fold.roll().is_some_and(|roll| roll.position(key).is_some()),
+        on_roll: voter.is_some(),
+        group: voter.map_or(0, |(voter, _)| voter.group),
+        weight: voter.map_or(0, |(voter, _)| voter.weight),
+        barred: voter.and_then(|(_, standing)| standing).map(|standing| match standing {
+            election::Standing::Withdrawn => "withdrawn",
+            election::Standing::Replaced => "replaced",
+            election::Standing::Paper => "paper",
+        }),
         last: fold.credential_state(key).map(|state| LastBallot {
             seq: state.seq,
             hash: hex::encode(state.hash),

@@ -56,6 +56,8 @@ pub(crate) struct ElectionDetail {
     pub(crate) authorities: Vec<AuthorityView>,
     pub(crate) quorum: Option<usize>,
     pub(crate) turnout: TurnoutView,
+    /// Number that the administrator's next order must carry.
+    pub(crate) next_order: u32,
     /// Entries ordered so far.
     pub(crate) entries: u64,
     /// Trustees whose decryption share is on the ledger.
@@ -72,6 +74,10 @@ pub(crate) struct DefinitionView {
     pub(crate) contests: Vec<ContestView>,
     pub(crate) trustees: Vec<String>,
     pub(crate) threshold: u8,
+    /// Names of the groups of voters, from number 1 on.
+    pub(crate) groups: Vec<String>,
+    /// Whether ballots are in clear.
+    pub(crate) open_poll: bool,
     pub(crate) opens: Option<u32>,
     pub(crate) closes: Option<u32>,
     pub(crate) revote: &'static str,
@@ -87,7 +93,15 @@ pub(crate) struct ContestView {
     pub(crate) kind: &'static str,
     pub(crate) min: u16,
     pub(crate) max: u16,
-    /// Options in ballot order, the blank one included.
+    /// The highest score of one option.
+    pub(crate) highest: u16,
+    /// Whether a blank answer may be given, which is the last counter.
+    pub(crate) blank: bool,
+    /// Groups of voters who answer it; empty for everybody.
+    pub(crate) groups: Vec<u8>,
+    /// The candidates of each list, when the options are lists.
+    pub(crate) candidates: Vec<Vec<String>>,
+    /// What is counted, in ballot order: options, candidates of lists, the blank answer.
     pub(crate) options: Vec<String>,
 }
 
@@ -99,6 +113,9 @@ pub(crate) struct TurnoutView {
     pub(crate) ballots: u64,
     pub(crate) roll_voters: u32,
     pub(crate) roll_weight: u64,
+    /// Credentials marked to vote on paper.
+    pub(crate) paper_voters: u32,
+    pub(crate) paper_weight: u64,
 }
 
 /// `GET /elections/{id}/result`.
@@ -129,6 +146,12 @@ pub(crate) struct BallotView {
 #[derive(Debug, Serialize)]
 pub(crate) struct CredentialView {
     pub(crate) on_roll: bool,
+    /// Group of the credential, which decides its contests; 0 for none.
+    pub(crate) group: u8,
+    /// How many votes its ballot counts.
+    pub(crate) weight: u32,
+    /// Why it has no online vote: `withdrawn`, `replaced` or `paper`.
+    pub(crate) barred: Option<&'static str>,
     /// The last accepted ballot of the credential.
     pub(crate) last: Option<LastBallot>,
 }
@@ -195,6 +218,7 @@ pub(crate) fn phase_name(phase: &Phase) -> &'static str {
         Phase::Empty => "draft",
         Phase::Setup { .. } => "setup",
         Phase::Open => "open",
+        Phase::Paused => "paused",
         Phase::Closed { .. } => "closed",
         Phase::Published => "published",
     }
@@ -224,9 +248,15 @@ pub(crate) fn blocker(blocker: &Blocker) -> String {
 impl From<&Definition> for DefinitionView {
     fn from(definition: &Definition) -> Self {
         let contest = |contest: &election::Contest| {
-            let (kind, min, max) = match contest.rule {
-                Rule::One => ("one", 1, 1),
-                Rule::Some { min, max } => ("some", min, max),
+            let (kind, highest, min, max) = match contest.rule {
+                Rule::One => ("one", 1, 1, 1),
+                Rule::Some { min, max } => ("some", 1, min, max),
+                Rule::Score { highest, min, max } => ("score", highest, min, max),
+                Rule::Lists { min, max, .. } => ("lists", 1, min, max),
+            };
+            let candidates = match &contest.rule {
+                Rule::Lists { candidates, .. } => candidates.clone(),
+                _ => Vec::new(),
             };
             let count = contest.option_count();
             let options = (0..count).filter_map(|option| contest.option_text(option));
@@ -235,6 +265,10 @@ impl From<&Definition> for DefinitionView {
                 kind,
                 min,
                 max,
+                highest,
+                blank: contest.blank,
+                groups: contest.groups.clone(),
+                candidates,
                 options: options.map(str::to_owned).collect(),
             }
         };
@@ -243,6 +277,8 @@ impl From<&Definition> for DefinitionView {
             contests: definition.contests.iter().map(contest).collect(),
             trustees: definition.trustees.clone(),
             threshold: definition.threshold,
+            groups: definition.groups.clone(),
+            open_poll: definition.secrecy == election::Secrecy::Open,
             opens: definition.opens,
             closes: definition.closes,
             revote: match definition.revote {
@@ -261,8 +297,9 @@ impl From<&Definition> for DefinitionView {
 
 impl From<Turnout> for TurnoutView {
     fn from(turnout: Turnout) -> Self {
-        let Turnout { voters, weight, ballots, roll_voters, roll_weight } = turnout;
-        Self { voters, weight, ballots, roll_voters, roll_weight }
+        let Turnout { voters, weight, ballots, roll_voters, roll_weight, paper, .. } = turnout;
+        let (paper_voters, paper_weight) = (paper.voters, paper.weight);
+        Self { voters, weight, ballots, roll_voters, roll_weight, paper_voters, paper_weight }
     }
 }
 

@@ -13,9 +13,15 @@
 //! blank = true
 //! ```
 //!
+//! Kinds are `one`, `some` (`min`, `max`), `score` (`highest`, and `min` and `max` of the sum) and
+//! `lists`, whose lists stand in tables `[[contests.lists]]` with `name` and `candidates` instead
+//! of `options`. `docs/guide/administrator.md` has every key.
+//!
 //! Unknown keys, wrong types and broken rules are told with line and column; nothing is guessed.
 
-use election::{Contest, Definition, Issuer, Problem, Revote, Rule};
+use election::{
+    Contest, Decision, Definition, Issuer, Majority, Problem, Revote, Rule, Secrecy, Tie,
+};
 use serde::Deserialize;
 use std::fmt;
 use std::ops::Range;
@@ -43,18 +49,30 @@ impl fmt::Display for Wrong {
 struct DefinitionFile {
     title: Spanned<String>,
     domain: Spanned<String>,
-    trustees: Spanned<Vec<Spanned<String>>>,
-    threshold: Spanned<u8>,
+    #[serde(default)]
+    groups: Option<Spanned<Vec<Spanned<String>>>>,
+    #[serde(default)]
+    open_poll: bool,
+    #[serde(default)]
+    trustees: Option<Spanned<Vec<Spanned<String>>>>,
+    #[serde(default)]
+    threshold: Option<Spanned<u8>>,
     #[serde(default)]
     opens: Option<Spanned<String>>,
     #[serde(default)]
     closes: Option<Spanned<String>>,
+    #[serde(default)]
+    extendable_until: Option<Spanned<String>>,
     #[serde(default)]
     revote: RevoteFile,
     #[serde(default)]
     issuer: IssuerFile,
     #[serde(default)]
     minimum_ballots: Option<Spanned<u32>>,
+    #[serde(default)]
+    roll_changes: bool,
+    #[serde(default)]
+    paper: bool,
     #[serde(default)]
     accept_small_classes: bool,
     #[serde(default)]
@@ -72,8 +90,50 @@ struct ContestFile {
     #[serde(default)]
     max: Option<Spanned<u16>>,
     #[serde(default)]
+    highest: Option<Spanned<u16>>,
+    #[serde(default)]
     blank: bool,
-    options: Spanned<Vec<Spanned<String>>>,
+    #[serde(default)]
+    options: Option<Spanned<Vec<Spanned<String>>>>,
+    #[serde(default)]
+    lists: Option<Spanned<Vec<ListFile>>>,
+    /// Names of groups.
+    #[serde(default)]
+    groups: Option<Spanned<Vec<Spanned<String>>>>,
+    #[serde(default)]
+    seats: Option<Spanned<u16>>,
+    #[serde(default)]
+    quorum_percent: Option<Spanned<u8>>,
+    #[serde(default)]
+    majority: MajorityFile,
+    #[serde(default)]
+    tie: TieFile,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListFile {
+    name: Spanned<String>,
+    candidates: Spanned<Vec<Spanned<String>>>,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum MajorityFile {
+    #[default]
+    Relative,
+    Absolute,
+    TwoThirds,
+    ThreeQuarters,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum TieFile {
+    #[default]
+    Lot,
+    Runoff,
+    FirstListed,
 }
 
 #[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
@@ -81,6 +141,8 @@ struct ContestFile {
 enum KindFile {
     One,
     Some,
+    Score,
+    Lists,
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]
@@ -99,6 +161,8 @@ enum IssuerFile {
     Cluster,
 }
 
+/// The highest score, unless the definition says otherwise.
+const HIGHEST_SCORE: u16 = 5;
 /// With fewer ballots than this nothing is decrypted, unless the definition says otherwise.
 const MINIMUM_BALLOTS: u32 = 10;
 
@@ -127,15 +191,21 @@ type Misplaced = (Range<usize>, String);
 
 impl DefinitionFile {
     fn definition(&self) -> Result<Definition, Misplaced> {
-        let contests = self.contests.get_ref().iter().map(|contest| contest.get_ref().contest());
+        let groups = self.groups.as_ref().map(texts).unwrap_or_default();
+        let contests =
+            self.contests.get_ref().iter().map(|contest| contest.get_ref().contest(&groups));
+        let secrecy = if self.open_poll { Secrecy::Open } else { Secrecy::Secret };
         Ok(Definition {
             title: self.title.get_ref().clone(),
             domain: self.domain.get_ref().clone(),
             contests: contests.collect::<Result<_, _>>()?,
-            trustees: texts(&self.trustees),
-            threshold: *self.threshold.get_ref(),
+            groups: groups.clone(),
+            secrecy,
+            trustees: self.trustees.as_ref().map(texts).unwrap_or_default(),
+            threshold: self.threshold.as_ref().map_or(0, |number| *number.get_ref()),
             opens: self.opens.as_ref().map(read_minute).transpose()?,
             closes: self.closes.as_ref().map(read_minute).transpose()?,
+            extendable_until: self.extendable_until.as_ref().map(read_minute).transpose()?,
             revote: match self.revote {
                 RevoteFile::Off => Revote::Off,
                 RevoteFile::LastCounts => Revote::LastCounts,
@@ -148,6 +218,8 @@ impl DefinitionFile {
                 .minimum_ballots
                 .as_ref()
                 .map_or(MINIMUM_BALLOTS, |n| *n.get_ref()),
+            roll_changes: self.roll_changes,
+            paper: self.paper,
             accept_small_classes: self.accept_small_classes,
             test: self.test,
         })
@@ -160,10 +232,12 @@ impl DefinitionFile {
         match (name, at) {
             ("title", _) => Some(self.title.span()),
             ("domain", _) => Some(self.domain.span()),
-            ("threshold", _) => Some(self.threshold.span()),
+            ("threshold", _) => self.threshold.as_ref().map(Spanned::span),
+            ("groups", at) => self.groups.as_ref().map(|groups| span_in(groups, at)),
+            ("extendable_until", _) => self.extendable_until.as_ref().map(Spanned::span),
             ("closes", _) => self.closes.as_ref().map(Spanned::span),
             ("minimum_ballots", _) => self.minimum_ballots.as_ref().map(Spanned::span),
-            ("trustees", at) => Some(span_in(&self.trustees, at)),
+            ("trustees", at) => self.trustees.as_ref().map(|trustees| span_in(trustees, at)),
             ("contests", Some(at)) => {
                 let contest = self.contests.get_ref().get(at)?;
                 Some(contest.get_ref().span_of(rest).unwrap_or_else(|| contest.span()))
@@ -175,31 +249,122 @@ impl DefinitionFile {
 }
 
 impl ContestFile {
-    fn contest(&self) -> Result<Contest, Misplaced> {
-        let rule = match (self.kind, &self.min, &self.max) {
-            (KindFile::One, None, None) => Rule::One,
-            (KindFile::One, Some(bound), _) | (KindFile::One, None, Some(bound)) => {
-                let reason = "kind \"one\" means exactly one option: leave out min and max, or \
-                              use kind \"some\"";
-                return Err((bound.span(), reason.to_owned()));
+    fn contest(&self, groups: &[String]) -> Result<Contest, Misplaced> {
+        let options = self.options()?;
+        let count = u16::try_from(options.len()).unwrap_or(u16::MAX);
+        let number = |number: &Option<Spanned<u16>>| number.as_ref().map(|one| *one.get_ref());
+        let (min, max) = (number(&self.min).unwrap_or(0), number(&self.max));
+        self.check_keys()?;
+        let rule = match self.kind {
+            KindFile::One => Rule::One,
+            KindFile::Some => Rule::Some { min, max: max.unwrap_or(count) },
+            KindFile::Score => {
+                let highest = number(&self.highest).unwrap_or(HIGHEST_SCORE);
+                Rule::Score { highest, min, max: max.unwrap_or(count.saturating_mul(highest)) }
             }
-            (KindFile::Some, min, max) => Rule::Some {
-                min: min.as_ref().map_or(0, |min| *min.get_ref()),
-                max: max.as_ref().map_or_else(
-                    || u16::try_from(self.options.get_ref().len()).unwrap_or(u16::MAX),
-                    |max| *max.get_ref(),
-                ),
-            },
+            KindFile::Lists => {
+                let lists = self.lists.iter().flat_map(Spanned::get_ref);
+                let candidates: Vec<_> = lists.map(|list| texts(&list.candidates)).collect();
+                let longest = candidates.iter().map(Vec::len).max().unwrap_or_default();
+                let longest = u16::try_from(longest).unwrap_or(u16::MAX);
+                Rule::Lists { candidates, min, max: max.unwrap_or(longest) }
+            }
         };
-        let (title, options) = (self.title.get_ref().clone(), texts(&self.options));
-        Ok(Contest { title, rule, options, blank: self.blank })
+        Ok(Contest {
+            title: self.title.get_ref().clone(),
+            rule,
+            options,
+            blank: self.blank,
+            groups: self.group_numbers(groups)?,
+            decision: self.decision(),
+        })
+    }
+
+    /// The options, or the names of the lists.
+    fn options(&self) -> Result<Vec<String>, Misplaced> {
+        match (self.kind, &self.options, &self.lists) {
+            (KindFile::Lists, None, Some(lists)) => {
+                Ok(lists.get_ref().iter().map(|list| list.name.get_ref().clone()).collect())
+            }
+            (KindFile::Lists, _, _) => {
+                let reason = "kind \"lists\" needs tables [[contests.lists]] with name and \
+                              candidates, and no options";
+                Err((self.title.span(), reason.to_owned()))
+            }
+            (_, Some(options), None) => Ok(texts(options)),
+            (_, _, Some(lists)) => Err((lists.span(), "only kind \"lists\" has lists".to_owned())),
+            (_, None, None) => Err((self.title.span(), "the contest needs options".to_owned())),
+        }
+    }
+
+    /// Keys that another kind of contest would need.
+    fn check_keys(&self) -> Result<(), Misplaced> {
+        if let (KindFile::One, Some(bound)) = (self.kind, self.min.as_ref().or(self.max.as_ref())) {
+            let reason = "kind \"one\" means exactly one option: leave out min and max, or \
+                          use kind \"some\"";
+            return Err((bound.span(), reason.to_owned()));
+        }
+        match &self.highest {
+            Some(highest) if self.kind != KindFile::Score => {
+                Err((highest.span(), "only kind \"score\" has a highest score".to_owned()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Numbers of the named groups, ascending.
+    fn group_numbers(&self, known: &[String]) -> Result<Vec<u8>, Misplaced> {
+        let number = |name: &Spanned<String>| {
+            let place = known.iter().position(|one| one == name.get_ref());
+            let number = place.and_then(|at| u8::try_from(at + 1).ok());
+            number.ok_or_else(|| {
+                let reason = format!(
+                    "'{}' is no group of the election; its groups are: {}",
+                    name.get_ref(),
+                    known.join(", ")
+                );
+                (name.span(), reason)
+            })
+        };
+        let named = self.groups.iter().flat_map(Spanned::get_ref);
+        let mut numbers = named.map(number).collect::<Result<Vec<u8>, _>>()?;
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    fn decision(&self) -> Decision {
+        Decision {
+            seats: self.seats.as_ref().map_or(1, |seats| *seats.get_ref()),
+            quorum_percent: self.quorum_percent.as_ref().map_or(0, |quorum| *quorum.get_ref()),
+            majority: match self.majority {
+                MajorityFile::Relative => Majority::Relative,
+                MajorityFile::Absolute => Majority::Absolute,
+                MajorityFile::TwoThirds => Majority::TwoThirds,
+                MajorityFile::ThreeQuarters => Majority::ThreeQuarters,
+            },
+            tie: match self.tie {
+                TieFile::Lot => Tie::Lot,
+                TieFile::Runoff => Tie::Runoff,
+                TieFile::FirstListed => Tie::FirstListed,
+            },
+        }
     }
 
     fn span_of(&self, field: &str) -> Option<Range<usize>> {
         match indexed(field) {
             ("title", _) => Some(self.title.span()),
-            ("options", at) => Some(span_in(&self.options, at)),
+            ("options", at) => {
+                let options = self.options.as_ref().map(|options| span_in(options, at));
+                options.or_else(|| self.lists.as_ref().map(Spanned::span))
+            }
+            ("candidates", Some(at)) => {
+                Some(self.lists.as_ref()?.get_ref().get(at)?.candidates.span())
+            }
             ("max", _) => self.max.as_ref().or(self.min.as_ref()).map(Spanned::span),
+            ("highest", _) => self.highest.as_ref().map(Spanned::span),
+            ("groups", _) => self.groups.as_ref().map(Spanned::span),
+            ("seats", _) => self.seats.as_ref().map(Spanned::span),
+            ("quorum_percent", _) => self.quorum_percent.as_ref().map(Spanned::span),
             _ => None,
         }
     }
@@ -233,7 +398,8 @@ fn read_minute(text: &Spanned<String>) -> Result<u32, Misplaced> {
     })
 }
 
-fn minutes_since_1970(text: &str) -> Option<u32> {
+/// A UTC minute as people write it, in minutes since 1970.
+pub(crate) fn minutes_since_1970(text: &str) -> Option<u32> {
     let (date, time) = text.split_once([' ', 'T'])?;
     let time = time.strip_suffix('Z').unwrap_or(time);
     let [year, month, day] = numbers::<3>(date, '-', [4, 2, 2])?;
@@ -321,6 +487,64 @@ options = ["Well", "Fence", "Shed"]
     }
 
     #[test]
+    fn every_kind_and_rule_is_read() {
+        let more = r#"
+[[contests]]
+title = "Merit"
+kind = "score"
+highest = 3
+max = 4
+options = ["Ann", "Bob"]
+groups = ["staff"]
+seats = 2
+quorum_percent = 40
+majority = "two-thirds"
+tie = "runoff"
+
+[[contests]]
+title = "Council"
+kind = "lists"
+max = 2
+blank = true
+
+[[contests.lists]]
+name = "Greens"
+candidates = ["Cyd", "Dan"]
+
+[[contests.lists]]
+name = "Blues"
+candidates = ["Eve"]
+"#;
+        let head = "groups = [\"students\", \"staff\"]\nroll_changes = true\npaper = true\n\
+                    extendable_until = \"2026-03-03 08:00\"\n";
+        let definition = parse_toml(&format!("{head}{GOOD}{more}")).expect("it is good");
+        let [.., merit, council] = &definition.contests[..] else { panic!("four contests") };
+        assert_eq!(merit.rule, Rule::Score { highest: 3, min: 0, max: 4 });
+        assert_eq!(merit.groups, [2]);
+        let (majority, tie) = (Majority::TwoThirds, Tie::Runoff);
+        assert_eq!(merit.decision, Decision { seats: 2, quorum_percent: 40, majority, tie });
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let candidates: Vec<Vec<String>> = vec![names(&["Cyd", "Dan"]), names(&["Eve"])];
+        assert_eq!(council.rule, Rule::Lists { candidates, min: 0, max: 2 });
+        assert_eq!(council.options, ["Greens", "Blues"]);
+        assert!(definition.roll_changes && definition.paper);
+        assert_eq!(definition.extendable_until, Some(29_542_080));
+    }
+
+    #[test]
+    fn an_open_poll_has_no_trustees() {
+        let keys = "trustees = [\"Tara\", \"Theo\"]\nthreshold = 2\n";
+        let open = parse_toml(&GOOD.replace(keys, "open_poll = true\n")).expect("it is good");
+        assert_eq!(open.secrecy, Secrecy::Open);
+        check(
+            "threshold = 2",
+            "threshold = 2\nopen_poll = true",
+            "line 3, column 12: trustees: an open poll has nothing to decrypt: leave out trustees \
+             and threshold",
+        );
+    }
+
+    #[test]
     fn what_is_wrong_is_told_with_its_place() {
         check(
             "threshold = 2",
@@ -349,6 +573,16 @@ options = ["Well", "Fence", "Shed"]
             "line 12, column 7: kind \"one\" means exactly one option: leave out min and max, or \
              use kind \"some\"",
         );
+        check(
+            "max = 2",
+            "max = 2\nhighest = 3",
+            "line 19, column 11: only kind \"score\" has a highest score",
+        );
+        check(
+            "max = 2",
+            "max = 2\ngroups = [\"staff\"]",
+            "line 19, column 11: 'staff' is no group of the election; its groups are: ",
+        );
     }
 
     #[test]
@@ -363,7 +597,7 @@ options = ["Well", "Fence", "Shed"]
         let (line, column, reason) = line_of("threshold = 2", "threshold = \"two\"");
         assert_eq!((line, column), (4, 13));
         assert!(reason.contains("invalid type"), "{reason}");
-        let (line, _, _) = line_of("kind = \"some\"", "kind = \"score\"");
+        let (line, _, _) = line_of("kind = \"some\"", "kind = \"ranked\"");
         assert_eq!(line, 17);
     }
 

@@ -9,9 +9,11 @@
 use crate::commands::Failure;
 use crate::exit;
 use crate::http::{ApiClient, Content, PAUSE, Reply, SubmitAnswer};
-use ballot::{BallotContext, Choice, ChoiceError, ContestKind, Credential, SealedBallot};
+use ballot::{
+    BallotContext, Choice, ChoiceError, ContestKind, Contests, Credential, OpenBallot, SealedBallot,
+};
 use bytes::Bytes;
-use election::{Contest, ElectionId, Manifest, receipt};
+use election::{Contest, ElectionId, Manifest, Rule, Secrecy, receipt};
 use ledger::{Policy, Receipt};
 use rand_core::CryptoRng;
 use reqwest::Method;
@@ -26,7 +28,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 #[derive(Clone)]
 pub(crate) struct Booth {
     manifest: Manifest,
-    context: BallotContext,
+    questions: Contests,
+    /// None in an open poll.
+    context: Option<BallotContext>,
     policy: Policy,
 }
 
@@ -84,9 +88,15 @@ impl Booth {
             let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
             format!("the manifest breaks its rules: {}", all.join("; "))
         })?;
-        let context = manifest.ballot_context().map_err(|problem| problem.to_string())?;
+        let questions = manifest.definition.questions().map_err(|error| error.to_string())?;
+        let context = match manifest.definition.secrecy {
+            Secrecy::Secret => {
+                Some(manifest.ballot_context().map_err(|problem| problem.to_string())?)
+            }
+            Secrecy::Open => None,
+        };
         let policy = manifest.policy().map_err(|error| error.to_string())?;
-        Ok(Self { manifest, context, policy })
+        Ok(Self { manifest, questions, context, policy })
     }
 
     /// The booth of an election, from the nodes. All nodes that answer must give one manifest.
@@ -124,20 +134,32 @@ impl Booth {
         &self.manifest
     }
 
-    /// Encrypts, proves and signs choices, one for each contest. `seq` and `prev` continue the
-    /// credential's chain: 0 and zeros first, then the last ballot's number plus 1 and its hash.
+    /// Encrypts, proves and signs choices, one for each contest of the voter's group; in an open
+    /// poll they are signed in clear. `seq` and `prev` continue the credential's chain: 0 and zeros
+    /// first, then the last ballot's number plus 1 and its hash.
     ///
     /// # Errors
     /// When a choice does not fit its contest.
     pub(crate) fn prepare(
         &self,
         credential: &Credential,
-        seq: u32,
-        prev: [u8; 32],
+        group: u8,
+        (seq, prev): (u32, [u8; 32]),
         choices: &[Choice],
         rng: &mut (impl CryptoRng + ?Sized),
     ) -> Result<SealedBallot, ChoiceError> {
-        ballot::cast(&self.context, credential, seq, prev, choices, rng)
+        let Some(context) = &self.context else {
+            let (fingerprint, place) = (self.manifest.fingerprint(), (seq, prev));
+            return OpenBallot::cast(
+                fingerprint,
+                &self.questions,
+                credential,
+                group,
+                place,
+                choices,
+            );
+        };
+        ballot::cast(context, credential, group, seq, prev, choices, rng)
     }
 
     /// Sends the same bytes to the nodes in turn, from `start_node` on, until they are final.
@@ -234,22 +256,26 @@ impl Words {
 }
 
 /// Reads what a person typed for a contest: texts of options with commas between, or their
-/// numbers as `#1`; nothing, or `(blank)`, for no answer where that is allowed.
+/// numbers as `#1`; nothing, or `(blank)`, for no answer where that is allowed. Scores are written
+/// behind the option as `Ada=3`; an option that is not named has score 0. A list is named first and
+/// its candidates behind a colon: `Greens: Ada, Grace`.
 ///
 /// # Errors
 /// A sentence that names the contest and its options.
 pub(crate) fn read_choice(contest: &Contest, typed: &str) -> Result<Choice, String> {
     let kind = contest.kind();
-    let chosen = options_of(contest, typed)?;
-    let choice = match kind {
-        ContestKind::One { .. } => match chosen[..] {
+    let typed = typed.trim();
+    let is_blank = typed.is_empty() || typed == election::definition::BLANK;
+    let choice = match (&kind, contest.blank_choice()) {
+        (ContestKind::Some { min: 0, .. }, _) if typed.is_empty() => Choice::Some(Vec::new()),
+        (_, Some(blank)) if is_blank => blank,
+        (ContestKind::One { .. }, _) => match options_of(contest, typed)?[..] {
             [one] => Choice::One(one),
-            [] if contest.has_blank_option() => Choice::One(contest.options.len() as u16),
-            _ => {
-                return Err(format!("'{}': exactly one option must be chosen", contest.title));
-            }
+            _ => return Err(format!("'{}': exactly one option must be chosen", contest.title)),
         },
-        _ => Choice::Some(chosen),
+        (ContestKind::Some { .. }, _) => Choice::Some(options_of(contest, typed)?),
+        (ContestKind::Score { .. }, _) => Choice::Score(scores_of(contest, typed)?),
+        (ContestKind::Lists { .. }, _) => list_of(contest, typed)?,
     };
     choice.check(0, &kind).map_err(|error| match error {
         ChoiceError::Count { found, min, max, .. } => {
@@ -265,35 +291,57 @@ pub(crate) fn read_choice(contest: &Contest, typed: &str) -> Result<Choice, Stri
 }
 
 fn options_of(contest: &Contest, typed: &str) -> Result<Vec<u16>, String> {
+    numbers_of(&contest.title, &contest.options, typed)
+}
+
+/// Numbers of the texts of a list that were typed with commas between.
+fn numbers_of(title: &str, known: &[String], typed: &str) -> Result<Vec<u16>, String> {
     let typed = typed.trim();
     if typed.is_empty() || typed == election::definition::BLANK {
         return Ok(Vec::new());
     }
-    if let Some(whole) = option_number(contest, typed) {
+    if let Ok(whole) = number_of(title, known, typed) {
         return Ok(vec![whole]);
     }
-    let number = |text: &str| {
-        option_number(contest, text.trim()).ok_or_else(|| {
-            let known: Vec<&str> =
-                (0..contest.option_count()).filter_map(|at| contest.option_text(at)).collect();
-            format!(
-                "'{}' has no option '{}'; its options are: {}",
-                contest.title,
-                text.trim(),
-                known.join(", ")
-            )
-        })
-    };
-    typed.split(',').map(number).collect()
+    typed.split(',').map(|text| number_of(title, known, text)).collect()
 }
 
-fn option_number(contest: &Contest, text: &str) -> Option<u16> {
+fn number_of(title: &str, known: &[String], text: &str) -> Result<u16, String> {
+    let text = text.trim();
     let numbered = text.strip_prefix('#').and_then(|number| number.parse::<usize>().ok());
     let number = match numbered {
-        Some(number) => number.checked_sub(1).filter(|at| *at < contest.option_count()),
-        None => (0..contest.option_count()).find(|at| contest.option_text(*at) == Some(text)),
+        Some(number) => number.checked_sub(1).filter(|at| *at < known.len()),
+        None => known.iter().position(|option| option == text),
     };
-    number.and_then(|at| u16::try_from(at).ok())
+    number.and_then(|at| u16::try_from(at).ok()).ok_or_else(|| {
+        format!("'{title}' has no option '{text}'; its options are: {}", known.join(", "))
+    })
+}
+
+fn scores_of(contest: &Contest, typed: &str) -> Result<Vec<u16>, String> {
+    let mut scores = vec![0; contest.options.len()];
+    for part in typed.split(',').filter(|part| !part.trim().is_empty()) {
+        let read = part
+            .rsplit_once('=')
+            .and_then(|(option, score)| Some((option, score.trim().parse::<u16>().ok()?)));
+        let Some((option, score)) = read else {
+            let title = &contest.title;
+            return Err(format!("'{title}': '{}' is no score; write Option=3", part.trim()));
+        };
+        scores[usize::from(number_of(&contest.title, &contest.options, option)?)] = score;
+    }
+    Ok(scores)
+}
+
+fn list_of(contest: &Contest, typed: &str) -> Result<Choice, String> {
+    let (name, chosen) = typed.split_once(':').unwrap_or((typed, ""));
+    let list = number_of(&contest.title, &contest.options, name)?;
+    let candidates = match &contest.rule {
+        Rule::Lists { candidates, .. } => candidates.get(usize::from(list)),
+        _ => None,
+    };
+    let candidates = candidates.map(Vec::as_slice).unwrap_or_default();
+    Ok(Choice::List(list, numbers_of(&contest.title, candidates, chosen)?))
 }
 
 #[cfg(test)]
@@ -302,14 +350,17 @@ mod tests {
     use election::Rule;
 
     fn contest(rule: Rule, blank: bool) -> Contest {
-        let options = ["Ada", "Grace", "Yes, both"].map(str::to_owned).to_vec();
-        Contest { title: "Chair".to_owned(), rule, options, blank }
+        let contest = Contest::new("Chair", rule, &["Ada", "Grace", "Yes, both"]);
+        Contest { blank, ..contest }
     }
 
     fn check(rule: Rule, blank: bool, typed: &str, expect: &str) {
         let found = match read_choice(&contest(rule, blank), typed) {
             Ok(Choice::One(option)) => format!("one {option}"),
             Ok(Choice::Some(options)) => format!("some {options:?}"),
+            Ok(Choice::Score(scores)) => format!("scores {scores:?}"),
+            Ok(Choice::List(list, candidates)) => format!("list {list} {candidates:?}"),
+            Ok(Choice::Blank) => "blank".to_owned(),
             Err(sentence) => sentence,
         };
         assert_eq!(found, expect);
@@ -322,8 +373,21 @@ mod tests {
         check(Rule::One, false, " #1 ", "one 0");
         check(Rule::One, false, "Yes, both", "one 2");
         check(Rule::One, true, "(blank)", "one 3");
-        check(some, true, "", "some []");
+        check(some.clone(), true, "", "some []");
+        check(some.clone(), true, "(blank)", "blank");
         check(some, false, "Grace, #1", "some [1, 0]");
+        let score = Rule::Score { highest: 5, min: 0, max: 15 };
+        check(score.clone(), false, "Grace=5, #1=2", "scores [2, 5, 0]");
+        check(score.clone(), true, "(blank)", "blank");
+        check(score.clone(), false, "Grace", "'Chair': 'Grace' is no score; write Option=3");
+        let above = "'Chair': the score of option 1 of question 0 is above 5";
+        check(score, false, "Grace=6", above);
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let candidates = vec![names(&["Ann", "Bob"]), names(&["Cyd"]), names(&["Dan"])];
+        let lists = Rule::Lists { candidates, min: 0, max: 2 };
+        check(lists.clone(), false, "Grace: Cyd", "list 1 [0]");
+        check(lists.clone(), false, "#1", "list 0 []");
+        check(lists, false, "Ada: Cyd", "'Chair' has no option 'Cyd'; its options are: Ann, Bob");
     }
 
     #[test]
@@ -332,10 +396,10 @@ mod tests {
         check(Rule::One, false, "", "'Chair': exactly one option must be chosen");
         check(Rule::One, false, "Ada,Grace", "'Chair': exactly one option must be chosen");
         let known = "its options are: Ada, Grace, Yes, both";
-        check(some, false, "Bob", &format!("'Chair' has no option 'Bob'; {known}"));
-        check(some, false, "#4", &format!("'Chair' has no option '#4'; {known}"));
-        check(some, false, "Ada,Ada", "'Chair': 'Ada' is chosen twice");
-        check(some, false, "#1,#2,#3", "'Chair': 3 options are chosen; allowed are 1 to 2");
+        check(some.clone(), false, "Bob", &format!("'Chair' has no option 'Bob'; {known}"));
+        check(some.clone(), false, "#4", &format!("'Chair' has no option '#4'; {known}"));
+        check(some.clone(), false, "Ada,Ada", "'Chair': 'Ada' is chosen twice");
+        check(some.clone(), false, "#1,#2,#3", "'Chair': 3 options are chosen; allowed are 1 to 2");
         check(some, false, "", "'Chair': 0 options are chosen; allowed are 1 to 2");
     }
 

@@ -4,7 +4,7 @@ use ballot::{
     ceremony::{Announcements, Dealings, Received},
     threshold::{DecryptionShare, SecretShare},
 };
-use election::{Body, Entry, Fold, Manifest};
+use election::{Body, Entry, Fold, Manifest, Secrecy};
 use ledger::SignedCheckpoint;
 use rand_core::CryptoRng;
 
@@ -34,6 +34,10 @@ pub fn decrypt(
     rng: &mut (impl CryptoRng + ?Sized),
 ) -> Result<Decryption, Refusal> {
     let manifest = check_manifest(file, fold)?;
+    if manifest.definition.secrecy == Secrecy::Open {
+        let sentence = "This is an open poll: its ballots are in clear, and nobody decrypts them.";
+        return Err(Refusal::new(code::OTHER_MANIFEST, sentence));
+    }
     let Some(statement) = fold.tally_statement() else {
         let sentence = "The election is not closed yet; nothing is decrypted before.";
         return Err(Refusal::new(code::NOT_READY, sentence));

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use election::{
-    Archive, Manifest, Phase, Refusal, entry::Kind, refusal::code, succession::Successions,
+    Archive, Manifest, Phase, Refusal, Turnout, entry::Kind, refusal::code, succession::Successions,
 };
 use ledger::{AuthorityKey, Policy, Tree};
 
@@ -294,6 +294,7 @@ fn title_of(refused: &Refused) -> Title {
         code::NO_MANIFEST,
         code::TOO_EARLY,
         code::TOO_LATE,
+        code::PAUSED,
     ];
     match refused.kind {
         Some(Kind::Manifest) => Title::Manifest,
@@ -302,12 +303,58 @@ fn title_of(refused: &Refused) -> Title {
         Some(Kind::Endorsement) => Title::Manifest,
         Some(Kind::RollChunk) => Title::Roll,
         Some(Kind::Ceremony) => Title::Ceremony,
-        Some(Kind::Open | Kind::Close | Kind::AuthorityKey) => Title::Entries,
-        Some(Kind::Ballot) if refused.refusal.code == code::BAD_PROOF => Title::Proofs,
+        Some(Kind::Ballot)
+            if [code::BAD_PROOF, code::BAD_ANSWER].contains(&refused.refusal.code) =>
+        {
+            Title::Proofs
+        }
         Some(Kind::Ballot) => Title::Ballots,
         Some(Kind::Share) => Title::Shares,
         Some(Kind::Result) => Title::Result,
+        Some(
+            Kind::Open
+            | Kind::Close
+            | Kind::AuthorityKey
+            | Kind::Pause
+            | Kind::Resume
+            | Kind::Extension
+            | Kind::Reset
+            | Kind::RollChange
+            | Kind::PaperMark,
+        ) => Title::Entries,
     }
+}
+
+/// The roll and how it was changed.
+fn roll(turnout: &Turnout) -> String {
+    format!(
+        "{} voters of total weight {} at the end; {} were added, {} withdrawn, {} replaced since \
+         the opening.",
+        turnout.roll_voters,
+        turnout.roll_weight,
+        turnout.added,
+        turnout.withdrawn,
+        turnout.replaced
+    )
+}
+
+/// The counts, and what quorum, majority and tie rule make of them.
+fn result(result: &election::Outcome, manifest: &Manifest) -> String {
+    let decided =
+        result.decisions(&manifest.definition).into_iter().zip(1..).map(|(one, number)| {
+            let won = if one.winners.is_empty() {
+                String::new()
+            } else {
+                format!(", won by options {:?}", one.winners)
+            };
+            let tied = if one.tied.is_empty() {
+                String::new()
+            } else {
+                format!(", options {:?} are tied", one.tied)
+            };
+            format!(" Contest {number}: {}{won}{tied}.", one.finding.name())
+        });
+    format!("{result}.{}", decided.collect::<String>())
 }
 
 /// What a fold without a refused leaf has established.
@@ -325,7 +372,7 @@ fn established(title: Title, outcome: &Outcome) -> (Finding, String) {
         (Title::Ballots | Title::Proofs, Phase::Setup { .. }) => {
             return missing("The archive ends before the opening.");
         }
-        (Title::Sums, Phase::Setup { .. } | Phase::Open) => {
+        (Title::Sums, Phase::Setup { .. } | Phase::Open | Phase::Paused) => {
             return missing("The archive ends before the close.");
         }
         (Title::Shares | Title::Result, phase) if phase != Phase::Published => {
@@ -337,8 +384,9 @@ fn established(title: Title, outcome: &Outcome) -> (Finding, String) {
             manifest.quorum(),
             manifest.authorities.len()
         ),
-        (Title::Roll, _) => {
-            format!("{} voters of total weight {}.", turnout.roll_voters, turnout.roll_weight)
+        (Title::Roll, _) => roll(&turnout),
+        (Title::Ceremony | Title::Shares, _) if manifest.trustees.is_empty() => {
+            "An open poll needs none.".to_owned()
         }
         (Title::Ceremony, _) => format!(
             "Any {} of {} trustees can decrypt.",
@@ -348,15 +396,16 @@ fn established(title: Title, outcome: &Outcome) -> (Finding, String) {
         (Title::Entries, _) => format!("{} entries.", fold.tree().size()),
         (Title::Ballots | Title::Proofs, _) => format!("{} ballots.", turnout.ballots),
         (Title::Sums, _) => format!(
-            "{} ballots of weight {} count, {} were replaced.",
+            "{} ballots of weight {} count, {} were replaced; {} are marked on paper.",
             turnout.voters,
             turnout.weight,
-            turnout.ballots - u64::from(turnout.voters)
+            turnout.ballots - u64::from(turnout.voters),
+            turnout.paper
         ),
         (Title::Shares, _) => {
             format!("At least {} shares.", manifest.definition.threshold)
         }
-        (Title::Result, _) => fold.result().map(|result| format!("{result}.")).unwrap_or_default(),
+        (Title::Result, _) => fold.result().map(|one| result(one, manifest)).unwrap_or_default(),
         (
             Title::Archive | Title::Trust | Title::Tree | Title::Cosignatures | Title::Prefixes,
             _,

@@ -1,6 +1,6 @@
 //! The report as one JSON object, in the shape that `spec/verification.md` gives it.
 
-use election::Outcome;
+use election::{Electors, Outcome};
 use serde_json::{Value, json};
 
 use crate::report::{Facts, Finding, Report, Verdict};
@@ -56,16 +56,38 @@ fn facts(facts: &Facts) -> Value {
         "ballots": facts.turnout.ballots,
         "voters": facts.turnout.voters,
         "weight": facts.turnout.weight.to_string(),
-        "result": facts.result.as_ref().map(result),
+        "paper": electors(&facts.turnout.paper),
+        "roll_changes": {
+            "added": facts.turnout.added,
+            "withdrawn": facts.turnout.withdrawn,
+            "replaced": facts.turnout.replaced,
+        },
+        "result": facts.result.as_ref().map(|outcome| result(outcome, facts)),
     })
 }
 
-fn result(outcome: &Outcome) -> Value {
+fn electors(electors: &Electors) -> Value {
+    json!({ "voters": electors.voters, "weight": electors.weight.to_string() })
+}
+
+fn result(outcome: &Outcome, facts: &Facts) -> Value {
     let texts = |counts: &Vec<u64>| counts.iter().map(u64::to_string).collect::<Vec<_>>();
+    let decided = outcome.decisions(&facts.manifest.definition).into_iter();
+    let contests = outcome.participation.iter().zip(decided).map(|(part, decided)| {
+        json!({
+            "eligible": electors(&part.eligible),
+            "ballots": electors(&part.ballots),
+            "paper": electors(&part.paper),
+            "finding": decided.finding.name(),
+            "winners": decided.winners,
+            "tied": decided.tied,
+        })
+    });
     json!({
         "ballots": outcome.ballots,
         "weight": outcome.weight.to_string(),
         "counts": outcome.counts.iter().map(texts).collect::<Vec<_>>(),
+        "contests": contests.collect::<Vec<_>>(),
     })
 }
 

@@ -5,11 +5,12 @@
 
 import { trackerOf } from '../crypto/base32.ts';
 import type { Bytes } from '../crypto/bytes.ts';
-import type { ContestRule } from '../crypto/contest.ts';
+import { type ContestRule, Questions } from '../crypto/contest.ts';
 import { credentialOfSeed } from '../crypto/credential.ts';
 import { sha256 } from '../crypto/hash.ts';
+import { openBallotLength } from '../crypto/parsed.ts';
 import { BallotContext } from '../crypto/statement.ts';
-import { type Choice, ChoiceError, Encryptor } from './cast.ts';
+import { type Choice, ChoiceError, castOpen, Encryptor } from './cast.ts';
 import { drawsOf } from './opening.ts';
 
 export type Request =
@@ -18,12 +19,19 @@ export type Request =
       readonly fingerprint: Bytes;
       readonly electionKey: Bytes;
       readonly rules: readonly ContestRule[];
+      /** The groups that answer each contest; none, or an empty list, means everybody. */
+      readonly groups?: readonly (readonly number[])[];
+      /** The voter's group. */
+      readonly group?: number;
+      /** Whether ballots are in clear; then the key does not matter. */
+      readonly openPoll?: boolean;
     }
   | {
       readonly kind: 'cast';
       readonly seed: Bytes;
       readonly seq: number;
       readonly prev: Bytes;
+      /** One answer for each contest of the voter's group. */
       readonly choices: readonly Choice[];
       /** 32 fresh random bytes that all randomness follows from, so that it can be opened. */
       readonly draws: Bytes;
@@ -36,6 +44,8 @@ export type Answer =
 
 export class Booth {
   #encryptor: Encryptor | undefined;
+  #open: { readonly fingerprint: Bytes; readonly questions: Questions } | undefined;
+  #group = 0;
 
   answer(request: Request): Answer {
     try {
@@ -46,21 +56,43 @@ export class Booth {
     }
   }
 
-  #prepare({ fingerprint, electionKey, rules }: Extract<Request, { kind: 'prepare' }>): Answer {
-    const context = BallotContext.make(fingerprint, electionKey, rules);
+  #prepare(request: Extract<Request, { kind: 'prepare' }>): Answer {
+    const { fingerprint, electionKey, rules, groups, group } = request;
+    const questions = new Questions(rules, groups);
+    this.#group = group ?? 0;
+    if (request.openPoll === true) {
+      this.#open = { fingerprint, questions };
+      return { kind: 'ready', ballotLength: openBallotLength(questions, this.#group) };
+    }
+    const context = BallotContext.make(fingerprint, electionKey, questions);
     if (context === undefined) {
       return { kind: 'refused', why: "the election's key or rules make no ballot" };
     }
     this.#encryptor = new Encryptor(context);
-    return { kind: 'ready', ballotLength: context.ballotLength };
+    return { kind: 'ready', ballotLength: context.ballotLengthOf(this.#group) };
   }
 
   #cast({ seed, seq, prev, choices, draws }: Extract<Request, { kind: 'cast' }>): Answer {
-    if (this.#encryptor === undefined) return { kind: 'refused', why: 'nothing is prepared' };
-    const credential = credentialOfSeed(seed);
-    const ballot = this.#encryptor.cast(credential, seq, prev, choices, drawsOf(draws));
+    const ballot = this.#make(seed, seq, prev, choices, draws);
+    if (ballot === undefined) return { kind: 'refused', why: 'nothing is prepared' };
     seed.fill(0);
     draws.fill(0);
     return { kind: 'ballot', ballot, tracker: trackerOf(sha256(ballot)) };
+  }
+
+  #make(
+    seed: Bytes,
+    seq: number,
+    prev: Bytes,
+    choices: readonly Choice[],
+    draws: Bytes,
+  ): Bytes | undefined {
+    const credential = credentialOfSeed(seed);
+    const group = this.#group;
+    if (this.#open !== undefined) {
+      const { fingerprint, questions } = this.#open;
+      return castOpen(fingerprint, questions, credential, { group, seq, prev }, choices);
+    }
+    return this.#encryptor?.cast(credential, seq, prev, choices, drawsOf(draws), group);
   }
 }

@@ -7,8 +7,9 @@
  * ballot shows a choice, so it is never cast, and an opening goes to a second device only.
  *
  * As text: `quorate-opening-v1.` and base64url of version 1 · election id (16) · credential (32) ·
- * seq (u32 LE) · prev (32) · draws (32) · signature (64) · u8 count of contests, each a u16 LE
- * count and as many u16 LE numbers.
+ * seq (u32 LE) · prev (32) · group (u8) · draws (32) · signature (64) · u8 count of answers, each a
+ * kind (u8: 0 options, 1 scores, 2 a list and candidates of it, 3 blank), a u16 LE count and as many
+ * u16 LE numbers.
  */
 
 import { trackerOf } from '../crypto/base32.ts';
@@ -44,6 +45,7 @@ export interface Opening {
   readonly credential: Bytes;
   readonly seq: number;
   readonly prev: Bytes;
+  readonly group: number;
   readonly draws: Bytes;
   readonly signature: Bytes;
   readonly choices: readonly Choice[];
@@ -56,18 +58,36 @@ export function openingOf(
   draws: Bytes,
   choices: readonly Choice[],
 ): Opening {
-  const { credential, seq, prev } = readHeader(ballot);
+  const { credential, seq, prev, group } = readHeader(ballot);
   const signature = ballot.subarray(-SIGNATURE_BYTES);
-  return { election, credential, seq, prev, draws, signature, choices };
+  return { election, credential, seq, prev, group, draws, signature, choices };
 }
 
 export function printOpening(opening: Opening): string {
-  const { election, credential, seq, prev, draws, signature, choices } = opening;
-  const contests = choices.flatMap((own) => [u16le(own.length), ...own.map(u16le)]);
-  const head = [u8(VERSION), election, credential, u32le(seq), prev, draws, signature];
-  const bytes = concat(...head, u8(choices.length), ...contests);
+  const { election, credential, seq, prev, group, draws, signature, choices } = opening;
+  const head = [u8(VERSION), election, credential, u32le(seq), prev, u8(group), draws, signature];
+  const bytes = concat(...head, u8(choices.length), ...choices.map(choiceBytes));
   const text = toBase64(bytes).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '');
   return `${PREFIX}${text}`;
+}
+
+function choiceBytes(choice: Choice): Bytes {
+  const tagged = (kind: number, numbers: readonly number[]) =>
+    concat(u8(kind), u16le(numbers.length), ...numbers.map(u16le));
+  if (choice === 'blank') return tagged(3, []);
+  if ('scores' in choice) return tagged(1, choice.scores);
+  if ('list' in choice) return tagged(2, [choice.list, ...choice.candidates]);
+  return tagged(0, choice);
+}
+
+function readChoice(reader: Reader): Choice {
+  const kind = reader.u8('kind of an answer');
+  const numbers = reader.list(reader.u16le('numbers'), () => reader.u16le('number'));
+  if (kind === 0) return numbers;
+  if (kind === 1) return { scores: numbers };
+  const [list, ...candidates] = numbers;
+  if (kind === 2 && list !== undefined) return { list, candidates };
+  return kind === 3 && numbers.length === 0 ? 'blank' : reader.fail('answer', 'is of no kind');
 }
 
 /** Throws a `LayoutError` that says what is wrong. */
@@ -84,11 +104,10 @@ export function parseOpening(text: string): Opening {
     credential: reader.take(32, 'credential'),
     seq: reader.u32le('seq'),
     prev: reader.take(32, 'prev'),
+    group: reader.u8('group'),
     draws: reader.take(32, 'draws'),
     signature: reader.take(64, 'signature'),
-    choices: reader.list(reader.u8('contests'), () =>
-      reader.list(reader.u16le('numbers'), () => reader.u16le('number')),
-    ),
+    choices: reader.list(reader.u8('answers'), () => readChoice(reader)),
   };
   reader.end();
   return opening;
@@ -103,9 +122,9 @@ export interface Opened {
 
 /** Makes the opened ballot again. Throws a `ChoiceError` when its choices are not allowed. */
 export function remake(opening: Opening, context: BallotContext): Opened {
-  const { credential, seq, prev, draws, signature, choices } = opening;
+  const { credential, draws, signature, choices } = opening;
   const encryptor = new Encryptor(context);
-  const signed = encryptor.unsigned(credential, seq, prev, choices, drawsOf(draws));
+  const signed = encryptor.unsigned(opening, choices, drawsOf(draws));
   const tracker = trackerOf(sha256(signed, signature));
   const isSigned = isSignedBy(credential, BALLOT_SIGNATURE_TAG, signed, signature);
   return { tracker, isSigned };

@@ -22,6 +22,8 @@ export interface Voter {
   /** Secret; wiped once the ballot is final. */
   readonly code: Bytes;
   readonly key: string;
+  /** Group on the roll, which decides the questions. */
+  readonly group: number;
   readonly weight: number | undefined;
   /** The ballot that this one will replace. */
   readonly last: Last | undefined;

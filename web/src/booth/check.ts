@@ -7,7 +7,7 @@ import { h, trackerText } from './dom.ts';
 import type { Confirmation, ElectionFacts } from './engine.ts';
 import { type Nodes, OfflineError } from './nodes.ts';
 import { actions, footerOf, headerOf, note, paragraph, primary, secondary } from './parts.ts';
-import { answerOf, questionOf } from './questions.ts';
+import { answerOf, questionsOf } from './questions.ts';
 import { type RemoteEngine, RemoteError } from './remote.ts';
 import { loadWords } from './texts.ts';
 import { linesOf } from './widgets.ts';
@@ -176,11 +176,11 @@ export class CheckPage {
   async #openBallot(text: string): Promise<void> {
     await this.#load(await this.#engine.openElection(text));
     const opened = await this.#engine.open(text);
-    const questions = (this.#facts?.contests ?? []).map(questionOf);
+    const questions = questionsOf(this.#facts?.contests ?? [], opened.group);
     this.#show(() => {
       const words = this.#words;
       const sections = questions.map((question, at) => {
-        const answer = answerOf(question, opened.choices[at] ?? []);
+        const answer = answerOf(question, opened.choices[at] ?? 'blank');
         const lines = linesOf(question, answer, words).map((line) =>
           h('li', { dir: line.isOurs ? undefined : 'auto' }, line.text),
         );

@@ -5,6 +5,7 @@
 
 import { Booth } from '../ballot/booth.ts';
 import { type Choice, ChoiceError } from '../ballot/cast.ts';
+import { preparation } from '../ballot/contests.ts';
 import { openingOf, parseOpening, printOpening, remake } from '../ballot/opening.ts';
 import { trackerOf } from '../crypto/base32.ts';
 import { type Bytes, equal, LayoutError, Reader, textBytes, toHex } from '../crypto/bytes.ts';
@@ -32,6 +33,8 @@ export interface ElectionFacts {
   readonly revote: boolean;
   readonly clusterIssues: boolean;
   readonly isTest: boolean;
+  /** Whether ballots are in clear. */
+  readonly isOpenPoll: boolean;
   readonly opens: number | undefined;
   readonly closes: number | undefined;
   readonly voters: number;
@@ -48,12 +51,19 @@ export interface Place {
   readonly group: number;
 }
 
+/** Which ballot of the credential it is, and of which group the credential. */
+export interface ChainPlace {
+  readonly group: number;
+  readonly seq: number;
+  readonly prev: Bytes;
+}
+
 /** The methods that the page may call, each with what it gives. */
 export interface Calls {
   found(manifest: Bytes): ElectionFacts;
   addRoll(chunks: readonly Bytes[]): boolean;
   identify(code: Bytes): { key: string; place: Place | undefined };
-  cast(code: Bytes, seq: number, prev: Bytes, choices: readonly Choice[], opened: boolean): Cast;
+  cast(code: Bytes, place: ChainPlace, choices: readonly Choice[], opened: boolean): Cast;
   confirm(receipt: string, ballot: Bytes): Confirmation;
   refusal(bytes: Bytes, ballot: Bytes): { authority: number; code: string } | undefined;
   trackerOf(ballot: Bytes): string;
@@ -79,6 +89,7 @@ export interface Confirmation {
 export interface OpenedBallot {
   readonly tracker: string;
   readonly isSigned: boolean;
+  readonly group: number;
   readonly choices: readonly Choice[];
 }
 
@@ -99,7 +110,8 @@ const VOTER_BYTES = 37;
 export class Engine implements Calls {
   #manifest: Manifest | undefined;
   #context: BallotContext | undefined;
-  #booth: Booth | undefined;
+  /** Prepared for one group. */
+  #booth: { readonly group: number; readonly booth: Booth } | undefined;
   #roll: Bytes[] | undefined;
 
   #known(): Manifest {
@@ -110,17 +122,9 @@ export class Engine implements Calls {
   found(bytes: Bytes): ElectionFacts {
     const [manifest, context] = checked(bytes);
     const { definition } = manifest;
-    const booth = new Booth();
-    const rules = definition.contests.map(({ rule }) => rule);
-    const { fingerprint, jointKey: electionKey } = manifest;
-    const answer = booth.answer({ kind: 'prepare', fingerprint, electionKey, rules });
-    if (answer.kind === 'refused') throw new EngineError('bad-manifest', answer.why);
-    [this.#manifest, this.#context, this.#booth, this.#roll] = [
-      manifest,
-      context,
-      booth,
-      undefined,
-    ];
+    [this.#manifest, this.#context, this.#roll] = [manifest, context, undefined];
+    this.#booth = undefined;
+    this.#boothOf(0);
     return {
       id: toHex(manifest.id),
       title: definition.title,
@@ -129,6 +133,7 @@ export class Engine implements Calls {
       revote: definition.revote,
       clusterIssues: definition.clusterIssues,
       isTest: definition.isTest,
+      isOpenPoll: definition.openPoll,
       opens: definition.opens,
       closes: definition.closes,
       voters: manifest.roll.voters,
@@ -136,6 +141,16 @@ export class Engine implements Calls {
       authorities: manifest.authorities.length,
       quorum: quorumOfManifest(manifest),
     };
+  }
+
+  /** The booth for voters of a group; its tables take a moment. */
+  #boothOf(group: number): Booth {
+    if (this.#booth?.group === group) return this.#booth.booth;
+    const booth = new Booth();
+    const answer = booth.answer(preparation(this.#known(), group));
+    if (answer.kind === 'refused') throw new EngineError('bad-manifest', answer.why);
+    this.#booth = { group, booth };
+    return booth;
   }
 
   /** Takes the roll's leaves; says whether they are exactly the roll that the manifest names. */
@@ -149,12 +164,16 @@ export class Engine implements Calls {
     return true;
   }
 
-  /** The public key of a code, and its place when the roll is here. */
+  /**
+   * The public key of a code, and its place when the roll is here. Where the roll may change, a
+   * code that is not on the first one may have been added; the nodes know.
+   */
   identify(code: Bytes): { key: string; place: Place | undefined } {
-    const { publicKey } = credentialOfCode(code, this.#known().id);
+    const { id, definition } = this.#known();
+    const { publicKey } = credentialOfCode(code, id);
     code.fill(0);
     const voter = this.#roll && findVoter(this.#roll, publicKey);
-    if (this.#roll !== undefined && voter === undefined) {
+    if (this.#roll !== undefined && voter === undefined && !definition.rollChanges) {
       throw new EngineError('not-on-roll', 'the code is not on the roll');
     }
     const key = toHex(publicKey);
@@ -164,15 +183,16 @@ export class Engine implements Calls {
     return { key, place: { key, weight, group: reader.u8('group') } };
   }
 
-  cast(code: Bytes, seq: number, prev: Bytes, choices: readonly Choice[], opened: boolean): Cast {
+  cast(code: Bytes, place: ChainPlace, choices: readonly Choice[], opened: boolean): Cast {
+    const { group, seq, prev } = place;
     const { id } = this.#known();
     const { seed } = credentialOfCode(code, id);
     code.fill(0);
     // Both paths are alike up to here: whether a ballot will be opened does not change its making.
     const draws = crypto.getRandomValues(new Uint8Array(32));
     const kept = opened ? Uint8Array.from(draws) : undefined;
-    const answer = this.#booth?.answer({ kind: 'cast', seed, seq, prev, choices, draws });
-    if (answer === undefined) throw new EngineError('not-ready', 'no election is loaded');
+    const booth = this.#boothOf(group);
+    const answer = booth.answer({ kind: 'cast', seed, seq, prev, choices, draws });
     if (answer.kind !== 'ballot') {
       throw new EngineError('bad-choice', answer.kind === 'refused' ? answer.why : answer.kind);
     }
@@ -215,7 +235,8 @@ export class Engine implements Calls {
       if (this.#context === undefined || !equal(opening.election, this.#known().id)) {
         throw new EngineError('wrong-election', 'the opening is of another election');
       }
-      return { ...remake(opening, this.#context), choices: opening.choices };
+      const { group, choices } = opening;
+      return { ...remake(opening, this.#context), group, choices };
     });
   }
 
@@ -242,7 +263,7 @@ function openingChecked<T>(work: () => T): T {
   }
 }
 
-function checked(bytes: Bytes): [Manifest, BallotContext] {
+function checked(bytes: Bytes): [Manifest, BallotContext | undefined] {
   try {
     const manifest = readManifest(bytes);
     return [manifest, checkManifest(manifest)];

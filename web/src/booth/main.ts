@@ -2,7 +2,6 @@
 
 import { App } from './app.ts';
 import { Nodes } from './nodes.ts';
-import { questionOf } from './questions.ts';
 import { remoteEngine } from './remote.ts';
 import { Store } from './store.ts';
 import { loadWords } from './texts.ts';
@@ -27,8 +26,6 @@ async function goOn(app: App, hasCode: boolean): Promise<boolean> {
   const { election, ballot, tracker, receipt } = kept;
   const facts = await app.engine.found(await app.nodes.manifest(election));
   app.facts = facts;
-  app.questions = facts.contests.map(questionOf);
-  app.answers = app.questions.map(() => undefined);
   app.sending = { ballot, tracker, replaces: false };
   if (receipt === undefined) {
     startSending(app);

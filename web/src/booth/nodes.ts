@@ -142,7 +142,7 @@ export class Nodes {
    * Where a credential's chain stands: what most nodes say, and of two that as many say the longer
    * one. `undefined` for a credential that has not voted.
    */
-  async last(id: string, key: string): Promise<{ onRoll: boolean; last: Last | undefined }> {
+  async last(id: string, key: string): Promise<Standing> {
     const answers = await Promise.allSettled(
       this.origins.map(async (origin) => {
         const response = await this.ask(origin, `elections/${id}/credentials/${key}`);
@@ -152,13 +152,26 @@ export class Nodes {
     );
     const views = answers.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
     if (views.length === 0) throw new OfflineError('no node tells where the code stands');
-    const onRoll = views.some((view) => view.on_roll);
-    return { onRoll, last: agreed(views.map(({ last }) => lastOf(last))) };
+    const listed = views.find((view) => view.on_roll);
+    const barred = views.find((view) => view.barred !== null)?.barred ?? undefined;
+    const last = agreed(views.map((view) => lastOf(view.last)));
+    return { onRoll: listed !== undefined, group: listed?.group ?? 0, barred, last };
   }
+}
+
+/** What nodes say of a credential; that its ballots are taken is for all of them to decide. */
+export interface Standing {
+  readonly onRoll: boolean;
+  readonly group: number;
+  /** Why it has no online vote. */
+  readonly barred: 'withdrawn' | 'replaced' | 'paper' | undefined;
+  readonly last: Last | undefined;
 }
 
 interface CredentialView {
   readonly on_roll: boolean;
+  readonly group: number;
+  readonly barred: 'withdrawn' | 'replaced' | 'paper' | null;
   readonly last: { readonly seq: number; readonly hash: string } | null;
 }
 

@@ -8,68 +8,89 @@ import type { Contest } from '../election/definition.ts';
 
 interface Base {
   readonly title: string;
-  /** What can be chosen, without a blank option. */
+  /** What can be chosen, without a blank answer; with kind `lists` the lists. */
   readonly options: readonly string[];
+  /** Whether a blank answer may be given. */
+  readonly blank: boolean;
 }
 
 export type Question =
-  /** Exactly one option, or none where blank is offered. */
-  | (Base & { readonly kind: 'one'; readonly blank: boolean })
+  /** Exactly one option. */
+  | (Base & { readonly kind: 'one' })
   /** `min … max` of the options. */
+  | (Base & { readonly kind: 'some'; readonly min: number; readonly max: number })
+  /** Points from 0 to `top` for each option, together `min … max`. */
   | (Base & {
-      readonly kind: 'some';
-      readonly blank: boolean;
+      readonly kind: 'score';
+      readonly top: number;
       readonly min: number;
       readonly max: number;
     })
-  /** Points from 0 to `top` for each option. */
-  | (Base & { readonly kind: 'score'; readonly blank: boolean; readonly top: number });
+  /** One list, and `min … max` of its candidates. */
+  | (Base & {
+      readonly kind: 'lists';
+      readonly candidates: readonly (readonly string[])[];
+      readonly min: number;
+      readonly max: number;
+    });
 
-/** What is filled in: numbers of options (kinds one and some) or points by option (score). */
+/** What is filled in: numbers of options, points by option, or a list and candidates of it. */
 export type Answer =
   | { readonly kind: 'options'; readonly chosen: readonly number[] }
   | { readonly kind: 'blank' }
-  | { readonly kind: 'points'; readonly points: readonly number[] };
+  | { readonly kind: 'points'; readonly points: readonly number[] }
+  | { readonly kind: 'list'; readonly list: number; readonly chosen: readonly number[] };
 
-export function questionOf({ title, rule, options, blank }: Contest): Question {
-  if (rule.kind === 'one') return { kind: 'one', title, options, blank };
-  return { kind: 'some', title, options, blank, min: rule.min, max: rule.max };
+export function questionOf({ title, rule, options, candidates, blank }: Contest): Question {
+  switch (rule.kind) {
+    case 'one':
+      return { kind: 'one', title, options, blank };
+    case 'some':
+      return { kind: 'some', title, options, blank, min: rule.min, max: rule.max };
+    case 'score': {
+      const { highest: top, min, max } = rule;
+      return { kind: 'score', title, options, blank, top, min, max };
+    }
+    case 'lists':
+      return { kind: 'lists', title, options, blank, candidates, min: rule.min, max: rule.max };
+  }
 }
 
-/** What is encrypted. A blank answer is the last option with kind `one`, else the empty set. */
+/** The questions of voters of a group, in the order of the answers. */
+export function questionsOf(contests: readonly Contest[], group: number): Question[] {
+  const isAsked = ({ groups }: Contest) => groups.length === 0 || groups.includes(group);
+  return contests.filter(isAsked).map(questionOf);
+}
+
+const ascending = (numbers: readonly number[]) => [...numbers].sort((one, other) => one - other);
+
+/** What is encrypted. A blank answer is the last option with kind `one`. */
 export function choiceOf(question: Question, answer: Answer): Choice {
   switch (answer.kind) {
     case 'blank':
-      return question.kind === 'one' ? [question.options.length] : [];
+      return question.kind === 'one' ? [question.options.length] : 'blank';
     case 'options':
-      return [...answer.chosen].sort((one, other) => one - other);
+      return ascending(answer.chosen);
     case 'points':
-      return answer.points;
+      return { scores: answer.points };
+    case 'list':
+      return { list: answer.list, candidates: ascending(answer.chosen) };
   }
 }
 
 /** The other way round, for who opens a ballot. */
 export function answerOf(question: Question, choice: Choice): Answer {
-  if (question.kind === 'score') return { kind: 'points', points: choice };
+  if (choice === 'blank') return { kind: 'blank' };
+  if ('scores' in choice) return { kind: 'points', points: choice.scores };
+  if ('list' in choice) return { kind: 'list', list: choice.list, chosen: choice.candidates };
   const isBlank =
-    question.kind === 'one'
-      ? question.blank && choice[0] === question.options.length
-      : question.blank && choice.length === 0;
+    question.kind === 'one' && question.blank && choice[0] === question.options.length;
   return isBlank ? { kind: 'blank' } : { kind: 'options', chosen: choice };
 }
 
-/** Whether an answer may be cast. */
-export function isComplete(question: Question, answer: Answer | undefined): boolean {
-  if (answer === undefined) return question.kind === 'some' && question.min === 0;
-  switch (answer.kind) {
-    case 'blank':
-      return question.blank;
-    case 'points':
-      return question.kind === 'score' && answer.points.length === question.options.length;
-    case 'options': {
-      const count = answer.chosen.length;
-      if (question.kind === 'one') return count === 1;
-      return question.kind === 'some' && count >= question.min && count <= question.max;
-    }
-  }
+/** What nothing filled in means: no option, no points; of lists there is no such answer. */
+export function emptyAnswer(question: Question): Answer {
+  return question.kind === 'score'
+    ? { kind: 'points', points: question.options.map(() => 0) }
+    : { kind: 'options', chosen: [] };
 }

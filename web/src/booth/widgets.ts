@@ -29,8 +29,16 @@ export function hintOf(question: Question, words: Words): string {
   switch (question.kind) {
     case 'one':
       return words.say('hint.one');
-    case 'score':
-      return words.say('hint.score', { top: question.top });
+    case 'score': {
+      const { top, min, max, options } = question;
+      const isFree = min === 0 && max >= top * options.length;
+      return words.say(isFree ? 'hint.score' : 'hint.scoreSum', { top, min, max });
+    }
+    case 'lists': {
+      const { min, max } = question;
+      if (max === 0) return words.say('hint.listOnly');
+      return words.say(min === max ? 'hint.listExactly' : 'hint.list', { min, max });
+    }
     case 'some': {
       const { min, max, options } = question;
       if (min === max) return words.say('hint.exactly', { max });
@@ -49,8 +57,11 @@ export function countOf(question: Question, answer: Answer | undefined, words: W
     const sum = points.reduce((total, own) => total + own, 0);
     return words.say('count.points', { sum });
   }
-  const n = answer?.kind === 'options' ? answer.chosen.length : 0;
+  const n = answer !== undefined && 'chosen' in answer ? answer.chosen.length : 0;
   if (question.kind === 'one') return words.say(n === 1 ? 'count.oneOfOne' : 'count.noneOfOne');
+  if (question.kind === 'lists' && (question.max === 0 || answer?.kind !== 'list')) {
+    return words.say(answer?.kind === 'list' ? 'count.oneOfOne' : 'count.noneOfOne');
+  }
   const { min, max } = question;
   return words.say(min === max ? 'count.exactly' : 'count.upTo', { n, max });
 }
@@ -62,17 +73,25 @@ export function problemOf(
   words: Words,
 ): string | undefined {
   if (answer?.kind === 'blank') return undefined;
-  const n = answer?.kind === 'options' ? answer.chosen.length : 0;
+  const n = answer !== undefined && 'chosen' in answer ? answer.chosen.length : 0;
   if (question.kind === 'one') return n === 1 ? undefined : words.say('problem.one');
-  if (question.kind === 'score') {
-    const points = answer?.kind === 'points' ? answer.points : [];
-    const fits = (value: number) => Number.isInteger(value) && value >= 0 && value <= question.top;
-    const isWhole = points.length === question.options.length && points.every(fits);
-    return isWhole ? undefined : words.say('problem.score', { top: question.top });
-  }
+  if (question.kind === 'score') return problemOfScores(question, answer, words);
+  if (question.kind === 'lists' && answer?.kind !== 'list') return words.say('problem.list');
   const { min, max } = question;
   if (n < min) return words.say('problem.few', { n, min });
   return n > max ? words.say('problem.many', { n, max }) : undefined;
+}
+
+function problemOfScores(
+  { top, min, max, options }: Extract<Question, { kind: 'score' }>,
+  answer: Answer | undefined,
+  words: Words,
+): string | undefined {
+  const points = answer?.kind === 'points' ? answer.points : options.map(() => 0);
+  const fits = (value: number) => Number.isInteger(value) && value >= 0 && value <= top;
+  if (!points.every(fits)) return words.say('problem.score', { top });
+  const sum = points.reduce((total, own) => total + own, 0);
+  return sum >= min && sum <= max ? undefined : words.say('problem.sum', { sum, min, max });
 }
 
 function optionCard(input: HTMLInputElement, text: string, isOurs: boolean): HTMLLabelElement {
@@ -219,6 +238,64 @@ function score(question: Extract<Question, { kind: 'score' }>, setting: Setting)
   return framed;
 }
 
+/** Radio buttons for the lists; under the chosen one the boxes of its candidates. */
+function lists(question: Extract<Question, { kind: 'lists' }>, setting: Setting): Widget {
+  const { words, name } = setting;
+  let { answer } = setting;
+  const isBlank = () => answer?.kind === 'blank';
+  const isChosen = (list: number) => answer?.kind === 'list' && answer.list === list;
+  const body = h('div', { class: 'options' });
+  const framed = frame(question, setting, body);
+  const tell = (next: Answer) => {
+    answer = next;
+    framed.complain(undefined);
+    framed.count.textContent = countOf(question, next, words);
+    setting.changed(next);
+  };
+  const boxesOf = (list: number, texts: readonly string[]) => {
+    const chosen = answer?.kind === 'list' && answer.list === list ? answer.chosen : [];
+    const boxes = texts.map((_, at) =>
+      h('input', {
+        type: 'checkbox',
+        name: `${name}-${list}-${at}`,
+        checked: chosen.includes(at),
+      }),
+    );
+    for (const box of boxes) {
+      box.addEventListener('change', () => {
+        const now = boxes.flatMap((own, at) => (own.checked ? [at] : []));
+        tell({ kind: 'list', list, chosen: now });
+      });
+    }
+    return boxes.map((box, at) => optionCard(box, texts[at]!, false));
+  };
+  const groups = question.options.map((text, list) => {
+    const input = h('input', { type: 'radio', name, checked: isChosen(list) });
+    const inner = h('div', { class: 'candidates', role: 'group', 'aria-label': text });
+    const draw = () => {
+      const isOpen = isChosen(list) && question.max > 0;
+      inner.replaceChildren(...(isOpen ? boxesOf(list, question.candidates[list] ?? []) : []));
+      inner.hidden = !isOpen;
+    };
+    input.addEventListener('change', () => {
+      tell({ kind: 'list', list, chosen: [] });
+      for (const group of groups) group.draw();
+    });
+    draw();
+    body.append(optionCard(input, text, false), inner);
+    return { draw };
+  });
+  if (question.blank) {
+    const input = h('input', { type: 'radio', name, checked: isBlank() });
+    input.addEventListener('change', () => {
+      tell({ kind: 'blank' });
+      for (const group of groups) group.draw();
+    });
+    body.append(optionCard(input, words.say('blank.option'), true));
+  }
+  return framed;
+}
+
 /** The widget of a question. */
 export function widgetOf(question: Question, setting: Setting): Widget {
   switch (question.kind) {
@@ -228,6 +305,8 @@ export function widgetOf(question: Question, setting: Setting): Widget {
       return some(question, setting);
     case 'score':
       return score(question, setting);
+    case 'lists':
+      return lists(question, setting);
   }
 }
 
@@ -243,6 +322,11 @@ export function linesOf(
       text: `${question.options[at] ?? ''}: ${own}`,
       isOurs: false,
     }));
+  }
+  if (answer?.kind === 'list' && question.kind === 'lists') {
+    const texts = question.candidates[answer.list] ?? [];
+    const own = [question.options[answer.list], ...answer.chosen.map((at) => texts[at])];
+    return own.map((text) => ({ text: text ?? '', isOurs: false }));
   }
   const chosen = answer?.chosen ?? [];
   if (chosen.length === 0) return [{ text: words.say('review.nothing'), isOurs: true }];

@@ -1,7 +1,7 @@
 /** Sums of ciphertexts, decryption shares, and the counts that follow from enough of them. */
 
 import { type Bytes, concat, equal, LayoutError, Reader, u8, u16le, u64le } from './bytes.ts';
-import type { ContestRule } from './contest.ts';
+import { type ContestRule, countersOf } from './contest.ts';
 import {
   BASE,
   decodePoint,
@@ -27,16 +27,27 @@ export class EncryptedTally {
 
   constructor(rules: readonly ContestRule[]) {
     const nothing = { a: IDENTITY, b: IDENTITY };
-    this.#sums = rules.map(({ options }) => new Array<Ciphertext>(options).fill(nothing));
+    this.#sums = rules.map((rule) => new Array<Ciphertext>(countersOf(rule)).fill(nothing));
   }
 
   /** Adds a ballot's ciphertexts `weight` times; a negative weight takes them out. */
-  add(contests: readonly { readonly ciphertexts: readonly Ciphertext[] }[], weight: bigint): void {
-    this.#sums = this.#sums.map((sums, contest) =>
-      sums.map(({ a, b }, option) => {
-        const more = contests[contest]!.ciphertexts[option]!;
+  add(
+    contests: readonly { readonly number: number; readonly ciphertexts: readonly Ciphertext[] }[],
+    weight: bigint,
+  ): void {
+    for (const { number, ciphertexts } of contests) {
+      this.#sums[number] = this.#sums[number]!.map(({ a, b }, counter) => {
+        const more = ciphertexts[counter]!;
         return { a: a.add(times(more.a, weight)), b: b.add(times(more.b, weight)) };
-      }),
+      });
+    }
+  }
+
+  /** The same sums with the identity in the contests that are withheld. */
+  without(withheld: ReadonlySet<number>): Sums {
+    const nothing = { a: IDENTITY, b: IDENTITY };
+    return this.#sums.map((sums, contest) =>
+      withheld.has(contest) ? sums.map(() => nothing) : sums,
     );
   }
 

@@ -1,8 +1,9 @@
 /** Writes definitions, drafts and manifests: the inverse of what `definition.ts` and `manifest.ts` read. */
 
 import { type Bytes, concat, textBytes, toHex, u8, u16be, u32be, u64be } from '../crypto/bytes.ts';
+import { KIND_BYTE } from '../crypto/contest.ts';
 import { sign } from '../crypto/signature.ts';
-import type { Contest, Definition } from './definition.ts';
+import { type Contest, type Definition, MAJORITIES, TIES } from './definition.ts';
 import type { Authority, RollSummary, Trustee } from './manifest.ts';
 
 const VERSION = 1;
@@ -17,29 +18,54 @@ function optional(value: number | undefined): Bytes {
   return value === undefined ? u8(0) : concat(u8(1), u32be(value));
 }
 
-function writeContest({ title, rule, options, blank }: Contest): Bytes {
-  const head = concat(text(title), u8(rule.kind === 'one' ? 1 : 2));
+function texts(values: readonly string[]): Bytes {
+  return concat(u16be(values.length), ...values.map(text));
+}
+
+function writeContest({ title, rule, options, candidates, ...rest }: Contest): Bytes {
+  const { blank, groups, decision } = rest;
+  const { seats, quorumPercent, majority, tie } = decision;
+  const highest = rule.kind === 'score' ? u16be(rule.highest) : concat();
   const bounds = rule.kind === 'one' ? concat() : concat(u16be(rule.min), u16be(rule.max));
-  const flag = u8(Number(blank));
-  return concat(head, bounds, flag, u16be(options.length), ...options.map(text));
+  return concat(
+    text(title),
+    u8(KIND_BYTE[rule.kind]),
+    highest,
+    bounds,
+    u8(Number(blank)),
+    texts(options),
+    ...candidates.map(texts),
+    u8(groups.length),
+    ...groups.map(u8),
+    u16be(seats),
+    u8(quorumPercent),
+    u8(MAJORITIES.indexOf(majority)),
+    u8(TIES.indexOf(tie)),
+  );
 }
 
 /** Canonical bytes of a definition. */
 export function writeDefinition(definition: Definition): Bytes {
-  const { contests, trustees } = definition;
+  const { contests, groups, trustees } = definition;
   return concat(
     text(definition.title),
     text(definition.domain),
     u8(contests.length),
     ...contests.map(writeContest),
+    u8(groups.length),
+    ...groups.map(text),
+    u8(Number(definition.openPoll)),
     u8(trustees.length),
     ...trustees.map(text),
     u8(definition.threshold),
     optional(definition.opens),
     optional(definition.closes),
+    optional(definition.extendableUntil),
     u8(Number(definition.revote)),
     u8(Number(definition.clusterIssues)),
     u32be(definition.minimumBallots),
+    u8(Number(definition.rollChanges)),
+    u8(Number(definition.paper)),
     u8(Number(definition.acceptsSmallClasses)),
     u8(Number(definition.isTest)),
   );

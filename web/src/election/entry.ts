@@ -2,6 +2,7 @@
 
 import { type Bytes, concat, LayoutError, Reader } from '../crypto/bytes.ts';
 import type { Role } from './manifest.ts';
+import { ORDER_KINDS, type OrderKind, readOrder, type SignedOrder } from './order.ts';
 
 export type Body =
   | { readonly kind: 'manifest'; readonly manifest: Bytes; readonly signature: Bytes }
@@ -17,7 +18,8 @@ export type Body =
   | { readonly kind: 'ballot'; readonly ballot: Bytes }
   | { readonly kind: 'close'; readonly signature: Bytes }
   | { readonly kind: 'share'; readonly trustee: number; readonly share: Bytes }
-  | { readonly kind: 'result'; readonly result: Bytes };
+  | { readonly kind: 'result'; readonly result: Bytes }
+  | { readonly kind: OrderKind; readonly order: SignedOrder };
 
 export type Kind = Body['kind'];
 
@@ -31,6 +33,7 @@ const KINDS: readonly Kind[] = [
   'close',
   'share',
   'result',
+  ...ORDER_KINDS,
 ];
 
 export interface Entry {
@@ -86,6 +89,8 @@ function readBody(kind: Kind, reader: Reader): Body {
       return { kind, trustee: reader.u8('trustee'), share: reader.rest() };
     case 'result':
       return { kind, result: reader.rest() };
+    default:
+      return { kind, order: readOrder(kind, reader) };
   }
 }
 

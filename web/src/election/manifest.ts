@@ -1,12 +1,19 @@
 /** The manifest: everything that decides an election, in one byte form with one fingerprint. */
 
 import { type Bytes, concat, Reader, toHex, u8 } from '../crypto/bytes.ts';
+import { highestOf } from '../crypto/contest.ts';
 import { sha256 } from '../crypto/hash.ts';
 import { isSignedBy, PublicKey } from '../crypto/signature.ts';
 import { BallotContext } from '../crypto/statement.ts';
 import { type AuthorityKey, isUsable } from '../ledger/note.ts';
 import { checkPolicy, type Policy, quorumOf } from '../ledger/policy.ts';
-import { BODY_BYTES_MAX, checkDefinition, type Definition, readDefinition } from './definition.ts';
+import {
+  BODY_BYTES_MAX,
+  checkDefinition,
+  type Definition,
+  questionsOf,
+  readDefinition,
+} from './definition.ts';
 import { need } from './refusal.ts';
 
 export interface Trustee {
@@ -107,16 +114,39 @@ function isSigningKey(key: Bytes): boolean {
   return typeof PublicKey.read(key) !== 'string';
 }
 
-/** Every rule that a manifest must meet by itself. Gives what ballots are checked against. */
-export function checkManifest(manifest: Manifest): BallotContext {
+/** Whether a roll of this total weight can be counted. */
+export function isCountable({ contests }: Definition, weight: bigint): boolean {
+  const highest = Math.max(...contests.map(({ rule: own }) => highestOf(own)));
+  return weight * BigInt(highest) <= TOTAL_WEIGHT_MAX;
+}
+
+/** What ballots are checked against: the key and the questions, or in an open poll no key. */
+function contextOf(manifest: Manifest): BallotContext | undefined {
+  const { definition, jointKey, ceremonyAttempt, ceremonyHash, fingerprint } = manifest;
+  if (definition.openPoll) {
+    const none = [...jointKey, ...ceremonyHash].every((byte) => byte === 0);
+    rule(none && ceremonyAttempt === 0, 'an open poll has no key and no ceremony');
+    return undefined;
+  }
+  const context = BallotContext.make(fingerprint, jointKey, questionsOf(definition));
+  rule(context !== undefined, 'the joint key is no key');
+  return context;
+}
+
+/**
+ * Every rule that a manifest must meet by itself. Gives what encrypted ballots are checked against;
+ * nothing for an open poll.
+ */
+export function checkManifest(manifest: Manifest): BallotContext | undefined {
   const { definition, roll, trustees, authorities } = manifest;
   checkDefinition(definition);
   rule(isSigningKey(manifest.admin), "the administrator's key is not usable");
   rule(definition.trustees.length === trustees.length, 'trustees have other names than keys');
   for (const { signing } of trustees) rule(isSigningKey(signing), "a trustee's key is not usable");
   rule(roll.voters >= 1, 'nobody is on the roll');
-  const weighed = roll.weight >= BigInt(roll.voters) && roll.weight <= TOTAL_WEIGHT_MAX;
-  rule(weighed, 'the total weight is out of range');
+  rule(roll.weight >= BigInt(roll.voters), 'the total weight is out of range');
+  const countable = isCountable(definition, roll.weight);
+  rule(countable, 'the total weight times the highest score is more than 2^40');
   const numbers = authorities.map(({ number }) => number);
   const ascending = numbers.every((number, at) => number > (numbers[at - 1] ?? 0));
   rule(ascending, "the authorities' numbers must ascend from 1 or more");
@@ -126,9 +156,7 @@ export function checkManifest(manifest: Manifest): BallotContext {
   } catch (error) {
     rule(false, (error as Error).message);
   }
-  const rules = definition.contests.map((contest) => contest.rule);
-  const context = BallotContext.make(manifest.fingerprint, manifest.jointKey, rules);
-  rule(context !== undefined, 'the joint key is no key');
+  const context = contextOf(manifest);
   rule(manifest.length + 64 <= BODY_BYTES_MAX, 'the manifest is too long');
   return context;
 }

@@ -25,7 +25,16 @@ export type RefusalCode =
   | 'wrong-phase'
   | 'too-few-ballots'
   | 'bad-share'
-  | 'bad-result';
+  | 'bad-result'
+  | 'paused'
+  | 'wrong-group'
+  | 'withdrawn'
+  | 'votes-on-paper'
+  | 'has-voted'
+  | 'not-allowed'
+  | 'wrong-number'
+  | 'bad-order'
+  | 'bad-answer';
 
 export class Refusal extends Error {
   override readonly name = 'Refusal';

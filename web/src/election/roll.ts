@@ -11,11 +11,28 @@ import { need, refuse } from './refusal.ts';
 
 const CHUNK_VOTERS = 1700;
 const VOTER_BYTES = 37;
-const SMALL_CLASS = 20;
+export const SMALL_CLASS = 20;
+
+/** A voter as the roll and orders name it. */
+export interface Voter {
+  readonly key: Bytes;
+  readonly weight: number;
+  readonly group: number;
+}
+
+/** Throws a `LayoutError`. */
+export function readVoter(reader: Reader): Voter {
+  return {
+    key: reader.take(32, 'key'),
+    weight: reader.u32be('weight'),
+    group: reader.u8('group'),
+  };
+}
 
 /** A roll that grows chunk by chunk until it is what the manifest names. */
 export class Roll {
   readonly #expected: RollSummary;
+  readonly #hasVote: (group: number) => boolean;
   readonly #hashes: Bytes[] = [];
   readonly #classes = new Map<string, number>();
   #weight = 0n;
@@ -23,8 +40,10 @@ export class Roll {
   readonly #chunks: Bytes[] = [];
   count = 0;
 
-  constructor(expected: RollSummary) {
+  /** `hasVote` says whether the voters of a group have any question to answer. */
+  constructor(expected: RollSummary, hasVote: (group: number) => boolean) {
     this.#expected = expected;
+    this.#hasVote = hasVote;
   }
 
   get isComplete(): boolean {
@@ -40,6 +59,10 @@ export class Roll {
     const wanted = Math.min(CHUNK_VOTERS, left);
     need(count === wanted, 'bad-roll', `the chunk must hold ${wanted} voters`);
     const weight = this.#checkVoters(voters, count);
+    for (let at = 0; at < count; at++) {
+      const asked = this.#hasVote(voters[VOTER_BYTES * at + 36]!);
+      need(asked, 'bad-roll', `voter ${this.count + at} has no question to answer`);
+    }
     const hashes = [...this.#hashes, sha256(chunk)];
     if (count === left) this.#checkWhole(hashes, this.#weight + weight);
     this.#hashes.push(hashes.at(-1)!);
@@ -75,9 +98,19 @@ export class Roll {
 
   #addClasses(voters: Bytes, count: number): void {
     for (let at = 0; at < count; at++) {
-      const own = voters.subarray(VOTER_BYTES * at + 32, VOTER_BYTES * (at + 1)).join();
+      const { weight, group } = readVoter(new Reader(voters.subarray(VOTER_BYTES * at)));
+      const own = `${weight}.${group}`;
       this.#classes.set(own, (this.#classes.get(own) ?? 0) + 1);
     }
+  }
+
+  /** How many voters each class (weight.group) has. */
+  get classes(): ReadonlyMap<string, number> {
+    return this.#classes;
+  }
+
+  get totalWeight(): bigint {
+    return this.#weight;
   }
 
   /** Whether a class (group × weight) is so small that its secrecy is narrow. */
@@ -95,8 +128,8 @@ export class Roll {
     return this.#voter(place).subarray(0, 32);
   }
 
-  weight(place: number): number {
-    return weightOf(this.#voter(place));
+  voter(place: number): Voter {
+    return readVoter(new Reader(this.#voter(place)));
   }
 
   /** The place of a key, by halving. */

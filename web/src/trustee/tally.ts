@@ -13,6 +13,7 @@ import {
   readAnnouncement,
   readDealing,
 } from '../crypto/ceremony.ts';
+import { highestOf } from '../crypto/contest.ts';
 import { BASE, multiply } from '../crypto/group.ts';
 import { decryptCounts, makeShare, statementDigest } from '../crypto/tally.ts';
 import { TrusteeSecret } from '../crypto/trustee.ts';
@@ -193,11 +194,13 @@ function recoverShare(file: SecretFile, book: Book, manifest: Manifest): bigint 
 export function resultOf(book: Book): Bytes | undefined {
   const { stage, manifest } = book;
   if (manifest === undefined || stage.phase !== 'closed') return undefined;
-  const { counting, voting } = stage;
+  const { counting } = stage;
   const shares = counting.shares.slice(0, manifest.definition.threshold);
   if (shares.length < manifest.definition.threshold) return undefined;
-  const { voters: ballots, weight } = voting.turnout;
-  const counts = decryptCounts(counting.statement.sums, shares, weight);
+  const { known } = counting;
+  const highest = Math.max(...stage.charter.questions.rules.map(highestOf));
+  const bound = known.weight * BigInt(highest);
+  const counts = decryptCounts(counting.statement.sums, shares, bound);
   if (counts === undefined) throw new Stopped('The shares decrypt to no possible counts.');
-  return printResult({ ballots, weight, counts });
+  return printResult({ ...known, counts });
 }

@@ -1,6 +1,7 @@
 /** After the close: shares come in, and the result is what they decrypt to. */
 
-import { type Bytes, LayoutError } from '../crypto/bytes.ts';
+import { type Bytes, equal, LayoutError } from '../crypto/bytes.ts';
+import { admitsCounts } from '../crypto/contest.ts';
 import { BASE, modOrder, multiplyPublic, type Point } from '../crypto/group.ts';
 import {
   lagrangeAtZero,
@@ -9,9 +10,14 @@ import {
   type VerifiedShare,
   verifyShare,
 } from '../crypto/tally.ts';
-import type { Contest } from '../election/definition.ts';
 import { need, refuse } from '../election/refusal.ts';
-import { type Result, readResult } from '../election/result.ts';
+import {
+  type Electors,
+  type Participation,
+  printResult,
+  type Result,
+  readResult,
+} from '../election/result.ts';
 import type { Charter } from './setup.ts';
 import type { Turnout } from './voting.ts';
 
@@ -19,12 +25,23 @@ export class Counting {
   readonly #charter: Charter;
   readonly #statement: TallyStatement;
   readonly #turnout: Turnout;
+  readonly #participation: readonly Participation[];
+  /** The counts of an open poll, which has no shares. */
+  readonly #live: Counts | undefined;
   readonly #shares = new Map<number, VerifiedShare>();
 
-  constructor(charter: Charter, statement: TallyStatement, turnout: Turnout) {
+  constructor(
+    charter: Charter,
+    statement: TallyStatement,
+    turnout: Turnout,
+    participation: readonly Participation[],
+    live: Counts | undefined,
+  ) {
     this.#charter = charter;
     this.#statement = statement;
     this.#turnout = turnout;
+    this.#participation = participation;
+    this.#live = live;
   }
 
   /** What shares must decrypt. */
@@ -37,8 +54,15 @@ export class Counting {
     return [...this.#shares.values()];
   }
 
+  /** What a result says beside the counts. */
+  get known(): Omit<Result, 'counts'> {
+    const { voters: ballots, weight, paper } = this.#turnout;
+    return { ballots, weight, paper, participation: this.#participation };
+  }
+
   addShare(trustee: number, share: Bytes): void {
     const { definition, trustees } = this.#charter.manifest;
+    need(!definition.openPoll, 'wrong-phase', 'An open poll has nothing to decrypt.');
     const enough = this.#turnout.voters >= definition.minimumBallots;
     need(enough, 'too-few-ballots', 'Fewer ballots count than the manifest demands.');
     need(!this.#shares.has(trustee), 'repeated', `Trustee ${trustee} has given a share already.`);
@@ -53,32 +77,71 @@ export class Counting {
     }
   }
 
-  /** Checks a claimed result against the shares: each count times G must be what they leave. */
+  /** Checks a claimed result: everything that is known, then the counts. */
   checkResult(bytes: Bytes): Result {
     const claimed = layoutChecked(() => readResult(bytes));
-    const { definition } = this.#charter.manifest;
-    const shares = [...this.#shares.values()].slice(0, definition.threshold);
-    need(shares.length === definition.threshold, 'not-ready', 'Too few shares are there.');
-    const { voters, weight } = this.#turnout;
-    const same = claimed.ballots === voters && claimed.weight === weight;
+    if (this.#live === undefined) this.#needShares();
+    const { known } = this;
+    const { ballots: voters, weight } = known;
+    const shaped = claimed.counts.length === this.#participation.length;
+    need(shaped, 'bad-result', 'The result has other contests.');
+    const same = equal(printResult({ ...claimed, ...known }), bytes);
     need(same, 'bad-result', `${voters} ballots of weight ${weight} count.`);
-    const { sums } = this.#statement;
-    const shaped =
-      claimed.counts.length === sums.length &&
-      claimed.counts.every((counts, at) => counts.length === sums[at]!.length);
-    need(shaped, 'bad-result', 'The result has other contests or options.');
-    const lambdas = lagrangeAtZero(shares.map(({ trustee }) => trustee));
-    claimed.counts.forEach((counts, contest) => {
-      checkPossible(counts, definition.contests[contest]!, weight);
-      counts.forEach((count, option) => {
-        const factors = shares.map((share) => share.factors[contest]![option]!);
-        const left = decrypt(sums[contest]![option]!.b, factors, lambdas);
-        const holds = multiplyPublic(BASE, modOrder(count)).equals(left);
-        need(holds, 'bad-result', `Contest ${contest}, option ${option}: another count.`);
-      });
-    });
+    if (this.#live === undefined) this.#checkDecrypted(claimed.counts);
+    else {
+      const right = printResult({ ...known, counts: this.#live });
+      need(equal(right, bytes), 'bad-result', 'The answers add up to other counts.');
+    }
     return claimed;
   }
+
+  #needShares(): void {
+    const { threshold } = this.#charter.manifest.definition;
+    need(this.#shares.size >= threshold, 'not-ready', 'Too few shares are there.');
+  }
+
+  /** Each count times G must be what the shares leave of its sum. */
+  #checkDecrypted(counts: Counts): void {
+    const { definition } = this.#charter.manifest;
+    const shares = [...this.#shares.values()].slice(0, definition.threshold);
+    const { sums } = this.#statement;
+    const withheld = withheldOf(this.#participation, definition.minimumBallots);
+    const lambdas = lagrangeAtZero(shares.map(({ trustee }) => trustee));
+    counts.forEach((own, contest) => {
+      if (withheld.has(contest)) {
+        need(own.length === 0, 'bad-result', `Contest ${contest} must be withheld.`);
+        return;
+      }
+      this.#checkPossible(own, contest);
+      own.forEach((count, counter) => {
+        const factors = shares.map((share) => share.factors[contest]![counter]!);
+        const left = decrypt(sums[contest]![counter]!.b, factors, lambdas);
+        const holds = multiplyPublic(BASE, modOrder(count)).equals(left);
+        need(holds, 'bad-result', `Contest ${contest}, counter ${counter}: another count.`);
+      });
+    });
+  }
+
+  /** Counts that the ballots' proofs allow. */
+  #checkPossible(counts: readonly bigint[], contest: number): void {
+    const rule = this.#charter.questions.rules[contest]!;
+    const { weight } = this.#participation[contest]!.ballots;
+    const possible = admitsCounts(rule, counts, weight);
+    need(possible, 'bad-result', `The counts of contest ${contest} are not possible.`);
+  }
+}
+
+type Counts = readonly (readonly bigint[])[];
+
+/** Contests that some, but fewer than the minimum have answered. */
+export function withheldOf(
+  participation: readonly { readonly ballots: Electors }[],
+  minimum: number,
+): ReadonlySet<number> {
+  const few = participation.flatMap(({ ballots: { voters } }, contest) =>
+    voters > 0 && voters < minimum ? [contest] : [],
+  );
+  return new Set(few);
 }
 
 function layoutChecked<T>(read: () => T): T {
@@ -92,15 +155,4 @@ function layoutChecked<T>(read: () => T): T {
 
 function decrypt(b: Point, factors: readonly Point[], lambdas: readonly bigint[]): Point {
   return factors.reduce((left, f, at) => left.subtract(multiplyPublic(f, lambdas[at]!)), b);
-}
-
-/** Counts that the ballots' proofs allow. */
-function checkPossible(counts: readonly bigint[], { rule }: Contest, weight: bigint): void {
-  const sum = counts.reduce((total, count) => total + count, 0n);
-  const [min, max] = rule.kind === 'one' ? [1, 1] : [rule.min, rule.max];
-  const possible =
-    counts.every((count) => count <= weight) &&
-    sum >= BigInt(min) * weight &&
-    sum <= BigInt(max) * weight;
-  need(possible, 'bad-result', `Counts that add up to ${sum} are not possible.`);
 }

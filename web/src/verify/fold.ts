@@ -22,7 +22,8 @@ import { isSignedByAdmin } from '../election/manifest.ts';
 import { need, Refusal, refuse } from '../election/refusal.ts';
 import type { Result } from '../election/result.ts';
 import { TreeHead } from '../ledger/tree.ts';
-import { Counting } from './counting.ts';
+import { Counting, withheldOf } from './counting.ts';
+import { obey } from './orders.ts';
 import { type Charter, foundElection, Setup } from './setup.ts';
 import { checkHeader, refusalOf, type Vote, Voting } from './voting.ts';
 
@@ -112,6 +113,7 @@ export class Fold {
     if (pending.length === 0 || this.#stage.phase === 'empty') return undefined;
     this.#pending = [];
     const { context } = this.#stage.charter;
+    if (context === undefined) return undefined; // an open poll has no equations
     const [bad] = verifyBatch(
       pending.map(({ vote }) => vote.parsed),
       context,
@@ -130,8 +132,9 @@ export class Fold {
   async #takeOut(leaf: number, weight: bigint): Promise<void> {
     const { body } = readEntry(await this.#readLeaf(leaf));
     if (body.kind !== 'ballot' || this.#stage.phase === 'empty') return;
-    const { contests } = parseBallot(body.ballot, this.#stage.charter.context);
-    this.#tally?.add(contests, -weight);
+    const { context } = this.#stage.charter;
+    if (context === undefined) return;
+    this.#tally?.add(parseBallot(body.ballot, context).contests, -weight);
   }
 
   #judge(entry: Entry, index: number, hash: Bytes): void {
@@ -147,10 +150,15 @@ export class Fold {
     const stage = this.#stage;
     if (stage.phase === 'empty') throw new Error('the first leaf founds the election');
     checkAppender(entry, stage.charter);
-    this.#checkStamp(entry, stage.charter);
+    this.#checkStamp(entry, stage);
     const { body } = entry;
     if (body.kind === 'ballot') return this.#vote(body.ballot, index, stage);
     if (stage.phase === 'setup') return advanceSetup(stage, body);
+    if (stage.phase === 'open' && 'order' in body) {
+      obey(body.order, entry.stamp, stage.voting, stage.charter);
+      if (body.kind === 'reset') this.#tally = undefined;
+      return stage;
+    }
     if (stage.phase === 'open' && body.kind === 'close') {
       const signed = isSignedByAdmin('close', stage.charter.manifest, body.signature);
       need(signed, 'bad-signature', 'The closing is not signed by the administrator.');
@@ -162,7 +170,9 @@ export class Fold {
 
   #vote(ballot: Bytes, index: number, stage: Exclude<Stage, { phase: 'empty' }>): Stage {
     if (stage.phase === 'open') {
-      this.#pending.push({ vote: stage.voting.add(ballot, index), index });
+      const { context } = stage.charter;
+      if (context === undefined) stage.voting.addOpen(ballot, index);
+      else this.#pending.push({ vote: stage.voting.add(ballot, index, context), index });
       return stage;
     }
     checkHeader(ballot, stage.charter);
@@ -172,22 +182,28 @@ export class Fold {
   }
 
   #close(charter: Charter, voting: Voting, hash: Bytes): Stage {
-    const { manifest, context } = charter;
-    const { sums } = this.#tally ?? new EncryptedTally(context.rules);
+    const { manifest, questions } = charter;
+    const { definition, fingerprint } = manifest;
+    const participation = voting.participation();
+    const withheld = withheldOf(participation, definition.minimumBallots);
+    const tally = this.#tally ?? new EncryptedTally(questions.rules);
     // Shares are bound to the tree up to and including the closing.
     const { size, root } = this.#tree.with(hash);
-    const { fingerprint } = manifest;
+    const sums = tally.without(withheld);
     const statement = { fingerprint, root, size: BigInt(size), sums };
-    const counting = new Counting(charter, statement, voting.turnout);
+    const live = definition.openPoll ? voting.live : undefined;
+    const counting = new Counting(charter, statement, voting.turnout, participation, live);
     return { phase: 'closed', charter, voting, counting };
   }
 
-  #checkStamp({ stamp, appender, body }: Entry, { manifest }: Charter): void {
+  #checkStamp({ stamp, appender, body }: Entry, stage: Exclude<Stage, { phase: 'empty' }>): void {
+    const { manifest } = stage.charter;
     const latest = this.#stamps.get(appender) ?? 0;
     const sentence = 'The stamp runs backwards or lies outside opening and closing.';
     need(stamp + manifest.stampSlack >= latest, 'stamp-out-of-range', sentence);
     if (body.kind !== 'ballot') return;
-    const { opens, closes } = manifest.definition;
+    const { opens, closes: announced } = manifest.definition;
+    const closes = 'voting' in stage ? stage.voting.closes : announced;
     const inside =
       (opens === undefined || stamp >= opens) && (closes === undefined || stamp < closes);
     need(inside, 'stamp-out-of-range', sentence);

@@ -2,8 +2,14 @@
 
 import { toHex } from '../crypto/bytes.ts';
 import { type Manifest, originOf } from '../election/manifest.ts';
-import type { Result } from '../election/result.ts';
-import type { Turnout } from './voting.ts';
+import {
+  decisionsOf,
+  type Electors,
+  type FindingName,
+  NOBODY,
+  type Result,
+} from '../election/result.ts';
+import type { Voting } from './voting.ts';
 
 export const TITLES = [
   'The archive is whole',
@@ -60,11 +66,56 @@ export interface Facts {
   readonly ballots: number;
   readonly voters: number;
   readonly weight: string;
+  readonly paper: ElectorsFact;
+  readonly roll_changes: {
+    readonly added: number;
+    readonly withdrawn: number;
+    readonly replaced: number;
+  };
   readonly result: {
     readonly ballots: number;
     readonly weight: string;
     readonly counts: readonly (readonly string[])[];
+    readonly contests: readonly ContestFact[];
   } | null;
+}
+
+/** Voters and their weight. */
+export interface ElectorsFact {
+  readonly voters: number;
+  readonly weight: string;
+}
+
+/** Who answered a contest, and what decides it. */
+export interface ContestFact {
+  readonly eligible: ElectorsFact;
+  readonly ballots: ElectorsFact;
+  readonly paper: ElectorsFact;
+  readonly finding: FindingName;
+  readonly winners: readonly number[];
+  readonly tied: readonly number[];
+}
+
+function electorsFact({ voters, weight }: Electors): ElectorsFact {
+  return { voters, weight: weight.toString() };
+}
+
+function resultFact(result: Result, { definition }: Manifest): Facts['result'] {
+  const contests = decisionsOf(result, definition).map((decided, at) => {
+    const { eligible, ballots, paper } = result.participation[at]!;
+    return {
+      eligible: electorsFact(eligible),
+      ballots: electorsFact(ballots),
+      paper: electorsFact(paper),
+      ...decided,
+    };
+  });
+  return {
+    ballots: result.ballots,
+    weight: result.weight.toString(),
+    counts: result.counts.map((counts) => counts.map(String)),
+    contests,
+  };
 }
 
 export interface Report {
@@ -122,25 +173,26 @@ export function factsOf(
   manifest: Manifest,
   size: number,
   root: Uint8Array,
-  turnout: Turnout,
+  voting: Voting | undefined,
   result: Result | undefined,
 ): Facts {
+  const { ballots, voters, weight, paper } = voting?.turnout ?? {
+    ballots: 0,
+    ...NOBODY,
+    paper: NOBODY,
+  };
   return {
     election: toHex(manifest.id),
     origin: originOf(manifest),
     fingerprint: toHex(manifest.fingerprint),
     size,
     root: toHex(root),
-    ballots: turnout.ballots,
-    voters: turnout.voters,
-    weight: turnout.weight.toString(),
-    result: result
-      ? {
-          ballots: result.ballots,
-          weight: result.weight.toString(),
-          counts: result.counts.map((counts) => counts.map(String)),
-        }
-      : null,
+    ballots,
+    voters,
+    weight: weight.toString(),
+    paper: electorsFact(paper),
+    roll_changes: { added: 0, withdrawn: 0, replaced: 0, ...voting?.changes },
+    result: result ? resultFact(result, manifest) : null,
   };
 }
 

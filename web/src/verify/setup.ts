@@ -15,8 +15,10 @@ import {
   readConfirmation,
   readDealing,
 } from '../crypto/ceremony.ts';
+import type { Questions } from '../crypto/contest.ts';
 import { PublicKey } from '../crypto/signature.ts';
 import type { BallotContext } from '../crypto/statement.ts';
+import { questionsOf } from '../election/definition.ts';
 import {
   checkManifest,
   isEndorsedBy,
@@ -32,7 +34,9 @@ import { Roll } from '../election/roll.ts';
 /** What the first leaf settles for good. */
 export interface Charter {
   readonly manifest: Manifest;
-  readonly context: BallotContext;
+  readonly questions: Questions;
+  /** What encrypted ballots are checked against; nothing in an open poll. */
+  readonly context: BallotContext | undefined;
   readonly appenders: ReadonlyMap<number, PublicKey>;
 }
 
@@ -46,13 +50,15 @@ export function foundElection(bytes: Bytes, signature: Bytes): Charter {
     const read = PublicKey.read(key);
     if (typeof read !== 'string') appenders.set(number, read);
   }
-  return { manifest, context, appenders };
+  const questions = context?.questions ?? questionsOf(manifest.definition);
+  return { manifest, questions, context, appenders };
 }
 
 /** The ceremony's messages: each round in the order of the trustees. */
 class CeremonyLog {
   readonly #manifest: Manifest;
-  readonly #parameters: Parameters;
+  /** Nothing in an open poll, which has no ceremony. */
+  readonly #parameters: Parameters | undefined;
   readonly #announced: Announcement[] = [];
   readonly #dealt: Dealing[] = [];
   #announcements: Announcements | undefined;
@@ -63,17 +69,22 @@ class CeremonyLog {
     const { definition, id, ceremonyAttempt } = manifest;
     const count = definition.trustees.length;
     this.#manifest = manifest;
-    this.#parameters = ceremonyParameters(id, ceremonyAttempt, count, definition.threshold);
+    this.#parameters = definition.openPoll
+      ? undefined
+      : ceremonyParameters(id, ceremonyAttempt, count, definition.threshold);
   }
 
   get isComplete(): boolean {
-    return this.#confirmed === this.#parameters.trustees;
+    return this.#confirmed === (this.#parameters?.trustees ?? 0);
   }
 
   /** Throws a `CeremonyError`; then nothing is changed. */
   add(message: Bytes): void {
-    if (this.isComplete) throw new CeremonyError('the ceremony is complete');
-    if (this.#announcements === undefined) this.#announce(message);
+    const parameters = this.#parameters;
+    if (this.isComplete || parameters === undefined) {
+      throw new CeremonyError('the ceremony is complete');
+    }
+    if (this.#announcements === undefined) this.#announce(message, parameters);
     else if (this.#dealings === undefined) this.#deal(message, this.#announcements);
     else {
       expectTrustee(readConfirmation(message, this.#dealings), this.#confirmed);
@@ -81,16 +92,16 @@ class CeremonyLog {
     }
   }
 
-  #announce(message: Bytes): void {
-    const one = readAnnouncement(message, this.#parameters);
+  #announce(message: Bytes, parameters: Parameters): void {
+    const one = readAnnouncement(message, parameters);
     expectTrustee(one.trustee, this.#announced.length);
     const named = this.#manifest.trustees[one.trustee - 1]!;
     if (!equal(named.signing, one.signingKey.bytes)) {
       throw new CeremonyError('another signing key than the manifest has');
     }
     const all = [...this.#announced, one];
-    if (all.length === this.#parameters.trustees) {
-      this.#announcements = gatherAnnouncements(this.#parameters, all);
+    if (all.length === parameters.trustees) {
+      this.#announcements = gatherAnnouncements(parameters, all);
     }
     this.#announced.push(one);
   }
@@ -99,7 +110,7 @@ class CeremonyLog {
     const one = readDealing(message, announcements);
     expectTrustee(one.trustee, this.#dealt.length);
     const all = [...this.#dealt, one];
-    if (all.length === this.#parameters.trustees) {
+    if (all.length === this.#manifest.trustees.length) {
       const dealings = gatherDealings(announcements, all);
       this.#checkKeys(dealings);
       this.#dealings = dealings;
@@ -131,7 +142,8 @@ export class Setup {
 
   constructor(charter: Charter) {
     this.#charter = charter;
-    this.roll = new Roll(charter.manifest.roll);
+    const hasVote = (group: number) => charter.questions.asked(group).length > 0;
+    this.roll = new Roll(charter.manifest.roll, hasVote);
     this.#ceremony = new CeremonyLog(charter.manifest);
   }
 
@@ -157,7 +169,7 @@ export class Setup {
     const { definition } = manifest;
     const ready =
       this.roll.isComplete &&
-      (definition.acceptsSmallClasses || !this.roll.hasSmallClass) &&
+      (definition.acceptsSmallClasses || definition.openPoll || !this.roll.hasSmallClass) &&
       this.#ceremony.isComplete &&
       this.#endorsed.trustee.size === definition.trustees.length &&
       this.#endorsed.authority.size >= quorumOfManifest(manifest);

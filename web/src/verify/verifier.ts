@@ -6,6 +6,7 @@
 import { type Bytes, equal, LayoutError } from '../crypto/bytes.ts';
 import { readEntry } from '../election/entry.ts';
 import { type Manifest, originOf, policyOf, readManifest } from '../election/manifest.ts';
+import { decisionsOf } from '../election/result.ts';
 import {
   covers,
   type Policy,
@@ -199,16 +200,23 @@ class Run {
     const { ballots, voters, weight } = voting.turnout;
     const { definition } = charter.manifest;
     this.#pass(STEP.manifest, 'Signed by all who must.');
-    this.#pass(STEP.roll, `${voting.roll.count} voters.`);
-    this.#pass(STEP.ceremony, `Any ${definition.threshold} trustees can decrypt.`);
+    const { added, withdrawn, replaced } = voting.changes;
+    const changes = `${added} added, ${withdrawn} withdrawn, ${replaced} replaced`;
+    this.#pass(STEP.roll, `${voting.electorate.roll.count} voters; since the opening ${changes}.`);
+    const trustees = definition.openPoll
+      ? 'An open poll needs none.'
+      : `Any ${definition.threshold} trustees can decrypt.`;
+    this.#pass(STEP.ceremony, trustees);
     this.#pass(STEP.entries, `${this.#archive.size} entries.`);
     this.#pass(STEP.ballots, `${ballots} ballots.`);
     this.#pass(STEP.proofs, `${ballots} ballots.`);
     if (stage.phase === 'open') return;
-    this.#pass(STEP.sums, `${voters} ballots of weight ${weight} count.`);
+    const paper = `${voting.turnout.paper.voters} are marked on paper`;
+    this.#pass(STEP.sums, `${voters} ballots of weight ${weight} count; ${paper}.`);
     if (stage.phase === 'closed') return;
     this.#pass(STEP.shares, `At least ${definition.threshold} shares.`);
-    this.#pass(STEP.result, `${stage.result.ballots} ballots.`);
+    const decided = decisionsOf(stage.result, definition).map(({ finding }) => finding);
+    this.#pass(STEP.result, `${stage.result.ballots} ballots; contests: ${decided.join(', ')}.`);
   }
 
   #report(
@@ -221,10 +229,9 @@ class Run {
     const checks = allChecks(this.#made, otherwise);
     const failed = checks.some(({ finding }) => finding === 'failed');
     const size = this.#archive.size;
-    const turnout =
-      'voting' in stage ? stage.voting.turnout : { ballots: 0, voters: 0, weight: 0n };
+    const voting = 'voting' in stage ? stage.voting : undefined;
     const result = stage.phase === 'published' ? stage.result : undefined;
-    const facts = manifest && factsOf(manifest, size, roots.get(BigInt(size))!, turnout, result);
+    const facts = manifest && factsOf(manifest, size, roots.get(BigInt(size))!, voting, result);
     const anchored: VerdictName = this.#trust === undefined ? 'not-anchored' : 'verified';
     const verdict = stage.phase === 'published' ? anchored : 'could-not-check';
     const why = 'The archive ends before the result.';
@@ -262,6 +269,7 @@ const PLACE_CODES = new Set([
   'no-manifest',
   'too-early',
   'too-late',
+  'paused',
 ]);
 
 /** The step that a leaf that is not right is charged to. */
@@ -276,15 +284,14 @@ function stepOf({ kind, refusal }: Refused): number {
       return STEP.roll;
     case 'ceremony':
       return STEP.ceremony;
-    case 'open':
-    case 'close':
-      return STEP.entries;
     case 'ballot':
-      return refusal.code === 'bad-proof' ? STEP.proofs : STEP.ballots;
+      return ['bad-proof', 'bad-answer'].includes(refusal.code) ? STEP.proofs : STEP.ballots;
     case 'share':
       return STEP.shares;
     case 'result':
       return STEP.result;
+    default:
+      return STEP.entries;
   }
 }
 

@@ -1,18 +1,25 @@
 /** What the booth's worker does, on the frozen election that Rust made. */
 
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { Choice } from '../../src/ballot/cast.ts';
 import { parseOpening, printOpening } from '../../src/ballot/opening.ts';
 import { Engine, EngineError } from '../../src/booth/engine.ts';
 import {
+  type Answer,
   answerOf,
   choiceOf,
-  isComplete,
+  emptyAnswer,
   type Question,
   questionOf,
+  questionsOf,
 } from '../../src/booth/questions.ts';
+import english from '../../src/booth/texts/en.json' with { type: 'json' };
+import { problemOf } from '../../src/booth/widgets.ts';
+import { Words } from '../../src/booth/words.ts';
 import { type Bytes, concat, toHex } from '../../src/crypto/bytes.ts';
 import { parseBallot } from '../../src/crypto/parsed.ts';
 import { verifyExactly } from '../../src/crypto/proof.ts';
+import type { Contest } from '../../src/election/definition.ts';
 import { readEntry } from '../../src/election/entry.ts';
 import { checkManifest, readManifest } from '../../src/election/manifest.ts';
 import { confirmBallot, ReceiptError } from '../../src/election/receipt.ts';
@@ -32,9 +39,9 @@ interface Election {
 
 const vector = readVectors<Election>('election');
 const manifest = readManifest(hex(vector.manifest));
-const context = checkManifest(manifest);
+const context = checkManifest(manifest)!;
 const code = () => new Uint8Array(15).fill(3);
-const nobody = new Uint8Array(32);
+const first = { group: 0, seq: 0, prev: new Uint8Array(32) };
 
 const archive = await Archive.open(sourceOfBytes(hex(vector.archive)));
 const leaves: Bytes[] = [];
@@ -57,9 +64,14 @@ beforeEach(() => {
 });
 
 /** A choice that every contest of the vector allows. */
-const allowed = manifest.definition.contests.map(({ rule }) =>
-  rule.kind === 'one' ? [0] : Array.from({ length: rule.min }, (_, at) => at),
-);
+const allowed: Choice[] = manifest.definition.contests.map(({ rule }): Choice => {
+  if (rule.kind === 'one') return [0];
+  if (rule.kind === 'score') {
+    return { scores: Array.from({ length: rule.options }, (_, at) => (at === 0 ? rule.min : 0)) };
+  }
+  const chosen = Array.from({ length: rule.min }, (_, at) => at);
+  return rule.kind === 'lists' ? { list: 0, candidates: chosen } : chosen;
+});
 
 it('tells what the page shows', () => {
   const facts = engine.found(hex(vector.manifest));
@@ -83,27 +95,32 @@ it('takes the roll that the manifest names and no other', () => {
 
 it('makes ballots that hold, and wipes the code', () => {
   const own = code();
-  const { ballot, opening, tracker } = engine.cast(own, 0, nobody, allowed, false);
+  const { ballot, opening, tracker } = engine.cast(own, first, allowed, false);
   verifyExactly(parseBallot(ballot, context), context);
   expect(opening).toBe(undefined);
   expect(tracker).toBe(engine.trackerOf(ballot));
   expect(own.every((byte) => byte === 0)).toBe(true);
-  expect(engine.cast(code(), 0, nobody, allowed, false).tracker).not.toBe(tracker);
+  expect(engine.cast(code(), first, allowed, false).tracker).not.toBe(tracker);
 });
 
 describe('an opening', () => {
   it('leads to the tracker that was shown, and to the choices', () => {
-    const { opening, tracker, ballot } = engine.cast(code(), 0, nobody, allowed, true);
+    const { opening, tracker, ballot } = engine.cast(code(), first, allowed, true);
     const second = new Engine();
     second.found(hex(vector.manifest));
     expect(second.openElection(opening!)).toBe(toHex(manifest.id));
-    expect(second.open(` ${opening}\n`)).toEqual({ tracker, isSigned: true, choices: allowed });
+    expect(second.open(` ${opening}\n`)).toEqual({
+      tracker,
+      isSigned: true,
+      group: 0,
+      choices: allowed,
+    });
     expect(opening!.length).toBeLessThan(400);
     expect(opening).not.toContain(toHex(ballot).slice(0, 40));
   });
 
   it('of other choices leads to another tracker', () => {
-    const { opening, tracker } = engine.cast(code(), 0, nobody, allowed, true);
+    const { opening, tracker } = engine.cast(code(), first, allowed, true);
     const parsed = parseOpening(opening!);
     const choices = [[1], ...parsed.choices.slice(1)];
     const opened = engine.open(printOpening({ ...parsed, choices }));
@@ -119,7 +136,7 @@ describe('an opening', () => {
   );
 
   it('with a choice that is not allowed is refused', () => {
-    const { opening } = engine.cast(code(), 0, nobody, allowed, true);
+    const { opening } = engine.cast(code(), first, allowed, true);
     const parsed = parseOpening(opening!);
     const choices = [[999], ...parsed.choices.slice(1)];
     expect(() => engine.open(printOpening({ ...parsed, choices }))).toThrow(EngineError);
@@ -175,34 +192,70 @@ describe('questions', () => {
     min: 0,
     max: 2,
   };
-  const score: Question = { kind: 'score', title: 'q', options: ['a', 'b'], blank: false, top: 5 };
+  const score: Question = {
+    kind: 'score',
+    title: 'q',
+    options: ['a', 'b'],
+    blank: true,
+    top: 5,
+    min: 1,
+    max: 8,
+  };
+  const lists: Question = {
+    kind: 'lists',
+    title: 'q',
+    options: ['red', 'blue'],
+    candidates: [['a'], ['b', 'c']],
+    blank: true,
+    min: 0,
+    max: 2,
+  };
+  const words = new Words('en', english);
 
-  it('are made of contests', () => {
-    const rule = { kind: 'one', options: 3 } as const;
-    expect(questionOf({ title: 'q', rule, options: ['a', 'b'], blank: true })).toEqual(one);
+  const contest: Contest = {
+    title: 'q',
+    rule: { kind: 'one', options: 3 },
+    options: ['a', 'b'],
+    candidates: [],
+    blank: true,
+    groups: [],
+    decision: { seats: 1, quorumPercent: 0, majority: 'relative', tie: 'lot' },
+  };
+
+  it('are made of the contests of a group', () => {
+    expect(questionOf(contest)).toEqual(one);
+    const own = { ...contest, title: 'staff', groups: [2] };
+    const titles = (group: number) => questionsOf([contest, own], group).map(({ title }) => title);
+    expect(titles(0)).toEqual(['q']);
+    expect(titles(2)).toEqual(['q', 'staff']);
   });
 
   it('turn answers into choices and back', () => {
-    const check = (
-      question: Question,
-      answer: Parameters<typeof choiceOf>[1],
-      choice: number[],
-    ) => {
+    const check = (question: Question, answer: Answer, choice: Choice) => {
       expect(choiceOf(question, answer)).toEqual(choice);
       expect(answerOf(question, choice)).toEqual(answer);
     };
     check(one, { kind: 'blank' }, [2]);
     check(one, { kind: 'options', chosen: [1] }, [1]);
-    check(some, { kind: 'blank' }, []);
+    check(some, { kind: 'blank' }, 'blank');
     check(some, { kind: 'options', chosen: [0, 2] }, [0, 2]);
-    check(score, { kind: 'points', points: [5, 0] }, [5, 0]);
+    check(score, { kind: 'points', points: [5, 0] }, { scores: [5, 0] });
+    check(lists, { kind: 'list', list: 1, chosen: [0, 1] }, { list: 1, candidates: [0, 1] });
+    check(lists, { kind: 'blank' }, 'blank');
+    expect(emptyAnswer(score)).toEqual({ kind: 'points', points: [0, 0] });
   });
 
-  it('say what is complete', () => {
-    expect(isComplete(one, undefined)).toBe(false);
-    expect(isComplete(some, undefined)).toBe(true);
-    expect(isComplete(some, { kind: 'options', chosen: [0, 1, 2] })).toBe(false);
-    expect(isComplete(one, { kind: 'options', chosen: [1] })).toBe(true);
-    expect(isComplete(score, { kind: 'points', points: [1] })).toBe(false);
+  it('say what keeps an answer from being cast', () => {
+    const problem = (question: Question, answer: Answer | undefined) =>
+      problemOf(question, answer, words);
+    expect(problem(one, undefined)).toBe('Choose one of the options to go on.');
+    expect(problem(some, undefined)).toBe(undefined);
+    expect(problem(some, { kind: 'options', chosen: [0, 1, 2] })).toContain('at most 2');
+    expect(problem(score, undefined)).toBe('You gave 0 points; together they must be 1 to 8.');
+    expect(problem(score, { kind: 'points', points: [6, 0] })).toContain('from 0 to 5');
+    expect(problem(score, { kind: 'points', points: [5, 3] })).toBe(undefined);
+    expect(problem(lists, undefined)).toBe('Choose one of the lists to go on.');
+    expect(problem(lists, { kind: 'list', list: 0, chosen: [] })).toBe(undefined);
+    expect(problem(lists, { kind: 'blank' })).toBe(undefined);
   });
 });

@@ -22,6 +22,14 @@ interface Election {
   readonly root: string;
   readonly signatures: { close: string; open: string; seal: string; trustee_1: string };
   readonly trust_file: string;
+  /** Other elections: every kind of contest and order, and an open poll. */
+  readonly others: {
+    readonly archive: string;
+    readonly name: string;
+    /** As verifiers report it. */
+    readonly result: unknown;
+    readonly trust_file: string;
+  }[];
 }
 
 const vector = readVectors<Election>('election');
@@ -57,6 +65,15 @@ describe('the manifest', () => {
     expect(isEndorsedBy('trustee', 1, manifest, hex(trustee_1))).toBe(true);
     expect(isEndorsedBy('trustee', 2, manifest, hex(trustee_1))).toBe(false);
     expect(isEndorsedBy('authority', 1, manifest, hex(trustee_1))).toBe(false);
+  });
+});
+
+describe.each(vector.others)('the archive of $name', (other) => {
+  it('is verified with the same facts as in Rust', async () => {
+    const policy = parsePolicy(other.trust_file);
+    const report = await verify(sourceOfBytes(hex(other.archive)), policy);
+    expect(report).toMatchObject({ verdict: 'verified', check: null, entry: null });
+    expect(report.facts?.result).toEqual(other.result);
   });
 });
 

@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { type Bytes, fromHex, integerOf } from '../../src/crypto/bytes.ts';
-import type { ContestRule } from '../../src/crypto/contest.ts';
+import { type ContestRule, Questions } from '../../src/crypto/contest.ts';
 import { ORDER } from '../../src/crypto/group.ts';
 
 export function readVectors<T>(name: string): T {
@@ -27,14 +27,16 @@ export function replay(draws: readonly string[]) {
   return { bytes: next, scalar: () => integerOf(next()) % ORDER, done: () => left.length === 0 };
 }
 
-export interface VectorContest {
-  readonly kind: 'one' | 'some';
-  readonly options: number;
-  readonly min?: number;
-  readonly max?: number;
+/** A rule as vectors have it, and the groups that answer it. */
+export type VectorContest = ContestRule & { readonly groups: number[] };
+
+export function ruleOf({ groups, ...rule }: VectorContest): ContestRule {
+  return rule;
 }
 
-export function ruleOf({ kind, options, min, max }: VectorContest): ContestRule {
-  if (kind === 'one') return { kind, options };
-  return { kind, options, min: min!, max: max! };
+export function questionsOf(contests: readonly VectorContest[]): Questions {
+  return new Questions(
+    contests.map(ruleOf),
+    contests.map(({ groups }) => groups),
+  );
 }

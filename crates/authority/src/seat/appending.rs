@@ -15,7 +15,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use ballot::Tracker;
 use bytes::Bytes;
-use election::{Body, Endorser, Entry, Refusal, SignedRefusal, keys::Key, refusal::code};
+use election::{
+    Body, Endorser, Entry, Refusal, SignedOrder, SignedRefusal, keys::Key, refusal::code,
+};
 use kv::api::{
     Code, Error, KeyRange, Outcome, RangeRequest, Request, Response, TxnOperation, TxnRequest,
 };
@@ -52,6 +54,7 @@ pub(super) enum Matter {
     Close { signature: [u8; 64] },
     Share { trustee: u8, share: Bytes },
     Result(Bytes),
+    Order(SignedOrder),
     AuthorityKey(Bytes),
 }
 
@@ -71,6 +74,7 @@ impl Matter {
             Self::Close { signature } => Body::Close { signature: *signature },
             Self::Share { trustee, share } => Body::Share { trustee: *trustee, share },
             Self::Result(result) => Body::Result(result),
+            Self::Order(order) => Body::Order(*order),
             Self::AuthorityKey(body) => Body::AuthorityKey(body),
         }
     }
@@ -92,6 +96,7 @@ impl Matter {
                 Self::Share { trustee, share: bytes.slice_ref(share) }
             }
             Body::Result(result) => Self::Result(bytes.slice_ref(result)),
+            Body::Order(order) => Self::Order(order),
             Body::AuthorityKey(body) => Self::AuthorityKey(bytes.slice_ref(body)),
         })
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use election::{
-    Act as Signed, Blocker, Draft, Endorser, Manifest, Phase, Refusal, Roll,
+    Act as Signed, Blocker, Draft, Endorser, Manifest, Phase, Refusal, Roll, SignedOrder,
     entry::BODY_BYTES_MAX,
     keys::{self, Key},
     refusal::code,
@@ -124,6 +124,7 @@ impl Seat {
                 )
             }
             Act::Open { signature } => self.open(ticket, signature),
+            Act::Order(order) => self.order(ticket, order),
             Act::Close { signature } => {
                 self.sign_and_append(ticket, Signed::Close, signature, Matter::Close { signature })
             }
@@ -294,6 +295,18 @@ impl Seat {
             return Err(refuse(code::NOT_READY, sentence));
         }
         self.sign_and_append(ticket, Signed::Open, signature, Matter::Open { signature })
+    }
+
+    fn order(&mut self, ticket: u64, order: SignedOrder) -> Result<(), Refusal> {
+        let fold = self.copy.fold();
+        let (Some(manifest), Some(fingerprint)) = (fold.manifest(), fold.fingerprint()) else {
+            return Err(refuse(code::NO_MANIFEST, "The election has no manifest yet."));
+        };
+        if !order.is_signed_by(&manifest.admin, &fingerprint) {
+            let sentence = "The order is not signed by the administrator.";
+            return Err(refuse(code::BAD_SIGNATURE, sentence));
+        }
+        self.append_body(ticket, 0, Matter::Order(order))
     }
 
     fn sign_and_append(

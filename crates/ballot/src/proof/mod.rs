@@ -3,26 +3,29 @@
 //! linear combination (`batch`).
 //!
 //! The proofs of a ballot are all of one form: *this linear combination of the contest's
-//! ciphertexts encrypts one of these values* (`disjunction`). `one_of_n` and `some` say which
-//! combinations and values make a contest's vote valid.
+//! ciphertexts encrypts one of these values* (`disjunction`). `one_of_n` says which combination
+//! and values make a vote of kind `one` valid, `sums` those of all other kinds.
 
 pub(crate) mod disjunction;
 pub(crate) mod equality;
 pub(crate) mod knowledge;
 pub(crate) mod one_of_n;
-pub(crate) mod some;
+pub(crate) mod sums;
 
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 use curve25519_dalek::ristretto::RistrettoPoint;
 use curve25519_dalek::scalar::Scalar;
 use curve25519_dalek::traits::VartimeMultiscalarMul;
 
-use crate::contest::ContestKind;
+use crate::contest::{ContestKind, Sum};
+use crate::context::BallotContext;
 use crate::elgamal::Ciphertext;
 use crate::statement::Statement;
 
 /// A combination of a contest's ciphertexts and the values it may encrypt.
+#[derive(Clone)]
 pub(crate) struct Claim {
     pub(crate) combination: Combination,
     /// Distinct values, one for each clause.
@@ -30,11 +33,10 @@ pub(crate) struct Claim {
 }
 
 /// Which ciphertexts of a contest are added, and how often.
+#[derive(Clone)]
 pub(crate) enum Combination {
-    /// One ciphertext alone.
-    Only(usize),
-    /// All of them, once.
-    All,
+    /// Each of a range once, and perhaps one more several times.
+    Sum(Sum),
     /// Each with its own public factor.
     Each(Vec<Scalar>),
 }
@@ -43,11 +45,14 @@ impl Combination {
     /// The combination of the ciphertexts themselves. Public data only.
     pub(crate) fn ciphertext(&self, ciphertexts: &[Ciphertext]) -> Ciphertext {
         match self {
-            Self::Only(place) => ciphertexts[*place],
-            Self::All => ciphertexts.iter().fold(Ciphertext::zero(), |mut sum, next| {
-                sum += next;
+            Self::Sum(Sum { ones, extra }) => {
+                let mut sum = Ciphertext::zero();
+                ciphertexts[ones.clone()].iter().for_each(|next| sum += next);
+                if let Some((place, factor)) = *extra {
+                    sum += &ciphertexts[place].times(factor);
+                }
                 sum
-            }),
+            }
             Self::Each(factors) => {
                 let combine = |half: fn(&Ciphertext) -> &RistrettoPoint| {
                     RistrettoPoint::vartime_multiscalar_mul(factors, ciphertexts.iter().map(half))
@@ -60,8 +65,10 @@ impl Combination {
     /// The combination of the secret randomness, in constant time.
     pub(crate) fn randomness(&self, each: &[Scalar]) -> Scalar {
         match self {
-            Self::Only(place) => each[*place],
-            Self::All => each.iter().sum(),
+            Self::Sum(Sum { ones, extra }) => {
+                let sum: Scalar = each[ones.clone()].iter().sum();
+                extra.map_or(sum, |(place, factor)| sum + Scalar::from(factor) * each[place])
+            }
             Self::Each(factors) => factors.iter().zip(each).map(|(f, r)| f * r).sum(),
         }
     }
@@ -69,8 +76,12 @@ impl Combination {
     /// Adds `coefficient` times this combination to the coefficients of single ciphertexts.
     pub(crate) fn spread(&self, coefficient: &Scalar, onto: &mut [Scalar]) {
         match self {
-            Self::Only(place) => onto[*place] += coefficient,
-            Self::All => onto.iter_mut().for_each(|one| *one += coefficient),
+            Self::Sum(Sum { ones, extra }) => {
+                onto[ones.clone()].iter_mut().for_each(|one| *one += coefficient);
+                if let Some((place, factor)) = *extra {
+                    onto[place] += Scalar::from(factor) * coefficient;
+                }
+            }
             Self::Each(factors) => {
                 onto.iter_mut().zip(factors).for_each(|(one, factor)| *one += coefficient * factor);
             }
@@ -78,13 +89,23 @@ impl Combination {
     }
 }
 
+/// The claims of a contest that are the same for every ballot: all of them, but for kind `one`.
+pub(crate) fn fixed_claims(kind: &ContestKind) -> Vec<Claim> {
+    sums::claims(kind.rules())
+}
+
 /// What must be proven for contest number `contest`.
-pub(crate) fn claims(kind: &ContestKind, contest: u16, statement: &Statement) -> Vec<Claim> {
-    match *kind {
-        ContestKind::One { options } => one_of_n::claims(options, &statement.rho(contest)),
-        ContestKind::Some { options, min, max } => {
-            some::claims(options, kind.proves_sum().then_some(min..=max))
+pub(crate) fn claims<'a>(
+    context: &'a BallotContext,
+    kind: &ContestKind,
+    contest: u16,
+    statement: &Statement,
+) -> Cow<'a, [Claim]> {
+    match kind {
+        ContestKind::One { options } => {
+            Cow::Owned(one_of_n::claims(*options, &statement.rho(contest)))
         }
+        _ => Cow::Borrowed(context.fixed_claims(contest)),
     }
 }
 

@@ -19,7 +19,7 @@ struct Counted {
 fn counted() -> Counted {
     let mut world = World::new(vec![
         ContestKind::One { options: 3 },
-        ContestKind::Some { options: 2, min: 0, max: 2 },
+        ContestKind::Some { options: 2, min: 0, max: 2, blank: false },
     ]);
     let slope = Scalar::random(&mut world.rng);
     let at = |place: u16| SecretShare::new(place, world.secret + slope * Scalar::from(place));
@@ -140,7 +140,7 @@ fn a_share_of_another_tally_is_refused() {
 fn one_more() -> crate::ParsedBallot {
     let mut world = World::new(vec![
         ContestKind::One { options: 3 },
-        ContestKind::Some { options: 2, min: 0, max: 2 },
+        ContestKind::Some { options: 2, min: 0, max: 2, blank: false },
     ]);
     let sealed = world.cast(&[Choice::One(0), Choice::Some(vec![])]);
     world.parse(sealed.as_bytes()).expect("a ballot")

@@ -2,31 +2,45 @@
 
 use super::*;
 
+fn some(min: u16, max: u16) -> Rule {
+    Rule::Some { min, max }
+}
+
+fn score(highest: u16, min: u16, max: u16) -> Rule {
+    Rule::Score { highest, min, max }
+}
+
+/// Two lists, of two candidates and of one.
+fn lists(min: u16, max: u16) -> Rule {
+    let candidates = vec![vec!["Cyd".into(), "Dan".into()], vec!["Eve".into()]];
+    Rule::Lists { candidates, min, max }
+}
+
 fn sample() -> Definition {
     Definition {
         title: "Board of the allotment club".into(),
         domain: "vote.example".into(),
         contests: vec![
+            Contest { blank: true, ..Contest::new("Chair", Rule::One, &["Ada", "Grace"]) },
             Contest {
-                title: "Chair".into(),
-                rule: Rule::One,
-                options: vec!["Ada".into(), "Grace".into()],
                 blank: true,
+                ..Contest::new("Projects", some(0, 2), &["Well", "Fence", "Shed"])
             },
-            Contest {
-                title: "Projects".into(),
-                rule: Rule::Some { min: 0, max: 2 },
-                options: vec!["Well".into(), "Fence".into(), "Shed".into()],
-                blank: true,
-            },
+            Contest { groups: vec![2], ..Contest::new("Merit", score(3, 1, 4), &["Ann", "Bob"]) },
+            Contest { groups: vec![1, 2], ..Contest::new("Council", lists(0, 2), &["A", "B"]) },
         ],
+        groups: vec!["Students".into(), "Staff".into()],
+        secrecy: Secrecy::Secret,
         trustees: vec!["Ann".into(), "Bob".into(), "Cyd".into()],
         threshold: 2,
         opens: Some(100),
         closes: Some(200),
+        extendable_until: Some(300),
         revote: Revote::LastCounts,
         issuer: Issuer::Separate,
         minimum_ballots: 5,
+        roll_changes: true,
+        paper: true,
         accept_small_classes: false,
         test: true,
     }
@@ -52,12 +66,44 @@ fn a_good_definition_passes_and_comes_back_byte_for_byte() {
 }
 
 #[test]
-fn blank_is_an_option_only_where_one_is_chosen() {
+fn the_last_counter_is_the_blank_answer() {
     let definition = sample();
     assert_eq!(definition.contests[0].option_count(), 3);
     assert_eq!(definition.contests[0].option_text(2), Some(BLANK));
-    assert_eq!(definition.contests[1].option_count(), 3);
-    assert_eq!(definition.contests[1].option_text(3), None);
+    assert_eq!(definition.contests[1].option_count(), 4);
+    assert_eq!(definition.contests[1].option_text(3), Some(BLANK));
+    assert_eq!(definition.contests[1].option_text(4), None);
+    let council = &definition.contests[3];
+    let texts: Vec<_> = (0..5).filter_map(|at| council.option_text(at)).collect();
+    assert_eq!(texts, ["A", "B", "Cyd", "Dan", "Eve"]);
+    for contest in &definition.contests {
+        assert_eq!(contest.option_count(), usize::from(contest.kind().counters()));
+    }
+}
+
+#[test]
+fn a_rehearsal_is_the_same_election_as_a_test_at_any_time() {
+    let mut definition = sample();
+    definition.test = false;
+    let rehearsal = definition.rehearsal();
+    assert_eq!(rehearsal.title, "Rehearsal: Board of the allotment club");
+    assert!(rehearsal.test && rehearsal.closes.is_none());
+    assert_eq!(rehearsal.contests, definition.contests);
+    assert_eq!(rehearsal.check(), Ok(()));
+    assert_eq!(rehearsal.rehearsal(), rehearsal);
+    definition.title = "x".repeat(TEXT_BYTES_MAX);
+    assert_eq!(definition.rehearsal().check(), Ok(()));
+}
+
+#[test]
+fn an_open_poll_has_no_trustees() {
+    let mut definition = sample();
+    definition.secrecy = Secrecy::Open;
+    let problems = definition.check().unwrap_err();
+    assert_eq!(problems[0].field, "trustees");
+    definition.trustees.clear();
+    definition.threshold = 0;
+    assert_eq!(definition.check(), Ok(()));
 }
 
 #[test]
@@ -82,23 +128,48 @@ fn each_broken_rule_is_told_with_its_field() {
     );
     check(
         |d| d.contests[0].options[1] = BLANK.into(),
-        "contests[0].options: \"(blank)\" appears twice",
+        "contests[0].options: \"(blank)\" is what a blank answer is called",
     );
     check(
         |d| d.contests[1].rule = Rule::Some { min: 0, max: 4 },
         "contests[1].max: 0 to 4 of 3 options cannot be chosen",
     );
     check(
-        |d| d.contests[1].rule = Rule::Some { min: 1, max: 2 },
-        "contests[1].blank: a blank answer here means choosing nothing, so min must be 0",
+        |d| d.contests[2].rule = score(3, 1, 7),
+        "contests[2].max: 2 scores up to 3 cannot add up to 1 to 7: the largest sum is 6",
+    );
+    check(
+        |d| d.contests[3].rule = lists(2, 2),
+        "contests[3].candidates[1]: a list needs at least 2 candidates",
+    );
+    check(
+        |d| d.contests[3].options.push("C".into()),
+        "contests[3].candidates: 3 lists, but candidates of 2",
+    );
+    check(
+        |d| d.contests[2].groups = vec![3],
+        "contests[2].groups: must ascend and name groups 1 to 2 of the election",
+    );
+    check(
+        |d| d.contests[2].decision.seats = 3,
+        "contests[2].seats: must be 1 to 2, the number of options, not 3",
+    );
+    check(
+        |d| d.contests[2].decision.quorum_percent = 101,
+        "contests[2].quorum_percent: must be 0 to 100 per cent, not 101",
+    );
+    check(
+        |d| d.extendable_until = Some(200),
+        "extendable_until: the closing can only be extended if there is one, to a later minute",
     );
     check(
         |d| d.contests[0].options = (0..700).map(|i| i.to_string()).collect(),
-        "contests: a ballot would have 135943 bytes, more than 65535: ask fewer options",
+        "contests: a ballot would have 140298 bytes, more than 65535: ask fewer options",
     );
     check(|d| d.trustees[2] = "Ann".into(), "trustees[2]: the name \"Ann\" appears twice");
     check(|d| d.threshold = 4, "threshold: must be 1 to 3, the number of trustees, not 4");
     check(|d| d.threshold = 0, "threshold: must be 1 to 3, the number of trustees, not 0");
+    check(|d| d.groups[1] = "Students".into(), "groups: \"Students\" appears twice");
     check(|d| d.closes = Some(100), "closes: the election must close after it opens");
     check(
         |d| d.minimum_ballots = 0,

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use ballot::{BallotContext, BallotError, Fingerprint, ParsedBallot, signature::PublicKey};
+use ballot::{
+    BallotContext, BallotError, Contests, Fingerprint, HEADER_LEN, OpenBallot, ParsedBallot,
+    signature::PublicKey,
+};
 use ledger::AuthorityKey;
 
 use crate::{
-    definition::Problem,
+    definition::{Problem, Secrecy},
     entry::Entry,
     id::ElectionId,
     manifest::{Act, Manifest},
@@ -14,8 +17,6 @@ use crate::{
     wire::sha256,
 };
 
-/// Where the first contest of a ballot begins (`spec/ballot.md`).
-const BALLOT_HEADER_BYTES: usize = 101;
 /// Bytes of one ciphertext, its `a` first.
 const CIPHERTEXT_BYTES: usize = 64;
 
@@ -23,9 +24,13 @@ const CIPHERTEXT_BYTES: usize = 64;
 pub(crate) struct Charter {
     pub(crate) manifest: Manifest,
     pub(crate) fingerprint: Fingerprint,
-    pub(crate) context: BallotContext,
+    /// Questions of the election.
+    pub(crate) questions: Contests,
+    /// What encrypted ballots are checked against; none in an open poll.
+    pub(crate) context: Option<BallotContext>,
     appenders: BTreeMap<u8, PublicKey>,
-    a_offsets: Vec<usize>,
+    /// For each group, where the `a` components of its ballots stand.
+    a_offsets: Vec<Vec<usize>>,
 }
 
 /// A ballot's fields that rules are about, borrowed from its bytes.
@@ -33,6 +38,7 @@ pub(crate) struct Header<'a> {
     pub(crate) credential: &'a [u8; 32],
     pub(crate) seq: u32,
     pub(crate) prev: &'a [u8; 32],
+    pub(crate) group: u8,
 }
 
 impl Charter {
@@ -55,14 +61,23 @@ impl Charter {
             let sentence = "The manifest is not signed by the administrator it names.";
             return Err(Refusal::new(code::BAD_SIGNATURE, sentence));
         }
-        let context = manifest.ballot_context().map_err(refuse)?;
+        let questions = manifest.definition.questions().map_err(|error| {
+            refuse(Problem { field: "contests".to_owned(), sentence: error.to_string() })
+        })?;
+        let context = match manifest.definition.secrecy {
+            Secrecy::Secret => Some(manifest.ballot_context().map_err(refuse)?),
+            Secrecy::Open => None,
+        };
         let appender = |authority: &crate::manifest::Authority| {
             let key = PublicKey::from_bytes(authority.key.public()).ok()?;
             Some((authority.index, key))
         };
         let appenders = manifest.authorities.iter().filter_map(appender).collect();
-        let a_offsets = a_offsets(&context);
-        Ok(Self { manifest, fingerprint, context, appenders, a_offsets })
+        let a_offsets = match context {
+            Some(_) => (0..=u8::MAX).map(|group| a_offsets(&questions, group)).collect(),
+            None => vec![Vec::new(); 256],
+        };
+        Ok(Self { manifest, fingerprint, questions, context, appenders, a_offsets })
     }
 
     /// Checks that the entry's appender is an authority and signed it, with the key that followed
@@ -101,7 +116,11 @@ impl Charter {
             let sentence = "The ballot was made for another election.";
             return Err(Refusal::new(code::WRONG_ELECTION, sentence));
         }
-        let expected = self.context.ballot_len();
+        let group = ballot.get(HEADER_LEN - 1).copied().unwrap_or_default();
+        let expected = match &self.context {
+            Some(context) => context.ballot_len(group),
+            None => OpenBallot::len(&self.questions, group),
+        };
         if ballot.len() != expected {
             let error = BallotError::Length { expected, found: ballot.len() };
             return Err(refuse_ballot(&error));
@@ -109,7 +128,7 @@ impl Charter {
         let (credential, rest) = rest.split_first_chunk::<32>().ok_or_else(short)?;
         let (seq, rest) = rest.split_first_chunk::<4>().ok_or_else(short)?;
         let (prev, _) = rest.split_first_chunk::<32>().ok_or_else(short)?;
-        Ok(Header { credential, seq: u32::from_le_bytes(*seq), prev })
+        Ok(Header { credential, seq: u32::from_le_bytes(*seq), prev, group })
     }
 
     /// First halves of the `a` components of a ballot of the right length. They are random group
@@ -117,23 +136,40 @@ impl Charter {
     /// only get their own ballot refused.
     pub(crate) fn a_prefixes(&self, ballot: &[u8]) -> Vec<[u8; 16]> {
         let prefix = |at: &usize| ballot.get(*at..)?.first_chunk::<16>().copied();
-        self.a_offsets.iter().filter_map(prefix).collect()
+        let group = ballot.get(HEADER_LEN - 1).copied().unwrap_or_default();
+        self.a_offsets[usize::from(group)].iter().filter_map(prefix).collect()
     }
 
     /// Checks points, signature and proofs of one ballot exactly, without randomness.
     pub(crate) fn check_exactly(&self, ballot: &[u8]) -> Result<(), Refusal> {
-        let parsed = ParsedBallot::parse(ballot, &self.context);
-        parsed
-            .and_then(|ballot| ballot.verify_signature().and_then(|()| ballot.verify_proofs()))
-            .map_err(|error| refuse_ballot(&error))
+        let checked = match &self.context {
+            Some(context) => ParsedBallot::parse(ballot, context)
+                .and_then(|ballot| ballot.verify_signature().and_then(|()| ballot.verify_proofs())),
+            None => self.open_ballot(ballot).and_then(|ballot| ballot.verify_signature()),
+        };
+        checked.map_err(|error| self.refuse_ballot(&error))
+    }
+
+    /// Reads a ballot of an open poll.
+    pub(crate) fn open_ballot(&self, ballot: &[u8]) -> Result<OpenBallot, BallotError> {
+        OpenBallot::parse(ballot, self.fingerprint, &self.questions)
+    }
+
+    /// The refusal of a ballot that is wrong in itself.
+    pub(crate) fn refuse_ballot(&self, error: &BallotError) -> Refusal {
+        if let (None, BallotError::Proof { contest }) = (&self.context, error) {
+            let sentence = format!("The answer to question {contest} is not valid.");
+            return Refusal::new(code::BAD_ANSWER, sentence);
+        }
+        refuse_ballot(error)
     }
 }
 
-/// The refusal of a ballot that is wrong in itself.
-pub(crate) fn refuse_ballot(error: &BallotError) -> Refusal {
+fn refuse_ballot(error: &BallotError) -> Refusal {
     let code = match error {
         BallotError::Length { .. }
         | BallotError::Credential
+        | BallotError::Group { .. }
         | BallotError::Kind { .. }
         | BallotError::Encoding { .. } => code::MALFORMED,
         BallotError::Version { .. } => code::WRONG_VERSION,
@@ -149,11 +185,12 @@ fn join(problems: &[Problem]) -> Refusal {
     Refusal::new(code::BAD_MANIFEST, all.join("; "))
 }
 
-fn a_offsets(context: &BallotContext) -> Vec<usize> {
-    let mut start = BALLOT_HEADER_BYTES;
+fn a_offsets(questions: &Contests, group: u8) -> Vec<usize> {
+    let mut start = HEADER_LEN;
     let mut offsets = Vec::new();
-    for kind in context.contests() {
-        let ciphertexts = usize::from(kind.options());
+    for &contest in questions.of_group(group) {
+        let kind = &questions.kinds()[usize::from(contest)];
+        let ciphertexts = usize::from(kind.counters());
         offsets.extend((0..ciphertexts).map(|at| start + 1 + at * CIPHERTEXT_BYTES));
         start += kind.body_len();
     }

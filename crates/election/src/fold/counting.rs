@@ -1,6 +1,6 @@
-//! After the close: decryption shares come in, and the result that follows from them.
+//! After the close: decryption shares come in, and the result that follows from them. In an open
+//! poll there is nothing to decrypt, and the result is what was live before.
 
-use core::fmt;
 use std::collections::BTreeMap;
 
 use ballot::{
@@ -10,82 +10,26 @@ use ballot::{
 
 use super::voting::Voting;
 use crate::{
-    definition::Rule,
+    outcome::{Outcome, Participation},
     refusal::{Refusal, code},
-    wire::{DecodeError, Reader},
 };
-
-const VERSION: u8 = 1;
-
-/// The result of an election.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    /// Ballots counted: one for each credential that voted.
-    pub ballots: u32,
-    /// Their total weight.
-    pub weight: u64,
-    /// Weighted votes by contest and option, blank options included.
-    pub counts: Vec<Vec<u64>>,
-}
-
-impl Outcome {
-    /// The canonical bytes, the body of a result entry.
-    ///
-    /// # Panics
-    /// With more contests or options than a checked definition can have.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut bytes = vec![VERSION];
-        bytes.extend_from_slice(&self.ballots.to_be_bytes());
-        bytes.extend_from_slice(&self.weight.to_be_bytes());
-        bytes.push(u8::try_from(self.counts.len()).expect("at most 64 contests"));
-        for counts in &self.counts {
-            let options = u16::try_from(counts.len()).expect("at most 1001 options");
-            bytes.extend_from_slice(&options.to_be_bytes());
-            counts.iter().for_each(|count| bytes.extend_from_slice(&count.to_be_bytes()));
-        }
-        bytes
-    }
-
-    /// Reads the canonical bytes.
-    ///
-    /// # Errors
-    /// Field and offset of what is wrong.
-    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mut reader = Reader::new("result", bytes);
-        if reader.u8("version")? != VERSION {
-            return Err(reader.wrong("version", "must be 1"));
-        }
-        let ballots = reader.u32("ballots")?;
-        let weight = reader.u64("weight")?;
-        let contests = reader.u8("number of contests")?;
-        let mut counts = Vec::new();
-        for _ in 0..contests {
-            let options = reader.u16("number of options")?;
-            let contest = (0..options).map(|_| reader.u64("count")).collect::<Result<_, _>>()?;
-            counts.push(contest);
-        }
-        reader.finish()?;
-        Ok(Self { ballots, weight, counts })
-    }
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ballots of weight {}:", self.ballots, self.weight)?;
-        self.counts.iter().try_for_each(|counts| write!(f, " {counts:?}"))
-    }
-}
 
 /// The state after the close.
 pub(crate) struct Closed {
     pub(crate) voting: Voting,
-    pub(crate) statement: TallyStatement,
+    /// What trustees decrypt; none in an open poll.
+    pub(crate) statement: Option<TallyStatement>,
+    pub(crate) participation: Vec<Participation>,
     shares: BTreeMap<u8, VerifiedShare>,
 }
 
 impl Closed {
-    pub(crate) fn new(voting: Voting, statement: TallyStatement) -> Self {
-        Self { voting, statement, shares: BTreeMap::new() }
+    pub(crate) fn new(
+        voting: Voting,
+        participation: Vec<Participation>,
+        statement: Option<TallyStatement>,
+    ) -> Self {
+        Self { voting, statement, participation, shares: BTreeMap::new() }
     }
 
     /// Numbers of the trustees whose shares are on the ledger.
@@ -95,6 +39,10 @@ impl Closed {
 
     pub(crate) fn check_share(&self, trustee: u8, share: &[u8]) -> Result<VerifiedShare, Refusal> {
         let manifest = &self.voting.charter.manifest;
+        let Some(statement) = &self.statement else {
+            let sentence = "An open poll has nothing to decrypt.";
+            return Err(Refusal::new(code::WRONG_PHASE, sentence));
+        };
         let (minimum, found) = (manifest.definition.minimum_ballots, self.voting.turnout().voters);
         if found < minimum {
             let sentence = format!(
@@ -113,8 +61,8 @@ impl Closed {
         };
         let key = VerificationKey::from_bytes(trustee.into(), &named.verification)
             .map_err(|error| bad(format!("Trustee {trustee} has no usable key: {error}.")))?;
-        let checked = DecryptionShare::parse(share, &self.statement)
-            .and_then(|share| share.verify(&self.statement, &key));
+        let checked = DecryptionShare::parse(share, statement)
+            .and_then(|share| share.verify(statement, &key));
         checked.map_err(|error| bad(format!("Refused: {error}.")))
     }
 
@@ -124,19 +72,38 @@ impl Closed {
 
     /// What the shares decrypt to.
     pub(crate) fn decrypt(&self) -> Result<Outcome, Refusal> {
-        let threshold = self.voting.charter.manifest.definition.threshold;
+        let counts = match &self.statement {
+            None => self.voting.live().to_vec(),
+            Some(statement) => self.combine(statement)?,
+        };
+        let turnout = self.voting.turnout();
+        let outcome = Outcome {
+            ballots: turnout.voters,
+            weight: turnout.weight,
+            paper: turnout.paper,
+            participation: self.participation.clone(),
+            counts,
+        };
+        self.check_consistency(&outcome)?;
+        Ok(outcome)
+    }
+
+    fn combine(&self, statement: &TallyStatement) -> Result<Vec<Vec<u64>>, Refusal> {
+        let charter = &self.voting.charter;
+        let threshold = charter.manifest.definition.threshold;
         let found = self.shares.len();
         if found < usize::from(threshold) {
             let sentence = format!("{found} of {threshold} decryption shares are on the ledger.");
             return Err(Refusal::new(code::NOT_READY, sentence));
         }
-        let turnout = self.voting.turnout();
         let shares: Vec<VerifiedShare> = self.shares.values().cloned().collect();
-        let counts = combine(&self.statement, &shares, threshold.into(), turnout.weight)
+        let highest = u64::from(charter.questions.highest());
+        let bound = self.voting.turnout().weight.saturating_mul(highest);
+        let mut counts = combine(statement, &shares, threshold.into(), bound)
             .map_err(|error| bad_result(format!("No result: {error}.")))?;
-        let outcome = Outcome { ballots: turnout.voters, weight: turnout.weight, counts };
-        self.check_consistency(&outcome)?;
-        Ok(outcome)
+        let minimum = charter.manifest.definition.minimum_ballots;
+        withheld(&self.participation, minimum).for_each(|contest| counts[contest].clear());
+        Ok(counts)
     }
 
     /// That a body is the result.
@@ -147,33 +114,36 @@ impl Closed {
         if claimed == outcome {
             return Ok(outcome);
         }
-        let sentence = format!("The shares decrypt to {outcome}; the entry claims {claimed}.");
+        let sentence = format!("The result is {outcome}; the entry claims {claimed}.");
         Err(bad_result(sentence))
     }
 
     /// Counts must be possible: proofs force this, so a failure means broken cryptography.
     fn check_consistency(&self, outcome: &Outcome) -> Result<(), Refusal> {
-        let contests = &self.voting.charter.manifest.definition.contests;
-        let weight = u128::from(outcome.weight);
-        for (at, (contest, counts)) in contests.iter().zip(&outcome.counts).enumerate() {
-            let sum: u128 = counts.iter().map(|count| u128::from(*count)).sum();
-            let (min, max) = match contest.rule {
-                Rule::One => (1, 1),
-                Rule::Some { min, max } => (u128::from(min), u128::from(max)),
-            };
-            let fits = (min * weight..=max * weight).contains(&sum)
-                && counts.iter().all(|count| *count <= outcome.weight);
-            if !fits {
+        let kinds = self.voting.charter.questions.kinds().iter();
+        for (contest, (kind, counts)) in kinds.zip(&outcome.counts).enumerate() {
+            let ballots = self.participation[contest].ballots;
+            if !counts.is_empty() && !kind.admits_counts(counts, ballots.weight) {
                 let sentence = format!(
-                    "The counts of contest {at} add up to {sum}, which {} ballots of weight \
-                     {weight} cannot give.",
-                    outcome.ballots
+                    "The counts {counts:?} of contest {contest} cannot be those of {ballots} \
+                     ballots."
                 );
                 return Err(bad_result(sentence));
             }
         }
         Ok(())
     }
+}
+
+/// Contests that some, but fewer than the minimum have answered: their sums would say too much
+/// about single people.
+pub(crate) fn withheld(
+    participation: &[Participation],
+    minimum: u32,
+) -> impl Iterator<Item = usize> {
+    let few = move |part: &Participation| (1..minimum).contains(&part.ballots.voters);
+    let numbered = participation.iter().enumerate();
+    numbered.filter(move |(_, part)| few(part)).map(|(contest, _)| contest)
 }
 
 fn bad_result(sentence: String) -> Refusal {

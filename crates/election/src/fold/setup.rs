@@ -6,6 +6,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use super::{ceremony::CeremonyLog, charter::Charter};
 use crate::{
+    definition::Secrecy,
     manifest::{Act, Endorser},
     refusal::{Refusal, code},
     roll::{ChunkError, Roll, RollBuilder, SMALL_CLASS, Voter},
@@ -99,6 +100,15 @@ impl Setup {
             ChunkError::Decode(error) => Refusal::new(code::MALFORMED, error.to_string()),
             ChunkError::Roll(error) => Refusal::new(code::BAD_ROLL, error.to_string()),
         })?;
+        let questions = &self.charter.questions;
+        if let Some(voter) = voters.iter().find(|voter| questions.of_group(voter.group).is_empty())
+        {
+            let sentence = format!(
+                "A voter of the roll is in group {}, which has no question to answer.",
+                voter.group
+            );
+            return Err(Refusal::new(code::BAD_ROLL, sentence));
+        }
         if self.roll.count() + voters.len() == expected.count as usize {
             let mut complete = self.roll.clone();
             complete.add(chunk, voters.clone());
@@ -189,7 +199,8 @@ impl Setup {
     }
 
     fn small_class(&self) -> Option<Blocker> {
-        if self.charter.manifest.definition.accept_small_classes {
+        let definition = &self.charter.manifest.definition;
+        if definition.accept_small_classes || definition.secrecy == Secrecy::Open {
             return None;
         }
         let ((group, weight), voters) = self.roll.classes().smallest()?;

@@ -8,12 +8,16 @@ use std::{
 use ballot::{EncryptedTally, ParsedBallot, Tracker};
 use bytes::Bytes;
 
-use super::charter::Charter;
+use super::{
+    charter::Charter,
+    electorate::{Electorate, Standing},
+};
 use crate::{
     definition::Revote,
     entry::{Body, Entry},
+    outcome::{Electors, Participation},
     refusal::{Refusal, code},
-    roll::Roll,
+    roll::{Roll, Voter},
     wire::sha256,
 };
 
@@ -37,10 +41,25 @@ pub struct Turnout {
     pub weight: u64,
     /// Accepted ballots, those that were replaced later included.
     pub ballots: u64,
-    /// Credentials on the roll.
+    /// Credentials on the roll now.
     pub roll_voters: u32,
-    /// Total weight of the roll.
+    /// Total weight of the roll now.
     pub roll_weight: u64,
+    /// Credentials marked to vote on paper.
+    pub paper: Electors,
+    /// Voters added to the roll since the opening.
+    pub added: u32,
+    /// Credentials withdrawn since the opening.
+    pub withdrawn: u32,
+    /// Credentials replaced since the opening.
+    pub replaced: u32,
+}
+
+/// Whether ballots are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Intake {
+    Taking,
+    Paused,
 }
 
 /// A ballot that breaks no rule about other ballots.
@@ -48,6 +67,8 @@ pub(crate) struct Vote {
     pub(crate) hash: [u8; 32],
     pub(crate) seq: u32,
     pub(crate) credential: [u8; 32],
+    /// The answers, in an open poll.
+    pub(crate) answers: Vec<Vec<u16>>,
     position: usize,
     a_prefixes: Vec<[u8; 16]>,
 }
@@ -55,11 +76,19 @@ pub(crate) struct Vote {
 /// The state from the opening on; unchanged after the close.
 pub(crate) struct Voting {
     pub(crate) charter: Arc<Charter>,
-    roll: Roll,
-    last: Vec<Option<CredentialState>>,
+    pub(crate) electorate: Electorate,
+    pub(crate) intake: Intake,
+    /// First minute in which no more ballots are taken.
+    pub(crate) closes: Option<u32>,
+    /// How many orders of the administrator have been carried out.
+    pub(crate) orders: u32,
+    pub(crate) last: Vec<Option<CredentialState>>,
     a_seen: BTreeSet<[u8; 16]>,
     trackers: BTreeMap<Tracker, ([u8; 32], u64)>,
-    turnout: Turnout,
+    pub(crate) turnout: Turnout,
+    /// In an open poll: the last answers of each place, and their weighted sums.
+    answers: BTreeMap<usize, Vec<Vec<u16>>>,
+    live: Vec<Vec<u64>>,
 }
 
 impl Voting {
@@ -70,15 +99,37 @@ impl Voting {
             roll_weight: charter.manifest.roll.total_weight,
             ..Turnout::default()
         };
-        let (a_seen, trackers) = (BTreeSet::new(), BTreeMap::new());
-        Self { charter, roll, last, a_seen, trackers, turnout }
+        let mut voting = Self {
+            electorate: Electorate::new(roll),
+            intake: Intake::Taking,
+            closes: charter.manifest.definition.closes,
+            orders: 0,
+            last,
+            a_seen: BTreeSet::new(),
+            trackers: BTreeMap::new(),
+            turnout,
+            answers: BTreeMap::new(),
+            live: Vec::new(),
+            charter,
+        };
+        voting.forget_ballots();
+        voting
+    }
+
+    /// Begins again, but for ciphertexts and trackers, which may not come back, and the roll.
+    pub(crate) fn forget_ballots(&mut self) {
+        self.last.fill(None);
+        self.answers.clear();
+        let kinds = self.charter.questions.kinds().iter();
+        self.live = kinds.map(|kind| vec![0; kind.counters().into()]).collect();
+        (self.turnout.voters, self.turnout.weight, self.turnout.ballots) = (0, 0, 0);
     }
 
     /// Whether the ballot is readable, of this election and by somebody on the roll: what can be
     /// said before any state of other ballots matters.
     pub(crate) fn concerns(&self, ballot: &[u8]) -> bool {
         let header = self.charter.header(ballot);
-        header.is_ok_and(|header| self.roll.position(header.credential).is_some())
+        header.is_ok_and(|header| self.electorate.place(header.credential).is_some())
     }
 
     /// Refuses a ballot that is a leaf already, naming the leaf.
@@ -104,10 +155,19 @@ impl Voting {
         let header = self.charter.header(ballot)?;
         let hash = sha256(&[ballot]);
         self.check_new(&hash)?;
-        let Some(position) = self.roll.position(header.credential) else {
-            let sentence = "The ballot is signed by a credential that is not on the roll.";
-            return Err(Refusal::new(code::NOT_ON_ROLL, sentence));
-        };
+        if self.intake == Intake::Paused {
+            let sentence = "The election is paused; send the ballot again when it goes on.";
+            return Err(Refusal::new(code::PAUSED, sentence));
+        }
+        let position = self.check_place(header.credential)?;
+        let group = self.electorate.voter(position).group;
+        if header.group != group {
+            let sentence = format!(
+                "The ballot is for voters of group {}, but this credential is of group {group}.",
+                header.group
+            );
+            return Err(Refusal::new(code::WRONG_GROUP, sentence));
+        }
         self.check_chain(self.last[position].as_ref(), header.seq, header.prev)?;
         let a_prefixes = self.charter.a_prefixes(ballot);
         let distinct: BTreeSet<_> = a_prefixes.iter().collect();
@@ -118,7 +178,8 @@ impl Voting {
             return Err(Refusal::new(code::REPEATED_CIPHERTEXT, sentence));
         }
         let credential = *header.credential;
-        Ok(Vote { hash, seq: header.seq, credential, position, a_prefixes })
+        let answers = Vec::new();
+        Ok(Vote { hash, seq: header.seq, credential, answers, position, a_prefixes })
     }
 
     fn check_chain(
@@ -156,15 +217,39 @@ impl Voting {
     }
 
     pub(crate) fn add(&mut self, vote: Vote, leaf_index: u64) {
-        let Vote { hash, seq, position, a_prefixes, .. } = vote;
+        let Vote { hash, seq, position, a_prefixes, answers, .. } = vote;
         self.trackers.insert(Tracker::of_hash(&hash), (hash, leaf_index));
         self.a_seen.extend(a_prefixes);
         let before = self.last[position].replace(CredentialState { seq, hash, leaf_index });
         self.turnout.ballots += 1;
         if before.is_none() {
             self.turnout.voters += 1;
-            self.turnout.weight += u64::from(self.roll.voters()[position].weight);
+            self.turnout.weight += u64::from(self.electorate.voter(position).weight);
         }
+        if self.charter.context.is_none() {
+            self.count_answers(position, answers);
+        }
+    }
+
+    /// Replaces the answers of a place in the live counts of an open poll.
+    fn count_answers(&mut self, position: usize, answers: Vec<Vec<u16>>) {
+        let Voter { weight, group, .. } = *self.electorate.voter(position);
+        let asked = self.charter.questions.of_group(group);
+        let before = self.answers.get(&position);
+        for (number, (&contest, new)) in asked.iter().zip(&answers).enumerate() {
+            let counts = &mut self.live[usize::from(contest)];
+            for (counter, (count, value)) in counts.iter_mut().zip(new).enumerate() {
+                let old = before.map_or(0, |before| before[number][counter]);
+                *count -= u64::from(old) * u64::from(weight);
+                *count += u64::from(*value) * u64::from(weight);
+            }
+        }
+        self.answers.insert(position, answers);
+    }
+
+    /// The weighted sums of an open poll so far.
+    pub(crate) fn live(&self) -> &[Vec<u64>] {
+        &self.live
     }
 
     /// For a seeded bug: ciphertexts of a ballot that is no leaf.
@@ -184,11 +269,34 @@ impl Voting {
     }
 
     pub(crate) fn roll(&self) -> &Roll {
-        &self.roll
+        self.electorate.roll()
     }
 
     pub(crate) fn credential_state(&self, credential: &[u8; 32]) -> Option<CredentialState> {
-        self.last[self.roll.position(credential)?]
+        self.last[self.electorate.place(credential)?]
+    }
+
+    /// Who may answer each contest, and who did.
+    pub(crate) fn participation(&self) -> Vec<Participation> {
+        let questions = &self.charter.questions;
+        let mut all = vec![Participation::default(); questions.kinds().len()];
+        for (place, voter) in self.electorate.voters().enumerate() {
+            let standing = self.electorate.standing(place);
+            if matches!(standing, Some(Standing::Withdrawn | Standing::Replaced)) {
+                continue;
+            }
+            for &contest in questions.of_group(voter.group) {
+                let part = &mut all[usize::from(contest)];
+                part.eligible.add(voter.weight);
+                if standing == Some(Standing::Paper) {
+                    part.paper.add(voter.weight);
+                }
+                if self.last[place].is_some() {
+                    part.ballots.add(voter.weight);
+                }
+            }
+        }
+        all
     }
 
     pub(crate) fn find_tracker(&self, tracker: &Tracker) -> Option<u64> {
@@ -197,23 +305,31 @@ impl Voting {
 
     /// Leaves that count, in the order of the roll, with their weights.
     pub(crate) fn counted(&self) -> impl Iterator<Item = (u64, u32)> {
-        let last = self.last.iter().zip(self.roll.voters());
+        let last = self.last.iter().zip(self.electorate.voters());
         last.filter_map(|(last, voter)| Some(((*last)?.leaf_index, voter.weight)))
     }
 
-    /// The weighted sum of each credential's last accepted ballot.
-    pub(crate) fn tally(&self, leaves: &[Bytes], all: bool) -> EncryptedTally {
-        let mut tally = EncryptedTally::new(&self.charter.context);
+    /// The weighted sum of each credential's last accepted ballot, without the contests that are
+    /// withheld; `None` in an open poll.
+    pub(crate) fn tally(
+        &self,
+        leaves: &[Bytes],
+        withheld: impl Iterator<Item = usize>,
+        all: bool,
+    ) -> Option<EncryptedTally> {
+        let context = self.charter.context.as_ref()?;
+        let mut tally = EncryptedTally::new(context);
         let counted = if all { self.accepted() } else { self.counted().collect() };
         for (leaf, weight) in counted {
             let entry = Entry::decode(&leaves[leaf as usize]).expect("a leaf was decoded before");
             let Body::Ballot(ballot) = entry.body else {
                 panic!("leaf {leaf} was recorded as a ballot but is a {}", entry.body.kind().name())
             };
-            let ballot = ParsedBallot::parse(ballot, &self.charter.context)
-                .expect("an accepted ballot was parsed before");
+            let ballot =
+                ParsedBallot::parse(ballot, context).expect("an accepted ballot was parsed before");
             tally.add(&ballot, u64::from(weight));
         }
-        tally
+        withheld.for_each(|contest| tally.withhold(contest));
+        Some(tally)
     }
 }

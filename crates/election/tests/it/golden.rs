@@ -3,13 +3,14 @@
 //! `election` makes one (`seed voters trustees=m/t authorities=n/f revote=off weights=1,2
 //! minimum opens closes large-classes`); `setup` appends everything up to the endorsements;
 //! `append` any single entry; `vote` casts and appends; `again` appends the bytes of an earlier
-//! ballot (`flip=` changes a byte first, `signed=` signs that again); `phase`, `turnout`, `tally` look. Every entry takes `by=` and `stamp=`.
+//! ballot (`flip=` changes a byte first, `signed=` signs that again; `fresh=` begins the chain); `order` appends an order of
+//! the administrator; `phase`, `turnout`, `counted`, `counts` look. Every entry takes `by=` and `stamp=`.
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use election::{
-    Act, Body, ElectionId, Endorser, Fold, Phase, Refusal, Revote,
+    Act, Body, ElectionId, Endorser, Fold, Order, Phase, Refusal, Revote, Voter,
     testing::{Answer, ElectionBuilder, STAMP, TestElection},
 };
 use testkit::{Command, Runner, run_golden};
@@ -38,6 +39,8 @@ impl Runner for Script {
             "check" => self.check(command),
             "phase" => self.phase(),
             "turnout" => self.turnout(),
+            "order" => self.order(command),
+            "counts" => self.counts(),
             "counted" => self.counted(),
             other => Err(format!("unknown command {other}")),
         }
@@ -92,7 +95,15 @@ impl Script {
                     definition.revote = Revote::Off;
                 }
                 definition.accept_small_classes = !has("large-classes");
+                definition.test = !has("serious");
+                (definition.roll_changes, definition.paper) = (has("roll-changes"), has("paper"));
             });
+        if let Some(until) = minute("extendable")? {
+            builder = builder.define(|definition| definition.extendable_until = Some(until));
+        }
+        if has("open-poll") {
+            builder = builder.open_poll();
+        }
         if has("weighted") {
             builder = builder.classes(|voter| voter + 1, |voter| (voter % 2) as u8);
         }
@@ -173,11 +184,13 @@ impl Script {
             options.map(|one| one.parse().map_err(|_| format!("{arg}?"))).collect()
         });
         let answers: Vec<Vec<u16>> = answers.collect::<Result<_, String>>()?;
-        let answers: Vec<Answer> = answers.into_iter().map(Answer).collect();
+        let answers: Vec<Answer> = answers.into_iter().map(Answer::Options).collect();
         let seq = command.named.get("seq").map(|_| number(command, "seq", 0)).transpose()?;
         let flip = command.named.get("flip").map(|_| number(command, "flip", 0)).transpose()?;
+        let fresh = command.named.contains_key("fresh");
         let (election, fold) = self.state()?;
         let mut ballot = match seq {
+            _ if fresh => election.cast_at(voter, 0, [0; 32], &answers),
             None => election.cast(voter, &answers),
             Some(seq) => {
                 let prev = election.chains[voter].1;
@@ -227,14 +240,62 @@ impl Script {
             Phase::Closed { shares } => format!("closed, shares of {shares:?}"),
             Phase::Published => format!("published: {}", fold.result().unwrap()),
             Phase::Empty => "empty".to_owned(),
-            Phase::Open => "open".to_owned(),
+            Phase::Open | Phase::Paused => fold.phase().name().to_owned(),
+        })
+    }
+
+    /// `order pause|resume|reset|extend|add|withdraw|replace|paper`, for `voter=`, as `number=`.
+    fn order(&mut self, command: &Command) -> Answered {
+        let kind = command.args.first().ok_or("order what?")?.clone();
+        let (by, stamp) = place(command)?;
+        let voter: usize = number(command, "voter", 0)?;
+        let minutes: i32 = number(command, "to", 0)?;
+        let weight = number(command, "weight", 1)?;
+        let foreign = command.args.iter().any(|arg| arg == "forged");
+        let (election, fold) = self.state()?;
+        let credential = election.credentials[voter].public().to_bytes();
+        let order = match kind.as_str() {
+            "pause" => Order::Pause,
+            "resume" => Order::Resume,
+            "reset" => Order::Reset,
+            "extend" => Order::Extend { closes: STAMP.wrapping_add_signed(minutes) },
+            "add" => Order::Add(election.newcomer(weight, 0)),
+            "again" => {
+                let group = election.groups[voter];
+                Order::Add(Voter { credential, weight, group })
+            }
+            "withdraw" => Order::Withdraw { credential },
+            "replace" => {
+                let new = election.newcomer(weight, election.groups[voter]).credential;
+                Order::Replace { old: credential, new }
+            }
+            "paper" => Order::MarkPaper { credential },
+            other => return Err(format!("unknown order {other}")),
+        };
+        let next = number(command, "number", fold.next_order())?;
+        let admin = if foreign { &election.appenders[0].key } else { &election.admin };
+        let signed = order.sign(next, &election.manifest.fingerprint(), admin);
+        let entry = election.entry_by(by, stamp, &Body::Order(signed));
+        Ok(show(&fold.push(&entry)))
+    }
+
+    fn counts(&mut self) -> Answered {
+        Ok(match self.state()?.1.live_counts() {
+            Some((size, counts)) => format!("{counts:?} at {size} leaves"),
+            None => "secret".to_owned(),
         })
     }
 
     fn turnout(&mut self) -> Answered {
         let turnout = self.state()?.1.turnout();
+        let changed = turnout.added + turnout.withdrawn + turnout.replaced + turnout.paper.voters;
+        let changes = format!(
+            "; {} added, {} withdrawn, {} replaced, {} on paper",
+            turnout.added, turnout.withdrawn, turnout.replaced, turnout.paper
+        );
+        let changes = if changed > 0 { changes } else { String::new() };
         Ok(format!(
-            "{} of {} voters, weight {} of {}, {} ballots",
+            "{} of {} voters, weight {} of {}, {} ballots{changes}",
             turnout.voters,
             turnout.roll_voters,
             turnout.weight,

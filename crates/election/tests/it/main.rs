@@ -4,6 +4,7 @@
 mod golden;
 mod manifest;
 mod properties;
+mod recount;
 mod robustness;
 mod setup;
 mod vectors;

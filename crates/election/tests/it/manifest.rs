@@ -29,7 +29,8 @@ fn each_broken_rule_is_told_with_its_field() {
     check(|m| m.roll.count = 0, "roll: nobody is on the roll");
     check(
         |m| m.roll.total_weight = 1 << 41,
-        "roll: the total weight 2199023255552 is out of range",
+        "roll: the total weight 2199023255552 times the highest score 1 is more than 1099511627776 \
+         (2^40), so the counts could not be found: use smaller weights or scores",
     );
     check(|m| m.roll.total_weight = 4, "roll: the total weight 4 is out of range");
     check(|m| m.authorities[1].index = 1, "authorities: their numbers must ascend from 1 or more");

@@ -149,7 +149,7 @@ proptest! {
             election.vote(&mut run, voter, &[choose(option), choose_all(sets[set])]);
             last.insert(voter, (option, sets[set]));
         }
-        let mut expected = vec![vec![0u64; 3], vec![0; 3]];
+        let mut expected = vec![vec![0u64; 3], vec![0; 4]];
         for (voter, (option, set)) in last {
             let weight = u64::from(weight(voter as u32));
             expected[0][usize::from(option)] += weight;
@@ -190,11 +190,11 @@ fn a_copied_ciphertext_is_refused_even_under_another_credential() {
     let original = election.cast(0, &[choose(0), choose(0)]);
     run.push(election.entry(&Body::Ballot(&original))).unwrap();
     let mut copy = election.cast(1, &[choose(1), choose(1)]);
-    copy[102..166].copy_from_slice(&original[102..166]);
+    copy[103..167].copy_from_slice(&original[103..167]);
     let refusal = run.push(election.entry(&Body::Ballot(&copy))).unwrap_err();
     assert_eq!(refusal.code, "repeated-ciphertext");
     let mut doubled = election.cast_at(1, 0, [0; 32], &[choose(1), choose(1)]);
-    doubled.copy_within(102..134, 166);
+    doubled.copy_within(103..135, 167);
     let refusal = run.push(election.entry(&Body::Ballot(&doubled))).unwrap_err();
     assert_eq!(refusal.code, "repeated-ciphertext");
 }

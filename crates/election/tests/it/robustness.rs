@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use election::{
-    Archive, Draft, Entry, Fold, Manifest, Outcome, SignedRefusal,
+    Archive, Draft, Electors, Entry, Fold, Manifest, Outcome, Participation, SignedOrder,
+    SignedRefusal,
     keys::Key,
     roll::decode_chunk,
     testing::{ElectionBuilder, TestElection},
@@ -21,6 +22,9 @@ fn read_all(bytes: &[u8], election: &TestElection) {
     }
     if let Ok(refusal) = SignedRefusal::decode(bytes) {
         assert_eq!(refusal.encode(), bytes);
+    }
+    if let Ok(order) = SignedOrder::decode_with_kind(bytes) {
+        assert_eq!(order.encode_with_kind(), bytes);
     }
     if let Ok(outcome) = Outcome::decode(bytes) {
         assert_eq!(outcome.encode(), bytes);
@@ -51,7 +55,15 @@ fn read_all(bytes: &[u8], election: &TestElection) {
 fn samples(election: &mut TestElection) -> Vec<Vec<u8>> {
     let run = election.open();
     let archive = election.archive(run.fold.leaves(), &[3, run.fold.tree().size()]);
-    let outcome = Outcome { ballots: 3, weight: 4, counts: vec![vec![1, 2], vec![0]] };
+    let electors = Electors { voters: 3, weight: 4 };
+    let part = Participation { eligible: electors, ballots: electors, paper: electors };
+    let outcome = Outcome {
+        ballots: 3,
+        weight: 4,
+        paper: electors,
+        participation: vec![part; 2],
+        counts: vec![vec![1, 2], vec![0]],
+    };
     let path = run.fold.tree().inclusion(2, run.fold.tree().size()).unwrap();
     let checkpoint = archive.final_checkpoint().clone();
     let receipt = Receipt { extra: vec![1], index: 2, path, checkpoint: checkpoint.clone() };

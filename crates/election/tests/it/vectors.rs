@@ -5,9 +5,13 @@ use std::fs;
 
 use bytes::Bytes;
 use election::{
-    Act, Archive, ElectionId, Endorser, Entry, Fold, Manifest, Phase, SignedRefusal,
+    Act, Archive, Body, Contest, ElectionId, Electors, Endorser, Entry, Fold, Majority, Manifest,
+    Order, Phase, Rule, SignedRefusal,
     keys::Key,
-    testing::{ElectionBuilder, choose, choose_all},
+    testing::{
+        Answer, ElectionBuilder, Finished, Run, STAMP, TestElection, choose, choose_all,
+        choose_list, score,
+    },
 };
 use serde_json::{Value, json};
 use testkit::{hex, repo_root};
@@ -56,6 +60,116 @@ fn reopen(frozen: &Value) {
     let authority = manifest.authority(refusal.authority).unwrap();
     let key = ballot::signature::PublicKey::from_bytes(authority.key.public()).unwrap();
     assert!(refusal.verify(&key));
+    for other in frozen["others"].as_array().unwrap() {
+        let archive = Archive::decode(&Bytes::from(unhex(&other["archive"]))).unwrap();
+        let manifest = match Entry::decode(&archive.leaves[0]).unwrap().body {
+            Body::Manifest { manifest, .. } => Manifest::decode(manifest).unwrap(),
+            _ => panic!("leaf 0 is the manifest"),
+        };
+        let mut fold = Fold::new(manifest.id);
+        for leaf in &archive.leaves {
+            fold.push(leaf).unwrap();
+        }
+        assert_eq!(result(&fold), other["result"]);
+    }
+}
+
+/// The result as verifiers report it (`spec/verification.md`).
+fn result(fold: &Fold) -> Value {
+    let outcome = fold.result().unwrap();
+    let electors =
+        |one: &Electors| json!({ "voters": one.voters, "weight": one.weight.to_string() });
+    let texts = |counts: &Vec<u64>| counts.iter().map(u64::to_string).collect::<Vec<_>>();
+    let decided = outcome.decisions(&fold.manifest().unwrap().definition).into_iter();
+    let contests = outcome.participation.iter().zip(decided).map(|(part, decided)| {
+        json!({
+            "eligible": electors(&part.eligible),
+            "ballots": electors(&part.ballots),
+            "paper": electors(&part.paper),
+            "finding": decided.finding.name(),
+            "winners": decided.winners,
+            "tied": decided.tied,
+        })
+    });
+    json!({
+        "ballots": outcome.ballots,
+        "weight": outcome.weight.to_string(),
+        "counts": outcome.counts.iter().map(texts).collect::<Vec<_>>(),
+        "contests": contests.collect::<Vec<_>>(),
+    })
+}
+
+fn other(name: &str, finished: &Finished) -> Value {
+    json!({
+        "name": name,
+        "archive": hex(&finished.archive),
+        "trust_file": finished.trust.to_string(),
+        "result": result(&finished.fold),
+    })
+}
+
+/// Three contests, of two groups, with every kind of answer.
+fn rich(seed: u64) -> ElectionBuilder {
+    ElectionBuilder::new(seed)
+        .voters(6)
+        .classes(|voter| voter + 1, |voter| 1 + (voter % 2) as u8)
+        .define(|d| {
+            let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+            d.groups = names(&["Students", "Staff"]);
+            let merit = Rule::Score { highest: 3, min: 1, max: 4 };
+            let mut merit = Contest::new("Merit", merit, &["Ann", "Bob"]);
+            (merit.blank, merit.groups) = (true, vec![1]);
+            merit.decision.majority = Majority::Absolute;
+            let candidates = vec![names(&["Cyd", "Dan"]), names(&["Eve"])];
+            let council = Rule::Lists { candidates, min: 0, max: 1 };
+            let mut council = Contest::new("Council", council, &["Greens", "Blues"]);
+            council.decision.quorum_percent = 90;
+            d.contests.truncate(1);
+            d.contests.extend([merit, council]);
+            (d.roll_changes, d.paper, d.minimum_ballots) = (true, true, 2);
+            (d.closes, d.extendable_until) = (Some(STAMP + 5), Some(STAMP + 9));
+        })
+}
+
+/// Every order, votes again, and a contest that too few answered.
+fn orders() -> Value {
+    let mut election = rich(2027).build();
+    let mut run = election.open();
+    let order = |election: &TestElection, run: &mut Run, order: Order| {
+        let entry = election.order(&run.fold, order);
+        run.push(entry).unwrap();
+    };
+    election.vote(&mut run, 1, &[choose(0), choose_list(0, &[])]);
+    order(&election, &mut run, Order::Reset);
+    order(&election, &mut run, Order::Pause);
+    order(&election, &mut run, Order::Resume);
+    let newcomer = election.newcomer(9, 1);
+    order(&election, &mut run, Order::Add(newcomer));
+    let key =
+        |election: &TestElection, voter: usize| election.credentials[voter].public().to_bytes();
+    let new = election.newcomer(4, 2).credential;
+    let old = key(&election, 3);
+    order(&election, &mut run, Order::Replace { old, new });
+    let credential = key(&election, 2);
+    order(&election, &mut run, Order::Withdraw { credential });
+    order(&election, &mut run, Order::Extend { closes: STAMP + 9 });
+    let credential = key(&election, 5);
+    order(&election, &mut run, Order::MarkPaper { credential });
+    let first = election.cast_at(1, 0, [0; 32], &[choose(1), choose_list(1, &[0])]);
+    run.push(election.entry(&Body::Ballot(&first))).unwrap();
+    election.vote(&mut run, 0, &[choose(0), score(&[3, 1]), choose_list(0, &[1])]);
+    election.vote(&mut run, 0, &[choose(2), score(&[1, 3]), choose_list(0, &[])]);
+    election.vote(&mut run, 7, &[Answer::Blank, choose_list(0, &[0])]);
+    other("every kind and order", &election.finish(run))
+}
+
+fn open_poll() -> Value {
+    let mut election = rich(2028).open_poll().build();
+    let mut run = election.open();
+    election.vote(&mut run, 0, &[choose(0), score(&[3, 1]), choose_list(0, &[1])]);
+    election.vote(&mut run, 1, &[choose(1), choose_list(1, &[])]);
+    election.vote(&mut run, 0, &[choose(1), Answer::Blank, choose_list(0, &[])]);
+    other("an open poll", &election.finish(run))
 }
 
 fn vectors() -> Value {
@@ -104,5 +218,6 @@ fn vectors() -> Value {
         "trust_file": finished.trust.to_string(),
         "store_key": hex(&Key::Entry(7).of(ElectionId([0xab; 16]))),
         "archive": hex(&finished.archive),
+        "others": [orders(), open_poll()],
     })
 }

@@ -3,7 +3,8 @@
 
 use super::elections::parse_id;
 use crate::acts::{
-    CeremonyBody, CreateBody, EndorseBody, ResultBody, RollBody, SealBody, ShareBody, SignedBody,
+    CeremonyBody, CreateBody, EndorseBody, OrderBody, ResultBody, RollBody, SealBody, ShareBody,
+    SignedBody,
 };
 use crate::extract::{J, P};
 use crate::front::Who;
@@ -13,7 +14,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use election::{Draft, ElectionId};
+use election::{Draft, ElectionId, SignedOrder};
 use serde::Serialize;
 
 /// What an act did.
@@ -106,15 +107,24 @@ pub(crate) async fn close(
     J(body): J<SignedBody>,
 ) -> Result<Response, Problem> {
     let election = parse_id(&id)?;
-    let closes = gateway
-        .look(&id, |view| view.fold().manifest().and_then(|manifest| manifest.definition.closes))
-        .await?;
+    let closes = gateway.look(&id, |view| view.fold().closes()).await?;
     let is_early = closes.is_some_and(|closes| clock::seconds() / 60 < u64::from(closes));
     if is_early && let Some(waits) = gateway.second_person(&who, "close-early", &id, &body).await? {
         return Ok((StatusCode::ACCEPTED, Json(waits)).into_response());
     }
     let act = Act::Close { signature: body.signature };
     Ok(gateway.act(election, act).await?.into_response())
+}
+
+/// What the administrator orders while the election is under way.
+pub(crate) async fn order(
+    State(gateway): State<Gateway>,
+    P(id): P<String>,
+    J(body): J<OrderBody>,
+) -> Result<Json<Done>, Problem> {
+    let order = SignedOrder::decode_with_kind(&body.order);
+    let order = order.map_err(|error| Problem::malformed(error.to_string()))?;
+    gateway.act(parse_id(&id)?, Act::Order(order)).await
 }
 
 pub(crate) async fn share(

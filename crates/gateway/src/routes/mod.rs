@@ -92,6 +92,7 @@ fn elections() -> Router<Gateway> {
         .route("/api/v1/elections/{id}/endorsements", post(admin::endorse))
         .route("/api/v1/elections/{id}/open", post(admin::open))
         .route("/api/v1/elections/{id}/close", post(admin::close))
+        .route("/api/v1/elections/{id}/orders", post(admin::order))
         .route("/api/v1/elections/{id}/shares", post(admin::share))
         .route("/api/v1/elections/{id}/result", get(elections::result).post(admin::publish))
         .route("/api/v1/elections/{id}/ballots/{tracker}", get(ballots::state))

@@ -39,7 +39,7 @@ pub(crate) struct ElectionList {
 pub(crate) struct ElectionView {
     /// The election's name.
     pub(crate) id: String,
-    /// `draft`, `setup`, `open`, `closed` or `published`.
+    /// `draft`, `setup`, `open`, `paused`, `closed` or `published`.
     pub(crate) phase: String,
     /// What is missing before it can open.
     #[serde(default)]
@@ -53,6 +53,9 @@ pub(crate) struct ElectionView {
     /// Who has voted.
     #[serde(default)]
     pub(crate) turnout: TurnoutView,
+    /// Number that the administrator's next order must carry.
+    #[serde(default)]
+    pub(crate) next_order: u32,
     /// Entries ordered.
     #[serde(default)]
     pub(crate) entries: u64,
@@ -96,6 +99,12 @@ pub(crate) struct RollChunks {
 pub(crate) struct CredentialView {
     /// Whether the key is on the roll.
     pub(crate) on_roll: bool,
+    /// Group of the credential, which decides its contests.
+    #[serde(default)]
+    pub(crate) group: u8,
+    /// Why it has no online vote.
+    #[serde(default)]
+    pub(crate) barred: Option<String>,
     /// The credential's last accepted ballot.
     pub(crate) last: Option<LastBallot>,
 }

@@ -68,21 +68,32 @@ export function definitionOf(form: ElectionForm): Definition {
     domain: form.domain.trim(),
     contests: form.contests.map(({ title, kind, min, max, options, blank }) => {
       const lines = linesOf(options);
-      const count = lines.length + Number(blank && kind === 'one');
+      const count = lines.length;
       return {
         title: title.trim(),
-        rule: kind === 'one' ? { kind, options: count } : { kind, options: count, min, max },
+        rule:
+          kind === 'one'
+            ? { kind, options: count + Number(blank) }
+            : { kind, options: count, min, max, blank },
         options: lines,
+        candidates: [],
         blank,
+        groups: [],
+        decision: { seats: 1, quorumPercent: 0, majority: 'relative', tie: 'lot' },
       };
     }),
+    groups: [],
+    openPoll: false,
     trustees: linesOf(form.trustees),
     threshold: form.threshold,
     opens: form.opens,
     closes: form.closes,
+    extendableUntil: undefined,
     revote: form.revote,
     clusterIssues: false,
     minimumBallots: form.minimumBallots,
+    rollChanges: false,
+    paper: false,
     acceptsSmallClasses: form.acceptsSmallClasses,
     isTest: form.isTest,
   };

@@ -80,6 +80,7 @@ function notes(app: App): HTMLElement[] {
   const weight = voter?.weight ?? 1;
   return [
     ...(voter?.last === undefined ? [] : [againNote(app)]),
+    ...(app.facts?.isOpenPoll === true ? [note('stop', paragraph(words.say('open.note')))] : []),
     ...(weight > 1 ? [note('info', paragraph(words.say('weight', { weight })))] : []),
   ];
 }
@@ -134,11 +135,16 @@ export function reviewView(app: App): Drawn {
         words.say(isAgain ? 'review.again' : app.facts?.revote ? 'review.may' : 'review.once'),
       ),
       actions(primary(words.say(isAgain ? 'cast.again' : 'cast'), () => startCast(app))),
-      h(
-        'p',
-        { class: 'aside' },
-        plain(words.say('test.offer'), () => app.show(testView)),
-      ),
+      // A ballot in clear can be looked at as it is.
+      ...(app.facts?.isOpenPoll === true
+        ? []
+        : [
+            h(
+              'p',
+              { class: 'aside' },
+              plain(words.say('test.offer'), () => app.show(testView)),
+            ),
+          ]),
     ],
   };
 }

@@ -5,7 +5,7 @@ import { Delivery, type Outcome, type Progress } from '../delivery.ts';
 import { h, ICONS, icon, qrPicture, saveFile, trackerText } from '../dom.ts';
 import { actions, note, paragraph, plain, primary, secondary } from '../parts.ts';
 import { qrOf } from '../qr.ts';
-import { choiceOf } from '../questions.ts';
+import { choiceOf, emptyAnswer } from '../questions.ts';
 import { reviewView } from './ballot.ts';
 import { codeView, details, failureView } from './start.ts';
 
@@ -42,12 +42,17 @@ async function begin(app: App, shown: Shown): Promise<void> {
   const { voter, facts, answers, questions } = app;
   if (voter === undefined || facts === undefined) return;
   const choices = questions.map((question, at) =>
-    choiceOf(question, answers[at] ?? { kind: 'options', chosen: [] }),
+    choiceOf(question, answers[at] ?? emptyAnswer(question)),
   );
   const seq = voter.last === undefined ? 0 : voter.last.seq + 1;
   const prev = voter.last?.hash ?? AHEAD;
   const code = Uint8Array.from(voter.code);
-  const { ballot, tracker } = await app.engine.cast(code, seq, prev, choices, false);
+  const { ballot, tracker } = await app.engine.cast(
+    code,
+    { group: voter.group, seq, prev },
+    choices,
+    false,
+  );
   code.fill(0);
   const replaces = voter.last !== undefined;
   app.sending = { ballot, tracker, replaces };

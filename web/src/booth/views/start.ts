@@ -5,7 +5,7 @@ import type { App, Drawn, View } from '../app.ts';
 import { h } from '../dom.ts';
 import { ContradictionError, NodeError, OfflineError, type Summary } from '../nodes.ts';
 import { actions, note, paragraph, primary } from '../parts.ts';
-import { questionOf } from '../questions.ts';
+import { questionsOf } from '../questions.ts';
 import { RemoteError } from '../remote.ts';
 import { questionsView } from './ballot.ts';
 
@@ -60,10 +60,8 @@ export async function enterElection(app: App, id: string, typed: string): Promis
     if (facts.id !== id) throw new ContradictionError('the manifest is of another election');
     const phase = await app.nodes.phase(id);
     app.facts = facts;
-    app.questions = facts.contests.map(questionOf);
-    app.answers = app.questions.map(() => undefined);
-    app.isOneByOne = app.questions.length > 3;
     if (phase === 'draft' || phase === 'setup') return app.show(messageView('early', again));
+    if (phase === 'paused') return app.show(messageView('paused', again));
     if (phase !== 'open') return app.show(messageView('closed'));
     if (facts.rollChunks <= ROLL_CHUNKS_MAX) {
       const leaves = await app.nodes.leaves(id, 1, facts.rollChunks);
@@ -157,13 +155,20 @@ async function useCode(app: App, typed: string): Promise<void> {
   if (facts === undefined) return;
   const code = readCode(typed);
   const { key, place } = await app.engine.identify(Uint8Array.from(code));
-  const { onRoll, last } = await app.nodes.last(facts.id, key);
+  const { onRoll, group, barred, last } = await app.nodes.last(facts.id, key);
   if (place === undefined && !onRoll) throw new RemoteError('not-on-roll', 'not on the roll');
+  if (barred !== undefined) {
+    code.fill(0);
+    return app.show(messageView(`barred.${barred}`));
+  }
   if (last !== undefined && !facts.revote) {
     code.fill(0);
     return app.show(messageView('voted'));
   }
-  app.voter = { code, key, weight: place?.weight, last };
+  app.voter = { code, key, group: place?.group ?? group, weight: place?.weight, last };
+  app.questions = questionsOf(facts.contests, app.voter.group);
+  app.answers = app.questions.map(() => undefined);
+  app.isOneByOne = app.questions.length > 3;
   app.at = 0;
   app.show(questionsView);
 }

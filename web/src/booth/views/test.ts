@@ -11,7 +11,7 @@ import type { App, Drawn, View } from '../app.ts';
 import { h, qrPicture, trackerText } from '../dom.ts';
 import { actions, note, paragraph, primary, secondary } from '../parts.ts';
 import { qrOf } from '../qr.ts';
-import { choiceOf } from '../questions.ts';
+import { choiceOf, emptyAnswer } from '../questions.ts';
 import { questionsView, reviewView } from './ballot.ts';
 import { startSending } from './casting.ts';
 import { details, failureView, loadingView } from './start.ts';
@@ -93,12 +93,13 @@ async function commit(app: App): Promise<Committed> {
   const { voter, questions, filled } = app;
   if (voter === undefined) throw new Error('no code');
   const choices = questions.map((question, at) =>
-    choiceOf(question, filled[at] ?? { kind: 'options', chosen: [] }),
+    choiceOf(question, filled[at] ?? emptyAnswer(question)),
   );
   const seq = voter.last === undefined ? 0 : voter.last.seq + 1;
   const prev = voter.last?.hash ?? new Uint8Array(32);
   const code = Uint8Array.from(voter.code);
-  const { ballot, tracker, opening } = await app.engine.cast(code, seq, prev, choices, true);
+  const place = { group: voter.group, seq, prev };
+  const { ballot, tracker, opening } = await app.engine.cast(code, place, choices, true);
   code.fill(0);
   return { ballot, tracker, opening: opening ?? '' };
 }

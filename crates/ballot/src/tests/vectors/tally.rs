@@ -33,8 +33,10 @@ fn keys() -> (Dealings, Vec<SecretShare>) {
 
 fn vectors() -> Value {
     let (dealings, secrets) = keys();
-    let contests =
-        vec![ContestKind::One { options: 2 }, ContestKind::Some { options: 3, min: 0, max: 2 }];
+    let contests = vec![
+        ContestKind::One { options: 2 },
+        ContestKind::Some { options: 3, min: 0, max: 2, blank: false },
+    ];
     let key = dealings.election_key().clone();
     let context = BallotContext::new(Fingerprint([8; 32]), key, contests).expect("a context");
     let mut rng = TestRng::new(5, "tally");
@@ -44,7 +46,8 @@ fn vectors() -> Value {
     for (seed, (weight, option, chosen)) in (1..).zip(votes) {
         let credential = Credential::from_seed(&[seed; 32]);
         let choices = [Choice::One(option), Choice::Some(chosen)];
-        let sealed = cast(&context, &credential, 1, [0; 32], &choices, &mut rng).expect("a ballot");
+        let sealed =
+            cast(&context, &credential, 0, 1, [0; 32], &choices, &mut rng).expect("a ballot");
         let ballot = ParsedBallot::parse(sealed.as_bytes(), &context).expect("canonical");
         tally.add(&ballot, weight);
         ballots.push(json!({ "weight": weight, "ballot": hex(sealed.as_bytes()) }));
@@ -67,7 +70,7 @@ fn vectors() -> Value {
             "share": hex(share.as_bytes()),
         }));
     }
-    let mut file = context_vector(&context);
+    let mut file = context_vector(&context, 0);
     file["ballots"] = ballots.into();
     file["checkpoint_root"] = hex(statement.checkpoint_root);
     file["checkpoint_size"] = statement.checkpoint_size.into();

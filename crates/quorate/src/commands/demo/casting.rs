@@ -148,7 +148,7 @@ impl Casting {
         let permit = self.encrypting.acquire().await;
         let booth = Arc::clone(&self.booth);
         let sealed = tokio::task::spawn_blocking(move || {
-            booth.prepare(&credential, seq, prev, &choices, &mut crate::random::system())
+            booth.prepare(&credential, 0, (seq, prev), &choices, &mut crate::random::system())
         });
         let sealed = sealed.await.map_err(Failure::because(exit::FAILED, "encryption"))?;
         drop(permit);

@@ -7,7 +7,7 @@ use crate::voter::{Booth, read_choice};
 use crate::{exit, files, random};
 use ballot::{Choice, Code, Credential};
 use clap::Args;
-use election::{ElectionId, Manifest};
+use election::{Contest, ElectionId};
 use ledger::Policy;
 use std::path::PathBuf;
 
@@ -44,11 +44,13 @@ pub(super) async fn run(api: &ApiClient, args: CastArgs) -> Result<(), Failure> 
             Policy::parse(&text).map_err(|error| wrong(format!("{}: {error}", trust.display())))?;
         booth = booth.trusting(policy);
     }
-    let choices = read_choices(booth.manifest(), &args.choose, &args.contest).map_err(wrong)?;
     let credential = Credential::from_code(&code, &args.id.0);
-    let (seq, prev) = next_place(api, args.id, &credential).await?;
+    let (group, place) = next_place(api, args.id, &credential).await?;
+    let asked: Vec<&Contest> =
+        booth.manifest().definition.contests.iter().filter(|one| one.asks(group)).collect();
+    let choices = read_choices(&asked, &args.choose, &args.contest).map_err(wrong)?;
     let ballot = booth
-        .prepare(&credential, seq, prev, &choices, &mut random::system())
+        .prepare(&credential, group, place, &choices, &mut random::system())
         .map_err(|error| wrong(error.to_string()))?;
     eprintln!("the ballot is encrypted; tracker {}", ballot.tracker());
     if let Some(receipt) = &args.receipt {
@@ -65,12 +67,12 @@ pub(super) async fn run(api: &ApiClient, args: CastArgs) -> Result<(), Failure> 
     Ok(())
 }
 
-/// Where the credential's chain goes on.
+/// The credential's group, and where its chain goes on.
 async fn next_place(
     api: &ApiClient,
     id: ElectionId,
     credential: &Credential,
-) -> Result<(u32, [u8; 32]), Failure> {
+) -> Result<(u8, (u32, [u8; 32])), Failure> {
     let key = hex::encode(credential.public().to_bytes());
     let view: CredentialView = api.get_json(&path(id, &format!("credentials/{key}"))).await?;
     if !view.on_roll {
@@ -78,21 +80,23 @@ async fn next_place(
                        and that the election is open";
         return Err(failed(message));
     }
-    let Some(last) = view.last else { return Ok((0, [0; 32])) };
+    if let Some(reason) = view.barred {
+        return Err(failed(format!("this code has no online vote: {reason}")));
+    }
+    let Some(last) = view.last else { return Ok((view.group, (0, [0; 32]))) };
     let mut prev = [0; 32];
     hex::decode_to_slice(&last.hash, &mut prev).map_err(failed)?;
     let seq = last.seq.checked_add(1).ok_or_else(|| failed("this code cannot vote again"))?;
     eprintln!("this code has voted before; the new ballot replaces number {}", last.seq);
-    Ok((seq, prev))
+    Ok((view.group, (seq, prev)))
 }
 
-/// One choice for each contest, in the contests' order.
+/// One choice for each contest of the voter's group, in the contests' order.
 fn read_choices(
-    manifest: &Manifest,
+    contests: &[&Contest],
     typed: &[String],
     numbers: &[usize],
 ) -> Result<Vec<Choice>, String> {
-    let contests = &manifest.definition.contests;
     if !numbers.is_empty() && numbers.len() != typed.len() {
         let (chosen, named) = (typed.len(), numbers.len());
         return Err(format!("{chosen} --choose but {named} --contest; give one for each"));
@@ -107,7 +111,7 @@ fn read_choices(
             return Err(format!("contest {number} is answered twice"));
         }
     }
-    let read = |(contest, answer): (&election::Contest, Option<&str>)| match answer {
+    let read = |(contest, answer): (&&Contest, Option<&str>)| match answer {
         Some(text) => read_choice(contest, text),
         None => Err(format!("no answer to '{}'; use --choose for each contest", contest.title)),
     };
@@ -122,7 +126,8 @@ mod tests {
     fn check(typed: &[&str], numbers: &[usize], expect: &str) {
         let election = ElectionBuilder::new(1).voters(1).build();
         let typed: Vec<String> = typed.iter().map(|text| (*text).to_owned()).collect();
-        let found = match read_choices(&election.manifest, &typed, numbers) {
+        let asked: Vec<&Contest> = election.manifest.definition.contests.iter().collect();
+        let found = match read_choices(&asked, &typed, numbers) {
             Ok(choices) => format!("{} choices", choices.len()),
             Err(sentence) => sentence,
         };

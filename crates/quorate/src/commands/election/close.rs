@@ -34,7 +34,7 @@ pub(super) async fn run(api: &ApiClient, args: CloseArgs) -> Result<(), Failure>
     }
     let signature = Octets(Act::Close.sign(&manifest.fingerprint(), &admin).to_vec());
     let view = api.election(args.id).await?;
-    if view.phase == "open" {
+    if view.phase == "open" || view.phase == "paused" {
         act(
             api,
             (Method::POST, &path(args.id, "close")),

@@ -4,8 +4,9 @@ use super::{bad_file, drafted, failed};
 use crate::commands::Failure;
 use crate::http::{ApiClient, Octets};
 use crate::{definition, exit, files};
+use ballot::signature::SigningKey;
 use clap::Args;
-use election::{Draft, ElectionId};
+use election::{Definition, Draft, ElectionId};
 use reqwest::Method;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -35,10 +36,20 @@ pub(super) async fn run(api: &ApiClient, args: CreateArgs) -> Result<(), Failure
     let definition =
         definition::parse_toml(&text).map_err(|wrong| bad_file(&args.definition, &wrong))?;
     let admin = files::admin_key(&args.admin_key, true)?;
-    let id = args.id.unwrap_or_else(|| ElectionId(crate::random::bytes()));
+    announce(api, definition, &admin, args.id).await
+}
+
+/// Announces an election and prints its id.
+pub(super) async fn announce(
+    api: &ApiClient,
+    definition: Definition,
+    admin: &SigningKey,
+    id: Option<ElectionId>,
+) -> Result<(), Failure> {
+    let id = id.unwrap_or_else(|| ElectionId(crate::random::bytes()));
     let draft = Draft { id, definition, admin: admin.public().to_bytes() };
     let body =
-        Body { draft: Octets(draft.encode()), signature: Octets(draft.sign(&admin).to_vec()) };
+        Body { draft: Octets(draft.encode()), signature: Octets(draft.sign(admin).to_vec()) };
     api.send(Method::POST, "/api/v1/elections", &body).await?;
     if drafted(api, id).await?.1 != draft {
         return Err(failed("there is another draft under this id"));

@@ -7,6 +7,8 @@ mod close;
 mod create;
 mod export;
 mod open;
+mod order;
+mod rehearse;
 mod results;
 mod roll;
 mod show;
@@ -17,7 +19,7 @@ use crate::definition::Wrong;
 use crate::exit;
 use crate::http::{ApiClient, ApiError, ElectionView, NodeArgs, PAUSE, block_on};
 use clap::{Args, Subcommand};
-use election::{Draft, ElectionId};
+use election::{Draft, ElectionId, Order};
 use reqwest::Method;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -55,6 +57,20 @@ enum Act {
     Open(open::OpenArgs),
     /// Cast a ballot with a voter's code
     Cast(cast::CastArgs),
+    /// Take no ballots until the election is resumed
+    Pause(order::OrderArgs),
+    /// Take ballots again
+    Resume(order::OrderArgs),
+    /// Close later than announced, as far as the definition allows
+    Extend(order::ExtendArgs),
+    /// Forget all ballots of a test
+    Reset(order::OrderArgs),
+    /// Add, withdraw or replace a credential of the roll
+    ChangeRoll(order::ChangeRollArgs),
+    /// Mark that the holder of a credential votes on paper
+    MarkPaper(order::MarkPaperArgs),
+    /// Announce an election once more as a test with an id of its own
+    Rehearse(rehearse::RehearseArgs),
     /// Close the election
     Close(close::CloseArgs),
     /// Decrypt the sums as a trustee, after verifying the whole ledger
@@ -91,6 +107,13 @@ pub(crate) fn run(command: ElectionCommand) -> Result<(), Failure> {
             Act::Ceremony(args) => ceremony::run(&api, args).await,
             Act::Open(args) => open::run(&api, args).await,
             Act::Cast(args) => cast::run(&api, args).await,
+            Act::Pause(args) => order::run(&api, args, Order::Pause).await,
+            Act::Resume(args) => order::run(&api, args, Order::Resume).await,
+            Act::Extend(args) => order::extend(&api, args).await,
+            Act::Reset(args) => order::run(&api, args, Order::Reset).await,
+            Act::ChangeRoll(args) => order::change_roll(&api, args).await,
+            Act::MarkPaper(args) => order::mark_paper(&api, args).await,
+            Act::Rehearse(args) => rehearse::run(&api, args).await,
             Act::Close(args) => close::run(&api, args).await,
             Act::Tally(args) => tally::run(&api, args).await,
             Act::Results(args) => results::run(&api, args).await,

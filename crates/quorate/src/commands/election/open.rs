@@ -12,10 +12,11 @@ use crate::http::{
 };
 use ballot::ceremony::{Announcements, CeremonyError, Confirmation, Dealings, Parameters};
 use ballot::signature::SigningKey;
+use ballot::threshold::VerificationKey;
 use clap::Args;
 use election::{
-    Act, Authority, Draft, ElectionId, Manifest, Roll, Trustee, refusal::code, roll::SMALL_CLASS,
-    roll::decode_chunk,
+    Act, Authority, Draft, ElectionId, Manifest, Roll, Secrecy, Trustee, refusal::code,
+    roll::SMALL_CLASS, roll::decode_chunk,
 };
 use ledger::AuthorityKey;
 use reqwest::Method;
@@ -127,27 +128,29 @@ async fn wait_for_endorsements(
 async fn build(api: &ApiClient, draft: &Draft, args: &OpenArgs) -> Result<Manifest, Failure> {
     let mut blockers = Vec::new();
     let roll = roll(api, draft).await.map_err(|blocker| blockers.push(blocker)).ok();
-    let messages: CeremonyMessages = api.get_json(&path(draft.id, "ceremony")).await?;
-    let ceremony = ceremony(draft, &messages.messages).map_err(|blocker| blockers.push(blocker));
-    let (Some(roll), Ok((attempt, dealings))) = (roll, ceremony) else {
+    let open_poll = draft.definition.secrecy == Secrecy::Open;
+    let ceremony = if open_poll {
+        Ok(None)
+    } else {
+        let messages: CeremonyMessages = api.get_json(&path(draft.id, "ceremony")).await?;
+        ceremony(draft, &messages.messages).map(Some).map_err(|blocker| blockers.push(blocker))
+    };
+    let (Some(roll), Ok(ceremony)) = (roll, ceremony) else {
         return Err(failed(format!("the election cannot open yet: {}", blockers.join("; "))));
     };
     let needed = args.authorities.unwrap_or(api.nodes().len());
     let authorities = authorities(api, needed).await?;
     let most = u8::try_from(authorities.len().saturating_sub(1) / 3).unwrap_or(u8::MAX);
-    let announced = dealings.announcements().all().iter();
-    let trustees = announced.zip(dealings.verification_keys()).map(|(one, key)| Trustee {
-        signing: one.signing_key().to_bytes(),
-        verification: key.to_bytes(),
-    });
+    let dealings = ceremony.as_ref().map(|(_, dealings)| dealings);
+    let trustees = dealings.map(trustees_of).unwrap_or_default();
     let manifest = Manifest {
         id: draft.id,
         definition: draft.definition.clone(),
         admin: draft.admin,
-        trustees: trustees.collect(),
-        joint_key: dealings.election_key().to_bytes(),
-        ceremony_attempt: attempt,
-        ceremony_hash: *dealings.transcript_hash(),
+        trustees,
+        joint_key: dealings.map_or([0; 32], |all| all.election_key().to_bytes()),
+        ceremony_attempt: ceremony.as_ref().map_or(0, |(attempt, _)| *attempt),
+        ceremony_hash: dealings.map_or([0; 32], |all| *all.transcript_hash()),
         roll: roll.summary(),
         authorities,
         faulty: args.faulty.unwrap_or(most),
@@ -168,6 +171,15 @@ async fn build(api: &ApiClient, draft: &Draft, args: &OpenArgs) -> Result<Manife
     Ok(manifest)
 }
 
+fn trustees_of(dealings: &Dealings) -> Vec<Trustee> {
+    let announced = dealings.announcements().all().iter();
+    let trustee = |(one, key): (&ballot::ceremony::Announcement, VerificationKey)| Trustee {
+        signing: one.signing_key().to_bytes(),
+        verification: key.to_bytes(),
+    };
+    announced.zip(dealings.verification_keys()).map(trustee).collect()
+}
+
 /// The roll, as far as it may be opened with; else what is missing.
 async fn roll(api: &ApiClient, draft: &Draft) -> Result<Roll, String> {
     let chunks: RollChunks =
@@ -181,11 +193,16 @@ async fn roll(api: &ApiClient, draft: &Draft) -> Result<Roll, String> {
     }
     let roll = Roll::new(voters).map_err(|error| format!("the roll: {error}"))?;
     match roll.classes().smallest() {
-        Some(((group, weight), voters)) if !draft.definition.accept_small_classes => Err(format!(
-            "only {voters} voters have group {group} and weight {weight}, fewer than \
+        Some(((group, weight), voters))
+            if !draft.definition.accept_small_classes
+                && draft.definition.secrecy == Secrecy::Secret =>
+        {
+            Err(format!(
+                "only {voters} voters have group {group} and weight {weight}, fewer than \
              {SMALL_CLASS}: merge the class, or announce the election again with \
              accept_small_classes = true"
-        )),
+            ))
+        }
         _ => Ok(roll),
     }
 }

@@ -68,7 +68,9 @@ fn put_together(
     let shape = |contests: &[Vec<u64>]| contests.iter().map(Vec::len).collect::<Vec<_>>();
     let asked: Vec<usize> =
         definition.contests.iter().map(election::Contest::option_count).collect();
-    if shape(&result.counts) != asked {
+    let fits = |(found, asked): (usize, &usize)| found == *asked || found == 0;
+    let found = shape(&result.counts);
+    if found.len() != asked.len() || !found.into_iter().zip(&asked).all(fits) {
         return Err(failed("the node's result does not fit the questions of the manifest"));
     }
     let contests = definition.contests.iter().zip(&result.counts).map(|(contest, counts)| {
@@ -96,6 +98,9 @@ fn text(results: &Results) -> String {
     for contest in &results.contests {
         lines.push(String::new());
         lines.push(contest.title.clone());
+        if contest.options.is_empty() {
+            lines.push("            too few answered: not decrypted".to_owned());
+        }
         for option in &contest.options {
             lines.push(format!("{:>10}  {}", option.votes, option.text));
         }
@@ -113,12 +118,12 @@ mod tests {
     fn results_are_printed_by_contest_and_option() {
         let election = ElectionBuilder::new(1).voters(1).build();
         let definition = &election.draft.definition;
-        let counts = vec![vec![2, 1, 0], vec![0, 0, 3]];
+        let counts = vec![vec![2, 1, 0], vec![0, 0, 3, 0]];
         let mut view = ResultView { ballots: 3, weight: 3, counts };
         let results = put_together(election.id(), definition, &view).expect("it fits");
         let expect = "A small election\n3 ballots of total weight 3\n\nChair\n         2  Ada\n\
                       \u{20}        1  Grace\n         0  (blank)\n\nProjects\n         0  Well\n\
-                      \u{20}        0  Fence\n         3  Shed\n";
+                      \u{20}        0  Fence\n         3  Shed\n         0  (blank)\n";
         assert_eq!(text(&results), expect);
         view.counts[1].pop();
         assert!(put_together(election.id(), definition, &view).is_err());
