@@ -288,7 +288,7 @@ export function receiptView(app: App): Drawn {
       ...(facts.clusterIssues ? [note('warn', paragraph(words.say('receipt.issuer')))] : []),
       h(
         'div',
-        { class: 'no-print' },
+        { class: 'part no-print' },
         h('h2', {}, words.say('receipt.next')),
         paragraph(words.say('receipt.noChoice')),
         ...(facts.revote ? [paragraph(words.say('receipt.revote'))] : []),

@@ -170,10 +170,9 @@ async function useCode(app: App, typed: string): Promise<void> {
 
 function codeSentence({ words }: App, reason: unknown): string {
   if (reason instanceof CodeError) {
-    const group = /group (\d)/.exec(reason.message)?.[1] ?? '';
-    const character = /'(.+)'/.exec(reason.message)?.[1] ?? '';
-    const key = group === '' ? reason.code : `${reason.code}.group`;
-    return words.say(key, { group, character });
+    const { code, group, character = '' } = reason;
+    if (group === undefined) return words.say(code);
+    return words.say(`${code}.group`, { group, character });
   }
   if (reason instanceof RemoteError && reason.code === 'not-on-roll') {
     return words.say('not-on-roll');
