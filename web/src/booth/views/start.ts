@@ -157,15 +157,25 @@ async function useCode(app: App, typed: string): Promise<void> {
   if (facts === undefined) return;
   const code = readCode(typed);
   const { key, place } = await app.engine.identify(Uint8Array.from(code));
-  const { onRoll, last } = await app.nodes.last(facts.id, key);
+  const { onRoll, last, isChainKnown } = await chainOf(app, facts.id, key, place !== undefined);
   if (place === undefined && !onRoll) throw new RemoteError('not-on-roll', 'not on the roll');
   if (last !== undefined && !facts.revote) {
     code.fill(0);
     return app.show(messageView('voted'));
   }
-  app.voter = { code, key, weight: place?.weight, last };
+  app.voter = { code, key, weight: place?.weight, last, isChainKnown };
   app.at = 0;
   app.show(questionsView);
+}
+
+/** Where the code stands. Who is on the roll for sure may fill in a ballot without a network. */
+async function chainOf(app: App, id: string, key: string, isOnRoll: boolean) {
+  try {
+    return { ...(await app.nodes.last(id, key)), isChainKnown: true };
+  } catch (error) {
+    if (!(error instanceof OfflineError) || !isOnRoll) throw error;
+    return { onRoll: true, last: undefined, isChainKnown: false };
+  }
 }
 
 function codeSentence({ words }: App, reason: unknown): string {
