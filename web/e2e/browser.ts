@@ -66,15 +66,7 @@ async function serveBuilt(page: Page): Promise<void> {
       .replace(/\/\/n\d+\.localhost/, '//127.0.0.1');
     const response = await route.fetch({ url });
     const path = `${DIST}${new URL(route.request().url()).pathname.slice(1)}`;
-    if (response.status() === 404) {
-      const port = new URL(url).port;
-      const node = await (await fetch(`http://127.0.0.1:${port}/api/v1/node`)).json();
-      const csp = `default-src 'none'; script-src 'self'; style-src 'self'; worker-src 'self'; img-src 'self' data:; connect-src 'self' ${node.origins.join(' ')}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'`;
-      return route.fulfill({
-        body: readFileSync(path),
-        headers: { 'content-type': 'text/html', 'content-security-policy': csp },
-      });
-    }
+    if (!response.ok()) throw new Error(`${url}: the binary was built without the pages`);
     await route.fulfill({ response, status: response.status(), body: readFileSync(path) });
   });
   await page.route(/\/assets\/booth-/, async (route) => {
