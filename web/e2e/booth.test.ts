@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { axeFindings, CHROMIUM, Complaints, launch, openPage, overflows } from './browser.ts';
-import { BOARD, Cluster, type Held, openElection } from './cluster.ts';
+import { BOARD, Cluster, close, type Held, openElection } from './cluster.ts';
 
 const PICTURES = process.env.QUORATE_PICTURES;
 const PHONE = { viewport: { width: 375, height: 740 } };
@@ -199,6 +199,11 @@ describe.skipIf(CHROMIUM === undefined)('the booth', () => {
     await click(page, 'Cast my vote');
     await heading(page, 'Your vote is cast').waitFor();
     await examine(page, 'receipt');
+    await page.emulateMedia({ media: 'print' });
+    await picture(page, 'receipt-print');
+    expect(await page.getByRole('button').count()).toBe(0);
+    await page.getByText('Fingerprint of the manifest').waitFor();
+    await page.emulateMedia({ media: 'screen' });
     const tracker = await page.locator('.tracker').textContent();
     const waiting = page.waitForEvent('download');
     await click(page, 'Save the receipt');
@@ -274,6 +279,31 @@ describe.skipIf(CHROMIUM === undefined)('the booth', () => {
     await examine(page, 'receipt-de-dark');
   });
 
+  it('is filled in without a network, and sends when there is one', async () => {
+    const page = await openPage(browser, complaints, PHONE);
+    complaints.allow(/ERR_INTERNET_DISCONNECTED/);
+    await page.goto(link(2, nextCode()));
+    await heading(page, 'Enter your voting code').waitFor();
+    await page.context().setOffline(true);
+    await click(page, 'Continue');
+    await heading(page, 'Make your choices').waitFor();
+    await click(page, 'Show one question at a time');
+    await page.getByLabel('David Okafor').check();
+    await examine(page, 'one-by-one-phone');
+    await click(page, 'Next question');
+    await page.getByLabel('Summer cinema').check();
+    await click(page, 'Previous question');
+    expect(await page.getByLabel('David Okafor').isChecked()).toBe(true);
+    await click(page, 'Next question');
+    await click(page, 'Review your choices');
+    await click(page, 'Cast my vote');
+    await page.getByText('No node can be reached just now.').waitFor();
+    await page.getByText('Not cast yet.').waitFor();
+    await examine(page, 'away-phone');
+    await page.context().setOffline(false);
+    await heading(page, 'Your vote is cast').waitFor();
+  });
+
   it('has large targets', async () => {
     const page = await openPage(browser, complaints, PHONE);
     await enter(page, 1, nextCode());
@@ -300,5 +330,21 @@ describe.skipIf(CHROMIUM === undefined)('the booth', () => {
     await heading(page, 'Your vote is cast').waitFor();
     await page.getByText('2 of 3 authorities have signed').waitFor();
     await cluster.restart(1);
+  });
+
+  it('says that a ballot came too late, with the signatures of those who say so', async () => {
+    const page = await openPage(browser, complaints);
+    complaints.allow(/status of 422/);
+    await enter(page, 2, nextCode());
+    await fill(page);
+    await close(cluster, held);
+    await click(page, 'Cast my vote');
+    await heading(page, 'The ballot was not accepted').waitFor();
+    await page.getByText('The election closed before your ballot arrived.').waitFor();
+    await examine(page, 'refused');
+    const late = await openPage(browser, complaints);
+    await late.goto(link(3, nextCode()));
+    await heading(late, 'Voting is over').waitFor();
+    await examine(late, 'over');
   });
 });

@@ -27,6 +27,8 @@ export interface Voter {
   readonly weight: number | undefined;
   /** The ballot that this one will replace. */
   readonly last: Last | undefined;
+  /** Whether nodes have told `last`; else they are asked before the ballot is made. */
+  readonly isChainKnown: boolean;
 }
 
 /** An encrypted ballot on its way. */

@@ -94,7 +94,7 @@ export class CheckPage {
     };
     const header = headerOf(words, this.#facts?.title ?? words.say('check.title'), false, speak);
     const main = h('main', { class: 'page' }, h('h1', { tabindex: -1 }, heading), ...parts);
-    this.#root.replaceChildren(header, main, footerOf(words));
+    this.#root.replaceChildren(header, main, footerOf(words, 'check.footer'));
   }
 
   #form(): { heading: string; parts: readonly Node[] } {

@@ -150,31 +150,32 @@ export class Delivery {
     return undefined;
   }
 
-  /** Asks every node once where the ballot stands. */
+  /** Asks every node once where the ballot stands; the first receipt that holds is enough. */
   async #look(): Promise<Outcome | undefined> {
-    const { election, tracker, ballot } = this.#task;
-    let stored = 0;
-    const receipts: string[] = [];
-    await Promise.allSettled(
-      this.#nodes.origins.map(async (origin) => {
-        const response = await this.#nodes.ask(origin, `elections/${election}/ballots/${tracker}`);
-        if (!response.ok) return;
-        const { receipt } = await response.json();
-        stored += 1;
-        if (typeof receipt === 'string') receipts.push(receipt);
-        if (stored > this.#progress.stored) this.#note({ sent: true, stored });
-      }),
-    );
-    for (const receipt of receipts) {
-      try {
-        const confirmed = await this.#judges.confirm(receipt, ballot);
-        this.#note({ sent: true, stored: Math.max(stored, this.#progress.stored) });
-        return { kind: 'final', receipt, confirmed };
-      } catch {
-        // A receipt that does not hold proves nothing; another node may have a true one.
-      }
+    const stored = new Set<string>();
+    const finals = this.#nodes.origins.map(async (origin) => {
+      const receipt = await this.#receiptOf(origin, stored);
+      const confirmed = await this.#judges.confirm(receipt, this.#task.ballot);
+      return { kind: 'final', receipt, confirmed } as const;
+    });
+    try {
+      return await Promise.any(finals);
+    } catch {
+      // No node has a receipt yet, or none that holds: that proves nothing.
+      return undefined;
     }
-    return undefined;
+  }
+
+  /** The receipt that a node gives; rejects when it has none. */
+  async #receiptOf(origin: string, stored: Set<string>): Promise<string> {
+    const { election, tracker } = this.#task;
+    const response = await this.#nodes.ask(origin, `elections/${election}/ballots/${tracker}`);
+    if (!response.ok) throw new Error('not there');
+    const { receipt } = await response.json();
+    stored.add(origin);
+    if (stored.size > this.#progress.stored) this.#note({ sent: true, stored: stored.size });
+    if (typeof receipt !== 'string') throw new Error('not final');
+    return receipt;
   }
 
   #judgeRefusals(): Outcome | undefined {

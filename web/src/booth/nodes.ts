@@ -10,6 +10,8 @@ export type Fetch = (address: string, init?: RequestInit) => Promise<Response>;
 
 /** Longest wait for one answer, in milliseconds. */
 const ANSWER_MS = 10_000;
+/** How long the others may take once one has answered, in milliseconds. */
+const GRACE_MS = 2_500;
 /** Leaves of the roll that are asked for at once: 63 kB each. */
 const CHUNKS_MAX = 30;
 
@@ -105,17 +107,13 @@ export class Nodes {
   /** The manifest, the same from every node that answers. */
   async manifest(id: string): Promise<Bytes> {
     const path = `elections/${id}/manifest`;
-    const answers = await Promise.allSettled(
-      this.origins.map(async (origin) => {
-        const response = await this.ask(origin, path);
-        if (!response.ok) throw await problemOf(response);
-        return new Uint8Array(await response.arrayBuffer());
-      }),
-    );
-    const got = answers.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    const { got, failed } = await gather(this.origins, async (origin) => {
+      const response = await this.ask(origin, path);
+      if (!response.ok) throw await problemOf(response);
+      return new Uint8Array(await response.arrayBuffer());
+    });
     const [first, ...others] = got;
     if (first === undefined) {
-      const failed = answers.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []));
       throw failed.find((one) => one instanceof NodeError) ?? new OfflineError('no node answers');
     }
     if (!others.every((other) => equal(first, other))) {
@@ -143,14 +141,11 @@ export class Nodes {
    * one. `undefined` for a credential that has not voted.
    */
   async last(id: string, key: string): Promise<Standing> {
-    const answers = await Promise.allSettled(
-      this.origins.map(async (origin) => {
-        const response = await this.ask(origin, `elections/${id}/credentials/${key}`);
-        if (!response.ok) throw await problemOf(response);
-        return (await response.json()) as CredentialView;
-      }),
-    );
-    const views = answers.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    const { got: views } = await gather(this.origins, async (origin) => {
+      const response = await this.ask(origin, `elections/${id}/credentials/${key}`);
+      if (!response.ok) throw await problemOf(response);
+      return (await response.json()) as CredentialView;
+    });
     if (views.length === 0) throw new OfflineError('no node tells where the code stands');
     const listed = views.find((view) => view.on_roll);
     const barred = views.find((view) => view.barred !== null)?.barred ?? undefined;
@@ -166,6 +161,31 @@ export interface Standing {
   /** Why it has no online vote. */
   readonly barred: 'withdrawn' | 'replaced' | 'paper' | undefined;
   readonly last: Last | undefined;
+}
+
+/**
+ * Asks all nodes at once. Once one has answered, the others have a little time: a node that hangs
+ * must not hold up the voter.
+ */
+export async function gather<T>(
+  origins: readonly string[],
+  ask: (origin: string) => Promise<T>,
+  grace = () => new Promise((resolve) => setTimeout(resolve, GRACE_MS)),
+): Promise<{ readonly got: readonly T[]; readonly failed: readonly unknown[] }> {
+  const got: T[] = [];
+  const failed: unknown[] = [];
+  const asked = origins.map(async (origin) => {
+    try {
+      got.push(await ask(origin));
+    } catch (error) {
+      failed.push(error);
+      throw error;
+    }
+  });
+  const all = Promise.allSettled(asked);
+  const first = Promise.any(asked).then(grace, () => undefined);
+  await Promise.race([all, first]);
+  return { got: [...got], failed: [...failed] };
 }
 
 interface CredentialView {

@@ -34,8 +34,8 @@ export function headerOf(
   );
 }
 
-export function footerOf(words: Words): HTMLElement {
-  return h('footer', { class: 'foot' }, h('p', {}, words.say('footer')));
+export function footerOf(words: Words, key = 'footer'): HTMLElement {
+  return h('footer', { class: 'foot' }, h('p', {}, words.say(key)));
 }
 
 /** A note with an icon. */

@@ -9,10 +9,16 @@ export type CodeErrorCode = 'code-character' | 'code-length' | 'code-too-long' |
 export class CodeError extends Error {
   override readonly name = 'CodeError';
   readonly code: CodeErrorCode;
+  /** The group that is wrong, from 1; absent when it is the whole. */
+  readonly group: number | undefined;
+  /** The character that no code contains. */
+  readonly character: string | undefined;
 
-  constructor(code: CodeErrorCode, sentence: string) {
+  constructor(code: CodeErrorCode, sentence: string, group?: number, character?: string) {
     super(sentence);
     this.code = code;
+    this.group = group;
+    this.character = character;
   }
 }
 
@@ -74,12 +80,15 @@ function readGroup(group: string, index: number): number[] {
     throw new CodeError(
       'code-character',
       `group ${index + 1} of the code has '${character}', which no code contains`,
+      index + 1,
+      character,
     );
   });
   if (digits.length !== 5) {
     throw new CodeError(
       'code-length',
       `group ${index + 1} of the code has ${digits.length} characters instead of 5`,
+      index + 1,
     );
   }
   return digits;

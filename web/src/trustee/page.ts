@@ -9,6 +9,7 @@ import { type Language, Words } from '../booth/words.ts';
 import { toHex } from '../crypto/bytes.ts';
 import { SealError } from '../crypto/seal.ts';
 import { readEntry } from '../election/entry.ts';
+import type { Manifest } from '../election/manifest.ts';
 import {
   boardRound,
   checkSealed,
@@ -53,6 +54,7 @@ export class TrusteePage {
   #saved: Saved | undefined;
   #turn: Turn | undefined;
   #isEndorsed = false;
+  #manifest: Manifest | undefined;
   #counted: Counted | undefined;
   #failure: { readonly title: string; readonly text: string } | undefined;
   #isBusy = false;
@@ -136,7 +138,22 @@ export class TrusteePage {
     );
     if (definition === undefined) return [why];
     const { threshold, trustees } = definition;
-    return [paragraph(words.say('intro', { threshold, total: trustees.length })), why];
+    return [
+      paragraph(words.say('intro', { threshold, total: trustees.length })),
+      why,
+      this.#what(),
+    ];
+  }
+
+  /** The questions, so that nobody endorses what they have not read. */
+  #what(): HTMLElement {
+    const contests = this.#draft?.definition.contests ?? [];
+    const questions = contests.flatMap(({ title, options }) => [
+      h('dt', { dir: 'auto' }, title),
+      h('dd', {}, ...options.map((option) => h('p', { dir: 'auto' }, option))),
+    ]);
+    const summary = h('summary', {}, this.#words.say('what.title'));
+    return h('details', {}, summary, h('dl', {}, ...questions));
   }
 
   #sections(nodes?: string, election?: string): HTMLElement[] {
@@ -159,6 +176,10 @@ export class TrusteePage {
 
   #section(title: string, ...children: Node[]): HTMLElement {
     return h('section', { class: 'part' }, h('h2', {}, title), ...children);
+  }
+
+  #card(...children: Node[]): HTMLElement {
+    return h('div', { class: 'card' }, ...children);
   }
 
   #field(id: string, label: string, input: HTMLElement, hint?: string): HTMLElement {
@@ -256,30 +277,39 @@ export class TrusteePage {
     return this.#section(
       words.say('key.title'),
       h('p', { class: 'hint when-busy' }, words.say('key.working')),
-      h('h3', {}, words.say('key.have')),
-      this.#form(
-        [
-          this.#field('file', words.say('key.file'), file),
-          this.#field('passphrase', words.say('key.passphrase'), passphrase),
-        ],
-        words.say('key.open'),
-        open,
+      this.#card(
+        h('h3', {}, words.say('key.have')),
+        this.#form(
+          [
+            this.#field('file', words.say('key.file'), file),
+            this.#field('passphrase', words.say('key.passphrase'), passphrase),
+          ],
+          words.say('key.open'),
+          open,
+        ),
       ),
-      h('h3', {}, words.say('key.new')),
-      paragraph(words.say('key.new.hint')),
-      this.#form(
-        [
-          this.#field(
-            'fresh',
-            words.say('key.passphrase'),
-            fresh,
-            words.say('key.passphrase.hint'),
-          ),
-          this.#field('again', words.say('key.again'), again),
-          this.#field('attempt', words.say('key.attempt'), attempt, words.say('key.attempt.hint')),
-        ],
-        words.say('key.make'),
-        make,
+      this.#card(
+        h('h3', {}, words.say('key.new')),
+        h('p', { class: 'hint' }, words.say('key.new.hint')),
+        this.#form(
+          [
+            this.#field(
+              'fresh',
+              words.say('key.passphrase'),
+              fresh,
+              words.say('key.passphrase.hint'),
+            ),
+            this.#field('again', words.say('key.again'), again),
+            this.#field(
+              'attempt',
+              words.say('key.attempt'),
+              attempt,
+              words.say('key.attempt.hint'),
+            ),
+          ],
+          words.say('key.make'),
+          make,
+        ),
       ),
     );
   }
@@ -313,6 +343,7 @@ export class TrusteePage {
     return this.#section(
       words.say('backup.title'),
       paragraph(words.say('backup.text', { file: name })),
+      ...this.#sealed(),
       h('p', { class: 'hint when-busy' }, words.say('key.working')),
       this.#form(
         [
@@ -330,6 +361,14 @@ export class TrusteePage {
         ),
       ),
     );
+  }
+
+  /** The manifest that is about to be endorsed. */
+  #sealed(): HTMLElement[] {
+    if (this.#manifest === undefined || this.#isEndorsed) return [];
+    const { fingerprint, roll } = this.#manifest;
+    const places = { voters: roll.voters, fingerprint: toHex(fingerprint) };
+    return [note('info', paragraph(this.#words.say('what.manifest', places)))];
   }
 
   #opened(): HTMLElement {
@@ -444,6 +483,7 @@ export class TrusteePage {
     if (body.kind !== 'manifest') throw new Stopped('The first leaf is not the manifest.');
     const manifest = checkSealed(key.file, draft, turn.dealings, body.manifest, body.signature);
     const file = { ...key.file, endorsed: manifest.fingerprint };
+    this.#manifest = manifest;
     await this.#save(file, key.passphrase, async () => {
       await client.endorse(this.#id, file.trustee, endorse(file, manifest));
       this.#isEndorsed = true;
@@ -454,6 +494,7 @@ export class TrusteePage {
     const words = this.#words;
     const counted = this.#counted;
     const isPublished = this.#view?.phase === 'published';
+    const isShared = counted?.kind === 'shared';
     const { threshold } = this.#draft!.definition;
     const state =
       counted?.kind === 'verifying'
@@ -484,7 +525,9 @@ export class TrusteePage {
       paragraph(words.say('tally.text')),
       paragraph(words.say('tally.saved')),
       ...state,
-      actions(primary(words.say('tally.go'), () => this.#do(() => this.#count()))),
+      ...(isShared
+        ? []
+        : [actions(primary(words.say('tally.go'), () => this.#do(() => this.#count())))]),
     );
   }
 

@@ -8,7 +8,6 @@ import type { Report } from './report.ts';
 import type { Progress } from './verifier.ts';
 
 export type { Check, Finding, Report, VerdictName } from './report.ts';
-export { TITLES } from './report.ts';
 export type { Progress } from './verifier.ts';
 
 /** What the worker is given. */

@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { Delivery, type Judges, type Progress } from '../../src/booth/delivery.ts';
 import type { Confirmation } from '../../src/booth/engine.ts';
-import { agreed, Nodes } from '../../src/booth/nodes.ts';
+import { agreed, gather, Nodes } from '../../src/booth/nodes.ts';
 import { Store } from '../../src/booth/store.ts';
 import { toBase64, toHex } from '../../src/crypto/bytes.ts';
 
@@ -92,6 +92,25 @@ it('believes no receipt that does not hold', async () => {
   expect((await other).kind).toBe('final');
 });
 
+it('is final although a node hangs', async () => {
+  const { nodes } = cluster([holds('true receipt'), holds()]);
+  const { ask } = nodes;
+  nodes.origins = ['http://n3', ...nodes.origins];
+  nodes.ask = (origin, path, init) =>
+    origin === 'http://n3' && init === undefined
+      ? new Promise(() => {})
+      : ask.call(nodes, origin === 'http://n3' ? 'http://n1' : origin, path, init);
+  const task = { election: 'ab'.repeat(16), ballot, tracker: TRACKER, quorum: 2 };
+  const delivery = new Delivery(
+    nodes,
+    task,
+    judges,
+    async () => undefined,
+    () => undefined,
+  );
+  expect((await delivery.run(new AbortController().signal)).kind).toBe('final');
+});
+
 it('goes on for as long as nobody answers, and counts the rounds in vain', async () => {
   const { outcome, told, log } = deliver([dead, dead, dead], 5);
   await expect(outcome).rejects.toThrow('still not known');
@@ -163,6 +182,15 @@ it('follows what most nodes say about a chain', () => {
   // A node that lags behind says less, not something else.
   expect(agreed([undefined, claim(0, 1)])).toEqual(claim(0, 1));
   expect(agreed([])).toBe(undefined);
+});
+
+it('does not wait long for a node that hangs', async () => {
+  const hangs = new Promise<string>(() => {});
+  const ask = (origin: string) => (origin === 'slow' ? hangs : Promise.resolve(origin));
+  const now = async () => undefined;
+  expect((await gather(['slow', 'a', 'b'], ask, now)).got).toEqual(['a', 'b']);
+  const fails = () => Promise.reject(new Error('away'));
+  expect(await gather(['a', 'b'], fails, now)).toMatchObject({ got: [], failed: [{}, {}] });
 });
 
 it('refuses manifests that differ', async () => {

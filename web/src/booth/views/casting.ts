@@ -3,6 +3,7 @@
 import type { App, Drawn, View } from '../app.ts';
 import { Delivery, type Outcome, type Progress } from '../delivery.ts';
 import { h, ICONS, icon, qrPicture, saveFile, trackerText } from '../dom.ts';
+import { OfflineError } from '../nodes.ts';
 import { actions, note, paragraph, plain, primary, secondary } from '../parts.ts';
 import { qrOf } from '../qr.ts';
 import { choiceOf, emptyAnswer } from '../questions.ts';
@@ -10,6 +11,9 @@ import { reviewView } from './ballot.ts';
 import { codeView, details, failureView } from './start.ts';
 
 const AHEAD = new Uint8Array(32);
+
+/** Between two attempts to reach anybody, in milliseconds. */
+const AWAY_MS = 3_000;
 
 /** Rounds in vain before the page says that the network seems to be away. */
 const VAIN_ROUNDS = 2;
@@ -39,6 +43,7 @@ export function startSending(app: App): void {
 }
 
 async function begin(app: App, shown: Shown): Promise<void> {
+  await learnChain(app, shown);
   const { voter, facts, answers, questions } = app;
   if (voter === undefined || facts === undefined) return;
   const choices = questions.map((question, at) =>
@@ -58,6 +63,19 @@ async function begin(app: App, shown: Shown): Promise<void> {
   app.sending = { ballot, tracker, replaces };
   shown.encrypted();
   await send(app, app.sending, shown);
+}
+
+/** Asks where the code stands, for as long as it takes, when that is not known yet. */
+async function learnChain(app: App, shown: Shown): Promise<void> {
+  for (let inVain = 0; app.voter?.isChainKnown === false; inVain++) {
+    try {
+      await refreshChain(app);
+    } catch (error) {
+      if (!(error instanceof OfflineError)) throw error;
+      shown.progress({ sent: false, stored: 0, nodes: 0, inVain });
+      await pause(AWAY_MS);
+    }
+  }
 }
 
 async function send(app: App, sending: NonNullable<App['sending']>, shown: Shown): Promise<void> {
@@ -217,11 +235,11 @@ function refusedView(outcome: Extract<Outcome, { kind: 'refused' }>): View {
 }
 
 /** Asks again where the credential's chain stands: the next ballot must follow its last one. */
-async function refreshChain(app: App): Promise<void> {
+export async function refreshChain(app: App): Promise<void> {
   const { voter, facts } = app;
   if (voter === undefined || facts === undefined) return;
   const { last } = await app.nodes.last(facts.id, voter.key);
-  app.voter = { ...voter, last };
+  app.voter = { ...voter, last, isChainKnown: true };
 }
 
 function codeGroups(app: App, tracker: string): HTMLElement {
@@ -293,7 +311,7 @@ export function receiptView(app: App): Drawn {
       ...(facts.clusterIssues ? [note('warn', paragraph(words.say('receipt.issuer')))] : []),
       h(
         'div',
-        { class: 'no-print' },
+        { class: 'part no-print' },
         h('h2', {}, words.say('receipt.next')),
         paragraph(words.say('receipt.noChoice')),
         ...(facts.revote ? [paragraph(words.say('receipt.revote'))] : []),

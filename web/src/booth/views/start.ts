@@ -155,7 +155,8 @@ async function useCode(app: App, typed: string): Promise<void> {
   if (facts === undefined) return;
   const code = readCode(typed);
   const { key, place } = await app.engine.identify(Uint8Array.from(code));
-  const { onRoll, group, barred, last } = await app.nodes.last(facts.id, key);
+  const standing = await chainOf(app, facts.id, key, place !== undefined);
+  const { onRoll, group, barred, last, isChainKnown } = standing;
   if (place === undefined && !onRoll) throw new RemoteError('not-on-roll', 'not on the roll');
   if (barred !== undefined) {
     code.fill(0);
@@ -165,7 +166,7 @@ async function useCode(app: App, typed: string): Promise<void> {
     code.fill(0);
     return app.show(messageView('voted'));
   }
-  app.voter = { code, key, group: place?.group ?? group, weight: place?.weight, last };
+  app.voter = { code, key, group: place?.group ?? group, weight: place?.weight, last, isChainKnown };
   app.questions = questionsOf(facts.contests, app.voter.group);
   app.answers = app.questions.map(() => undefined);
   app.isOneByOne = app.questions.length > 3;
@@ -173,12 +174,21 @@ async function useCode(app: App, typed: string): Promise<void> {
   app.show(questionsView);
 }
 
+/** Where the code stands. Who is on the roll for sure may fill in a ballot without a network. */
+async function chainOf(app: App, id: string, key: string, isOnRoll: boolean) {
+  try {
+    return { ...(await app.nodes.last(id, key)), isChainKnown: true };
+  } catch (error) {
+    if (!(error instanceof OfflineError) || !isOnRoll) throw error;
+    return { onRoll: true, group: 0, barred: undefined, last: undefined, isChainKnown: false };
+  }
+}
+
 function codeSentence({ words }: App, reason: unknown): string {
   if (reason instanceof CodeError) {
-    const group = /group (\d)/.exec(reason.message)?.[1] ?? '';
-    const character = /'(.+)'/.exec(reason.message)?.[1] ?? '';
-    const key = group === '' ? reason.code : `${reason.code}.group`;
-    return words.say(key, { group, character });
+    const { code, group, character = '' } = reason;
+    if (group === undefined) return words.say(code);
+    return words.say(`${code}.group`, { group, character });
   }
   if (reason instanceof RemoteError && reason.code === 'not-on-roll') {
     return words.say('not-on-roll');

@@ -13,7 +13,7 @@ import { actions, note, paragraph, primary, secondary } from '../parts.ts';
 import { qrOf } from '../qr.ts';
 import { choiceOf, emptyAnswer } from '../questions.ts';
 import { questionsView, reviewView } from './ballot.ts';
-import { startSending } from './casting.ts';
+import { refreshChain, startSending } from './casting.ts';
 import { details, failureView, loadingView } from './start.ts';
 
 /** What a test is, and with which choices. */
@@ -90,6 +90,7 @@ export function commitView(app: App): void {
 }
 
 async function commit(app: App): Promise<Committed> {
+  if (app.voter?.isChainKnown === false) await refreshChain(app);
   const { voter, questions, filled } = app;
   if (voter === undefined) throw new Error('no code');
   const choices = questions.map((question, at) =>
