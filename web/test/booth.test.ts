@@ -80,7 +80,9 @@ it('answers messages', () => {
   expect(booth.answer(wrong)).toMatchObject({ kind: 'refused' });
   const ready = booth.answer({ ...wrong, electionKey });
   expect(ready).toEqual({ kind: 'ready', ballotLength: context.ballotLength });
-  expect(booth.answer({ ...cast, choices: [[9], [], [0], ...rest] })).toMatchObject({ kind: 'refused' });
+  expect(booth.answer({ ...cast, choices: [[9], [], [0], ...rest] })).toMatchObject({
+    kind: 'refused',
+  });
   const answer = booth.answer(cast);
   if (answer.kind !== 'ballot') throw new Error(answer.kind);
   verifyExactly(parseBallot(answer.ballot, context), context);

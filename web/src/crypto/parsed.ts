@@ -2,9 +2,9 @@
 
 import { type Bytes, Reader } from './bytes.ts';
 import {
+  admits,
   type Claim,
   type ContestRule,
-  admits,
   ciphertextsLength,
   claimsOf,
   clauseCounts,

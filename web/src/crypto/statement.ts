@@ -86,10 +86,7 @@ export class BallotContext {
   }
 
   /** The transcript's `statement`. */
-  statement(
-    { credential, group, seq, prev }: Voter,
-    ciphertexts: readonly Bytes[],
-  ): Bytes {
+  statement({ credential, group, seq, prev }: Voter, ciphertexts: readonly Bytes[]): Bytes {
     const head = [this.digestOf(group), credential, u32le(seq), prev];
     return digest(`${TAG}/statement`, ...head, ...ciphertexts);
   }

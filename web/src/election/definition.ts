@@ -218,8 +218,7 @@ export function checkDefinition(definition: Definition): void {
   checkTrustees(definition);
   const ordered = opens === undefined || closes === undefined || opens < closes;
   rule(ordered, 'the election closes before it opens');
-  const later =
-    extendableUntil === undefined || (closes !== undefined && closes < extendableUntil);
+  const later = extendableUntil === undefined || (closes !== undefined && closes < extendableUntil);
   rule(later, 'the closing can be extended to a later minute only');
   rule(definition.minimumBallots >= 1, 'nothing is decrypted without a ballot');
 }

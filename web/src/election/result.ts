@@ -66,13 +66,7 @@ export function printResult(result: Result): Bytes {
   return concat(u8(1), counted, paper, u8(result.counts.length), ...contests);
 }
 
-export type FindingName =
-  | 'decided'
-  | 'lot'
-  | 'runoff'
-  | 'no-quorum'
-  | 'no-majority'
-  | 'withheld';
+export type FindingName = 'decided' | 'lot' | 'runoff' | 'no-quorum' | 'no-majority' | 'withheld';
 
 /** What quorum, majority and tie rule make of a contest. */
 export interface Decided {

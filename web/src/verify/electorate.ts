@@ -31,9 +31,7 @@ export class Electorate {
   }
 
   voter(place: number): Voter {
-    return place < this.roll.count
-      ? this.roll.voter(place)
-      : this.#added[place - this.roll.count]!;
+    return place < this.roll.count ? this.roll.voter(place) : this.#added[place - this.roll.count]!;
   }
 
   standing(place: number): Standing | undefined {

@@ -196,10 +196,7 @@ export class Fold {
     return { phase: 'closed', charter, voting, counting };
   }
 
-  #checkStamp(
-    { stamp, appender, body }: Entry,
-    stage: Exclude<Stage, { phase: 'empty' }>,
-  ): void {
+  #checkStamp({ stamp, appender, body }: Entry, stage: Exclude<Stage, { phase: 'empty' }>): void {
     const { manifest } = stage.charter;
     const latest = this.#stamps.get(appender) ?? 0;
     const sentence = 'The stamp runs backwards or lies outside opening and closing.';

@@ -2,7 +2,13 @@
 
 import { toHex } from '../crypto/bytes.ts';
 import { type Manifest, originOf } from '../election/manifest.ts';
-import { decisionsOf, type Electors, type FindingName, NOBODY, type Result } from '../election/result.ts';
+import {
+  decisionsOf,
+  type Electors,
+  type FindingName,
+  NOBODY,
+  type Result,
+} from '../election/result.ts';
 import type { Voting } from './voting.ts';
 
 export const TITLES = [

@@ -51,7 +51,9 @@ interface VectorOpen {
   readonly values: number[][];
 }
 
-const { elections, open } = readVectors<{ elections: VectorElection[]; open: VectorOpen }>('ballot');
+const { elections, open } = readVectors<{ elections: VectorElection[]; open: VectorOpen }>(
+  'ballot',
+);
 
 function choicesOf(choices: readonly (number | Choice)[]): Choice[] {
   return choices.map((choice) => (typeof choice === 'number' ? [choice] : choice));
