@@ -1,9 +1,10 @@
 //! The cryptography of an election, and nothing else: no storage, no network, no election rules.
 //!
 //! A vote is a row of small numbers, each one ElGamal ciphertext over ristretto255; sums of
-//! ciphertexts decrypt to sums of votes. A ballot proves in zero knowledge that it is a valid vote of one credential
-//! at one place of that credential's chain, and is signed by it (`contest`, `context`, `cast`,
-//! `parsed`, `batch`); the ballots of open polls are signed, but in clear (`open`). Trustees make the election key together, so that no one of them can decrypt
+//! ciphertexts decrypt to sums of votes. A ballot proves in zero knowledge that it is a valid vote
+//! of one credential at one place of that credential's chain, and is signed by it (`contest`,
+//! `context`, `cast`, `parsed`, `batch`); the ballots of open polls are signed, but in clear
+//! (`open`). Trustees make the election key together, so that no one of them can decrypt
 //! (`ceremony`), and decrypt only the sums, each proving its share (`threshold`).
 //!
 //! ```text

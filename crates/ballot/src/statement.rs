@@ -2,16 +2,16 @@
 //!
 //! ```text
 //! context     = H("…/context",     fingerprint, Y, group, rules of the group's contests)
-//! statement   = H("…/statement",   context, credential, seq, prev, ciphertexts contest by contest)
+//! statement   = H("…/statement",   context, credential, seq, prev, all ciphertexts)
 //! ρ of i      = Hs("…/one/rho",    statement, i)                     (contests of kind one)
-//! commitments = H("…/commitments", statement, commitments contest by contest)
+//! commitments = H("…/commitments", statement, all commitments)
 //! c of i      = Hs("…/{one,some,score,lists}/challenge", commitments, i)
 //! ```
 //!
 //! `i` is the contest's number in the manifest, whichever contests the group has.
-//! So every challenge depends on the election, the voter, the group, the place in the voter's chain, every
-//! ciphertext and every commitment: a ballot can neither be moved to another voter, election or
-//! sequence number nor be put together from parts of others.
+//! So every challenge depends on the election, the voter, the group, the place in the voter's
+//! chain, every ciphertext and every commitment: a ballot can neither be moved to another voter,
+//! election or sequence number nor be put together from parts of others.
 
 use curve25519_dalek::scalar::Scalar;
 

@@ -162,8 +162,9 @@ fn manifest_step(field: &Field, change: Change) -> u8 {
         let entry = ["stamp", "signature", "opens", "closes"];
         let contest = name.starts_with("contest-") && {
             let part = name.rsplit('-').next();
-            let parts = ["highest", "min", "max", "blank", "members", "seats", "quorum"];
-            part.is_some_and(|part| parts.contains(&part))
+            let rule = ["highest", "min", "max", "blank", "members"];
+            let decision = ["seats", "quorum", "majority", "tie"];
+            part.is_some_and(|part| rule.contains(&part) || decision.contains(&part))
         };
         let text = is_text(name);
         contest
@@ -173,9 +174,11 @@ fn manifest_step(field: &Field, change: Change) -> u8 {
             || name.starts_with("authority-") && name.ends_with("-number")
             || [&fixed[..], &more, &keys, &entry].concat().contains(&name)
     };
-    // What follows is read from the wrong place; a threshold becomes a flag that there is none of.
+    // What follows is read from the wrong place; a threshold becomes a flag that there is none of,
+    // or a number of names does.
     let resized = matches!(change, Change::Drop | Change::Double);
-    let misread = resized || name == "threshold" && change == Change::Exchange;
+    let is_count = ["threshold", "open-poll"].contains(&name);
+    let misread = resized || is_count && change == Change::Exchange;
     if is_fixed(name) && !misread { 6 } else { 2 }
 }
 
@@ -211,8 +214,11 @@ fn stamps_and_appenders(world: &World, see: &mut dyn FnMut(Item)) {
             appended("stamp-at-close", &set(stamp + 5), fails(9, here));
         }
         if at + 1 < world.leaves.len() {
-            // Right by itself; the same authority's next entry then runs backwards.
-            let expect = if is_ballot && timed { here } else { here + 1 };
+            // Right by itself; the same authority's next entry then runs backwards. But ballots and
+            // extensions come before the closing.
+            let closes = world.election.manifest.definition.closes.is_some();
+            let bounded = is_ballot || entry[1] == Kind::Extension as u8;
+            let expect = if bounded && closes { here } else { here + 1 };
             appended("stamp-ahead", &set(stamp + slack + 1), fails(9, expect));
         }
         for appender in [0, 2, 200] {

@@ -737,7 +737,8 @@ impl Fold {
         self.tally_statement().map(|statement| &statement.tally)
     }
 
-    /// What the shares on the ledger decrypt to, or the counts of an open poll: the body of the result entry to be appended.
+    /// What the shares on the ledger decrypt to, or the counts of an open poll: the body of the
+    /// result entry to be appended.
     ///
     /// # Errors
     /// Not closed yet, or too few shares.

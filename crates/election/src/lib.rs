@@ -2,7 +2,7 @@
 //! what the ballots add up to.
 //!
 //! ```text
-//! Definition ─ Draft ─ ceremony, roll ─> Manifest ─ endorsements ─> open ─ ballots, orders ─> close
+//! Definition ─ Draft ─ ceremony, roll ─> Manifest ─ endorsements ─> open ─ ballots ─> close
 //!                                                       ─ shares ─> result
 //! ```
 //!

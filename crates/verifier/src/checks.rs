@@ -325,36 +325,42 @@ fn title_of(refused: &Refused) -> Title {
     }
 }
 
-/// The roll and how it was changed.
+/// The roll, and how it was changed.
 fn roll(turnout: &Turnout) -> String {
-    format!(
-        "{} voters of total weight {} at the end; {} were added, {} withdrawn, {} replaced since \
-         the opening.",
-        turnout.roll_voters,
-        turnout.roll_weight,
-        turnout.added,
-        turnout.withdrawn,
-        turnout.replaced
-    )
+    let Turnout { roll_voters, roll_weight, added, withdrawn, replaced, .. } = turnout;
+    let changes = format!(
+        ", of whom {added} were added and {replaced} got another code since the opening; \
+         {withdrawn} were withdrawn"
+    );
+    let changes = if added + withdrawn + replaced > 0 { changes } else { String::new() };
+    format!("{roll_voters} voters of total weight {roll_weight}{changes}.")
 }
 
 /// The counts, and what quorum, majority and tie rule make of them.
 fn result(result: &election::Outcome, manifest: &Manifest) -> String {
-    let decided =
-        result.decisions(&manifest.definition).into_iter().zip(1..).map(|(one, number)| {
-            let won = if one.winners.is_empty() {
-                String::new()
-            } else {
-                format!(", won by options {:?}", one.winners)
-            };
-            let tied = if one.tied.is_empty() {
-                String::new()
-            } else {
-                format!(", options {:?} are tied", one.tied)
-            };
-            format!(" Contest {number}: {}{won}{tied}.", one.finding.name())
-        });
-    format!("{result}.{}", decided.collect::<String>())
+    let contests = manifest.definition.contests.iter();
+    let decided = result.decisions(&manifest.definition).into_iter();
+    let told = contests.zip(decided).zip(1..).map(|((contest, decided), number)| {
+        let named = |text: &str, options: &[u16]| {
+            let texts = options.iter().filter_map(|at| contest.option_text(usize::from(*at)));
+            let texts: Vec<&str> = texts.collect();
+            let told = format!(", {text} {}", texts.join(", "));
+            if texts.is_empty() { String::new() } else { told }
+        };
+        let won = named("won by", &decided.winners);
+        let tied = named("tied are", &decided.tied);
+        format!(" Contest {number}: {}{won}{tied}.", decided.finding.name())
+    });
+    format!("{result}.{}", told.collect::<String>())
+}
+
+/// Ballots that count, and who does not vote here.
+fn sums(turnout: &Turnout) -> String {
+    let Turnout { voters, weight, ballots, paper, .. } = turnout;
+    let on_paper = format!(" {paper} vote on paper.");
+    let on_paper = if paper.voters > 0 { on_paper } else { String::new() };
+    let replaced = ballots - u64::from(*voters);
+    format!("{voters} ballots of weight {weight} count, {replaced} were replaced.{on_paper}")
 }
 
 /// What a fold without a refused leaf has established.
@@ -395,13 +401,7 @@ fn established(title: Title, outcome: &Outcome) -> (Finding, String) {
         ),
         (Title::Entries, _) => format!("{} entries.", fold.tree().size()),
         (Title::Ballots | Title::Proofs, _) => format!("{} ballots.", turnout.ballots),
-        (Title::Sums, _) => format!(
-            "{} ballots of weight {} count, {} were replaced; {} are marked on paper.",
-            turnout.voters,
-            turnout.weight,
-            turnout.ballots - u64::from(turnout.voters),
-            turnout.paper
-        ),
+        (Title::Sums, _) => sums(&turnout),
         (Title::Shares, _) => {
             format!("At least {} shares.", manifest.definition.threshold)
         }

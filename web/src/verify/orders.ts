@@ -56,7 +56,7 @@ function checkExtension(
 ): void {
   const now = voting.closes;
   if (limit === undefined || now === undefined) {
-    return refuse('not-allowed', 'The closing may not be moved.');
+    refuse('not-allowed', 'The closing may not be moved.');
   }
   need(stamp < now, 'bad-order', 'The extension comes after the closing.');
   need(closes > now && closes <= limit, 'bad-order', `The closing cannot move to ${closes}.`);

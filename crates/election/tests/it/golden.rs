@@ -3,8 +3,9 @@
 //! `election` makes one (`seed voters trustees=m/t authorities=n/f revote=off weights=1,2
 //! minimum opens closes large-classes`); `setup` appends everything up to the endorsements;
 //! `append` any single entry; `vote` casts and appends; `again` appends the bytes of an earlier
-//! ballot (`flip=` changes a byte first, `signed=` signs that again; `fresh=` begins the chain); `order` appends an order of
-//! the administrator; `phase`, `turnout`, `counted`, `counts` look. Every entry takes `by=` and `stamp=`.
+//! ballot (`flip=` changes a byte first, `signed=` signs that again; `fresh=` begins the chain);
+//! `order` appends an order of the administrator; `phase`, `turnout`, `counted`, `counts` look.
+//! Every entry takes `by=` and `stamp=`.
 
 use std::collections::BTreeMap;
 

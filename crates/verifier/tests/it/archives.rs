@@ -35,7 +35,7 @@ fn a_good_archive_is_verified_and_every_check_is_told() {
          replaced.",
         "13. Every decryption share is proven: ok. At least 2 shares.",
         "14. The result is what the shares decrypt to: ok. 2 ballots of weight 2: [0, 1, 1] \
-         [0, 0, 1].",
+         [0, 0, 1, 0]. Contest 1: decided, won by Grace. Contest 2: decided, won by Shed.",
     ];
     assert_eq!(lines, expected);
     let facts = report.facts.unwrap();
