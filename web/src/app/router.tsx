@@ -13,17 +13,20 @@ import { readAuditSearch } from './admin/auditSearch.ts';
 import { readLedgerSearch } from './election/ledgerSearch.ts';
 import { ListPage } from './elections/ListPage.tsx';
 import { Shell } from './shell/Shell.tsx';
-import { Empty, Failure, Loading } from './ui/ui.tsx';
+import { Icon } from './ui/icons.tsx';
+import { Failure, Loading } from './ui/ui.tsx';
 
 function NotFound() {
   const { t } = useTranslation();
   return (
-    <Empty icon="search" title={t('common.notFound')}>
+    <div className="q-empty">
+      <Icon name="search" size={36} />
+      <h1>{t('common.notFound')}</h1>
       <p>{t('common.notFoundText')}</p>
       <Link to="/" className="q-button">
         {t('common.toElections')}
       </Link>
-    </Empty>
+    </div>
   );
 }
 

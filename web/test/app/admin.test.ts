@@ -230,5 +230,7 @@ describe('the next step', () => {
     const [tara, theo] = trusteesOf(election('draft'), again);
     expect(tara?.rounds).toEqual([false, false, false]);
     expect(theo?.rounds).toEqual([true, false, false]);
+    const [sealed] = trusteesOf(election('setup'), []);
+    expect(sealed?.rounds).toEqual([true, true, true]);
   });
 });

@@ -8,7 +8,10 @@ import { fillPlurals } from '../../src/app/i18n/plurals.ts';
 
 const APP = fileURLToPath(new URL('../../src/app', import.meta.url));
 /** Languages by namespace. */
-const LANGUAGES = { app: ['en', 'de', 'es', 'fr', 'ar'], admin: ['en'] } as const;
+const LANGUAGES = {
+  app: ['en', 'de', 'es', 'fr', 'ar'],
+  admin: ['en', 'de', 'es', 'fr', 'ar'],
+} as const;
 const NAMESPACES = ['app', 'admin'] as const;
 
 async function texts(namespace: string, language: string): Promise<Map<string, string>> {

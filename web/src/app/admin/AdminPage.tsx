@@ -42,7 +42,12 @@ function Places() {
       {places
         .filter(({ isShown }) => isShown)
         .map(({ to, name }) => (
-          <Link key={to} to={to} aria-current={isHere(to) ? 'page' : undefined}>
+          <Link
+            key={to}
+            to={to}
+            activeOptions={{ exact: true }}
+            aria-current={isHere(to) ? 'page' : undefined}
+          >
             {t(`place.${name}`)}
           </Link>
         ))}

@@ -247,9 +247,11 @@ function Trustees({ form, onChange }: FormProps) {
           value={form.threshold}
           onChange={({ target }) => onChange({ threshold: Math.max(0, target.valueAsNumber || 0) })}
         />
-        <span className="q-muted q-small">
-          {t('create.thresholdText', { threshold: form.threshold, count })}
-        </span>
+        {count > 0 && (
+          <span className="q-muted q-small">
+            {t('create.thresholdText', { threshold: form.threshold, count })}
+          </span>
+        )}
       </div>
     </Card>
   );

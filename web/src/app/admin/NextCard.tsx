@@ -105,7 +105,7 @@ function Action({ election, next, chunks, messages }: ActionProps) {
   const { act, isEarly } = offered;
   const needsConsent = act !== 'seal' || isEarly;
   const waits = done.data !== undefined && 'approval' in done.data;
-  return (
+  const form = (
     <div className="q-stack">
       <KeyField />
       {needsConsent && (
@@ -136,6 +136,13 @@ function Action({ election, next, chunks, messages }: ActionProps) {
         </Notice>
       )}
     </div>
+  );
+  if (!isEarly) return form;
+  return (
+    <details>
+      <summary>{t(`act.${act}Early`)}</summary>
+      {form}
+    </details>
   );
 }
 

@@ -48,8 +48,15 @@ export function trusteesOf(
     const number = at + 1;
     const has = (round: number) =>
       messages.some((one) => one.trustee === number && one.round === ROUNDS * attempt + round);
+    // A sealed manifest holds the keys of a complete ceremony.
+    const isDone = election.phase !== 'draft';
     const hasShared = election.phase === 'published' || (election.shares ?? []).includes(number);
-    return { name, number, rounds: [has(1), has(2), has(3)], hasShared };
+    return {
+      name,
+      number,
+      rounds: [isDone || has(1), isDone || has(2), isDone || has(3)],
+      hasShared,
+    };
   });
 }
 

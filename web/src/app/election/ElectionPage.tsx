@@ -57,6 +57,7 @@ function Tabs({ id }: { readonly id: string }) {
           key={tab}
           to={tab === '' ? '/e/$id' : `/e/$id/${tab}`}
           params={{ id }}
+          activeOptions={{ exact: true }}
           aria-current={shown === tab ? 'page' : undefined}
         >
           {t(`election.tab.${tab === '' ? 'overview' : tab}`)}

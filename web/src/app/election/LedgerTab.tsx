@@ -220,7 +220,7 @@ function Row({ id, line, index, start, isChosen }: RowProps) {
       </span>
       {/* biome-ignore lint/a11y/useSemanticElements: see above */}
       <span role="cell" className="q-muted q-small">
-        {line.stamp === null ? '' : format.stamp(minutesToMs(line.stamp))}
+        {line.stamp === null ? '' : format.minute(minutesToMs(line.stamp))}
       </span>
       {/* biome-ignore lint/a11y/useSemanticElements: see above */}
       <span role="cell">{kindText(line.kind)}</span>

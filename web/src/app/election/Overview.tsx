@@ -20,11 +20,15 @@ export function Overview() {
   return (
     <>
       {election.phase === 'published' && <ResultCards election={election} />}
-      <div className="q-grid">
-        <NextCard {...election} />
-        <TurnoutCard {...election} />
-        <FindCard id={election.id} />
-        <RollCard {...election} />
+      <div className="q-overview">
+        <div className="q-stack">
+          <NextCard {...election} />
+          <FindCard id={election.id} />
+        </div>
+        <div className="q-stack">
+          <TurnoutCard {...election} />
+          <RollCard {...election} />
+        </div>
       </div>
     </>
   );

@@ -100,7 +100,7 @@ function Drawing({ points }: { readonly points: readonly Point[] }) {
   const [first, last] = [points[0] as Point, points.at(-1) as Point];
   const top = roundUp(last.ballots);
   const line = stepPath(points, last.minute, top, WIDTH, HEIGHT);
-  const times = [first.minute, last.minute].map((minute) => format.stamp(minutesToMs(minute)));
+  const times = [first.minute, last.minute].map((minute) => format.minute(minutesToMs(minute)));
   return (
     <div className="q-curve" dir="ltr">
       <span className="q-curve-top" aria-hidden="true">
@@ -124,8 +124,8 @@ function Drawing({ points }: { readonly points: readonly Point[] }) {
         <path d={line} className="q-curve-line" />
       </svg>
       <div className="q-curve-times" aria-hidden="true">
-        <span>{times[0]}</span>
-        <span>{times[1]}</span>
+        <span dir="auto">{times[0]}</span>
+        <span dir="auto">{times[1]}</span>
       </div>
     </div>
   );
@@ -147,7 +147,7 @@ function CurveTable({ points }: { readonly points: readonly Point[] }) {
       <tbody>
         {thin(points, 24).map(({ minute, ballots }) => (
           <tr key={minute}>
-            <td>{format.stamp(minutesToMs(minute))}</td>
+            <td>{format.minute(minutesToMs(minute))}</td>
             <td className="q-number">{format.number(ballots)}</td>
           </tr>
         ))}

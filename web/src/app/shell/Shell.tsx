@@ -80,13 +80,25 @@ function NavLinks() {
   const current = (is: boolean) => (is ? 'page' : undefined);
   return (
     <>
-      <Link to="/" aria-current={current(path === '/' || path.startsWith('/e/'))}>
+      <Link
+        to="/"
+        activeOptions={{ exact: true }}
+        aria-current={current(path === '/' || path.startsWith('/e/'))}
+      >
         {t('shell.elections')}
       </Link>
-      <Link to="/cluster" aria-current={current(path.startsWith('/cluster'))}>
+      <Link
+        to="/cluster"
+        activeOptions={{ exact: true }}
+        aria-current={current(path.startsWith('/cluster'))}
+      >
         {t('shell.cluster')}
       </Link>
-      <Link to="/admin" aria-current={current(path.startsWith('/admin'))}>
+      <Link
+        to="/admin"
+        activeOptions={{ exact: true }}
+        aria-current={current(path.startsWith('/admin'))}
+      >
         {t('shell.admin')}
       </Link>
     </>

@@ -47,10 +47,18 @@ export interface Formats {
   time(ms: number, zone?: string): string;
   /** Day and time in the viewer's zone, with seconds, short. */
   stamp(ms: number): string;
+  /** The same without seconds, for stamps of the ledger. */
+  minute(ms: number): string;
   bytes(value: number): string;
 }
 
-export function formatsFor(language: string): Formats {
+/** The viewer's own variant of the language, since days and months are written differently. */
+function localeOf(language: string): string {
+  const own = globalThis.navigator?.languages ?? [];
+  return own.find((tag) => tag.startsWith(`${language}-`)) ?? language;
+}
+
+export function formatsFor(language: string, locale = localeOf(language)): Formats {
   return {
     language,
     number: (value) => new Intl.NumberFormat(language).format(value),
@@ -60,7 +68,7 @@ export function formatsFor(language: string): Formats {
       ),
     span: (ms) => span(ms, language),
     time: (ms, zone = ownZone()) =>
-      new Intl.DateTimeFormat(language, {
+      new Intl.DateTimeFormat(locale, {
         weekday: 'short',
         year: 'numeric',
         month: 'short',
@@ -71,7 +79,9 @@ export function formatsFor(language: string): Formats {
         timeZoneName: 'short',
       }).format(ms),
     stamp: (ms) =>
-      new Intl.DateTimeFormat(language, { dateStyle: 'short', timeStyle: 'medium' }).format(ms),
+      new Intl.DateTimeFormat(locale, { dateStyle: 'short', timeStyle: 'medium' }).format(ms),
+    minute: (ms) =>
+      new Intl.DateTimeFormat(locale, { dateStyle: 'short', timeStyle: 'short' }).format(ms),
     bytes: (value) => {
       const steps = ['byte', 'kilobyte', 'megabyte', 'gigabyte'] as const;
       const step = Math.min(3, Math.floor(Math.log10(Math.max(1, value)) / 3));

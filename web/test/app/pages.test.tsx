@@ -1,0 +1,238 @@
+// @vitest-environment jsdom
+
+/** Pages as people meet them: what is said, and that axe finds nothing. */
+
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import {
+  createMemoryHistory,
+  createRootRoute,
+  createRoute,
+  createRouter,
+  Outlet,
+  RouterProvider,
+} from '@tanstack/react-router';
+import { cleanup, render, screen } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import axe from 'axe-core';
+import i18next from 'i18next';
+import type { ReactNode } from 'react';
+import { initReactI18next } from 'react-i18next';
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { LoginForm } from '../../src/app/account/LoginPage.tsx';
+import { GrantFields } from '../../src/app/admin/Grants.tsx';
+import { RollImport } from '../../src/app/admin/RollImport.tsx';
+import { session } from '../../src/app/api/client.ts';
+import { ResultCards } from '../../src/app/election/ResultCards.tsx';
+import { TrackerForm } from '../../src/app/election/TrackerForm.tsx';
+import type { Election } from '../../src/app/election/useElection.ts';
+import { When } from '../../src/app/election/When.tsx';
+import admin from '../../src/app/i18n/admin/en.ts';
+import app from '../../src/app/i18n/app/en.ts';
+
+const answers = new Map<string, { status: number; body: object }>();
+const asked: { method: string; path: string; body: unknown }[] = [];
+
+beforeAll(async () => {
+  await i18next.use(initReactI18next).init({
+    lng: 'en',
+    defaultNS: 'app',
+    resources: { en: { app, admin } },
+    interpolation: { escapeValue: false },
+  });
+  vi.stubGlobal('fetch', async (input: Request | string, init?: RequestInit) => {
+    const request = new Request(
+      new URL(input instanceof Request ? input.url : input, location.href),
+      init,
+    );
+    const given = input instanceof Request ? input : request;
+    const path = new URL(given.url).pathname;
+    const text = given.method === 'GET' ? '' : await given.text();
+    asked.push({ method: given.method, path, body: text === '' ? undefined : JSON.parse(text) });
+    const answer = answers.get(`${given.method} ${path}`);
+    const problem = { status: 404, code: 'not-found', detail: 'There is nothing.' };
+    const { status, body } = answer ?? { status: 404, body: problem };
+    return new Response(JSON.stringify(body), {
+      status,
+      headers: { 'content-type': 'application/json' },
+    });
+  });
+});
+
+afterEach(() => {
+  cleanup();
+  answers.clear();
+  asked.length = 0;
+});
+
+async function show(page: ReactNode): Promise<HTMLElement> {
+  const client = new QueryClient({ defaultOptions: { queries: { retry: false } } });
+  const root = createRootRoute({ component: Outlet });
+  const here = createRoute({
+    getParentRoute: () => root,
+    path: '/',
+    component: () => <main>{page}</main>,
+  });
+  const router = createRouter({
+    routeTree: root.addChildren([here]),
+    history: createMemoryHistory({ initialEntries: ['/'] }),
+  });
+  const { container } = render(
+    <QueryClientProvider client={client}>
+      <RouterProvider router={router as never} />
+    </QueryClientProvider>,
+  );
+  await screen.findByRole('main');
+  return container;
+}
+
+async function expectClean(container: HTMLElement): Promise<void> {
+  // Colours need a real browser; the end-to-end tests look at them.
+  const { violations } = await axe.run(container, {
+    rules: { 'color-contrast': { enabled: false }, region: { enabled: false } },
+  });
+  expect(violations.map(({ id, nodes }) => [id, nodes[0]?.html])).toEqual([]);
+}
+
+const ID = '0'.repeat(32);
+const user = userEvent.setup();
+
+describe('signing in', () => {
+  it('says what the node says when it refuses, and takes a session when it does not', async () => {
+    answers.set('GET /api/v1/login', {
+      status: 200,
+      body: { password: true, oidc: 'Campus', waits_for_administrator: false },
+    });
+    answers.set('POST /api/v1/login', {
+      status: 401,
+      body: {
+        status: 401,
+        code: 'login',
+        detail: 'Name or password is wrong.',
+        request_id: 'n1-7',
+      },
+    });
+    const container = await show(<LoginForm />);
+    await user.type(screen.getByLabelText('Name'), ' ada ');
+    await user.type(screen.getByLabelText('Password'), 'x');
+    await user.click(screen.getByRole('button', { name: 'Sign in' }));
+    expect(await screen.findByText('Name or password is wrong.')).toBeTruthy();
+    expect(screen.getByText('Request n1-7')).toBeTruthy();
+    expect(asked.find(({ method }) => method === 'POST')?.body).toEqual({
+      name: 'ada',
+      password: 'x',
+    });
+    const link = await screen.findByRole('link', { name: 'Sign in with Campus' });
+    expect(link.getAttribute('href')).toBe('/api/v1/login/oidc');
+    await expectClean(container);
+    expect(session.state.kind).not.toBe('somebody');
+  });
+});
+
+describe('a tracking code', () => {
+  const TRACKER = 'ABCD-EFGH-JKMN-PQRS-TVWX';
+
+  it('that is mistyped is not asked for', async () => {
+    const container = await show(<TrackerForm id={ID} />);
+    await user.type(screen.getByLabelText('Tracking code'), 'abcd');
+    await user.click(screen.getByRole('button', { name: 'Find' }));
+    expect(screen.getByRole('alert').textContent).toContain('20 letters and digits');
+    expect(asked).toEqual([]);
+    await expectClean(container);
+  });
+
+  it('finds a ballot however it is typed', async () => {
+    answers.set(`GET /api/v1/elections/${ID}/ballots/${TRACKER}`, {
+      status: 200,
+      body: { state: 'counted', tracker: TRACKER, leaf: 7 },
+    });
+    const container = await show(<TrackerForm id={ID} />);
+    await user.type(screen.getByLabelText('Tracking code'), 'abcdefghjkmnpqrstvwx');
+    await user.click(screen.getByRole('button', { name: 'Find' }));
+    expect(await screen.findByText('Your ballot was counted')).toBeTruthy();
+    await expectClean(container);
+  });
+
+  it('that no ballot has is told in words', async () => {
+    await show(<TrackerForm id={ID} initial={TRACKER} />);
+    expect(await screen.findByText('No ballot has this code')).toBeTruthy();
+  });
+});
+
+describe('results', () => {
+  it('are a table with bars, the blank votes in words', async () => {
+    const election = {
+      id: ID,
+      title: 'Board',
+      phase: 'published',
+      entries: 20,
+      definition: {
+        contests: [{ title: 'Chair', kind: 'one', min: 1, max: 1, options: ['Ada', '(blank)'] }],
+      },
+      result: { ballots: 8, weight: 8, counts: [[6, 2]] },
+      turnout: { voters: 8, weight: 8, ballots: 9, roll_voters: 16, roll_weight: 16 },
+    } as unknown as Election;
+    answers.set(`GET /api/v1/elections/${ID}/entries`, {
+      status: 200,
+      body: {
+        entries: [
+          { entry: 20, kind: 'result', stamp: 29_990_880, leaf: 19, tracker: null, refused: null },
+        ],
+        next: null,
+        last: 20,
+      },
+    });
+    const container = await show(<ResultCards election={election} />);
+    expect(screen.getByText(/8 of 16 people on the roll voted \(50%\)/)).toBeTruthy();
+    const cells = screen.getAllByRole('row').map((row) => row.textContent);
+    expect(cells).toEqual(['OptionVotesShare', 'Ada675%', 'Blank (abstained)225%']);
+    expect(await screen.findByText(/Published .*2027/)).toBeTruthy();
+    await expectClean(container);
+  });
+});
+
+describe('times', () => {
+  it('are told in the zone of the election and for how long', async () => {
+    const now = Math.floor(Date.now() / 60_000);
+    const container = await show(
+      <When phase="open" opens={now - 60} closes={now + 2 * 1440 + 30} />,
+    );
+    expect(screen.getAllByText(/UTC/).length).toBeGreaterThanOrEqual(2);
+    expect(screen.getByText(/^in 2 days/)).toBeTruthy();
+    await expectClean(container);
+  });
+});
+
+describe('the roll', () => {
+  it('shows mistakes by line and column and imports nothing, until the file is right', async () => {
+    answers.set(`PUT /api/v1/elections/${ID}/roll`, { status: 200, body: { id: ID, entries: [] } });
+    const container = await show(<RollImport id={ID} hasRoll={false} />);
+    const field = screen.getByLabelText('Public roll');
+    await user.upload(field, new File([`key,weight\n${'a'.repeat(64)},0\n`], 'roll.csv'));
+    expect(await screen.findByText(/Line 2, column 2:/)).toBeTruthy();
+    const button = screen.getByRole('button', { name: 'Import this roll' });
+    expect(button.hasAttribute('disabled')).toBe(true);
+    await expectClean(container);
+    await user.upload(field, new File([`${'a'.repeat(64)},1,0\n`], 'roll.csv'));
+    await user.click(await screen.findByRole('button', { name: 'Import this roll' }));
+    expect(await screen.findByText(/The roll is stored/)).toBeTruthy();
+    const sent = asked.find(({ method }) => method === 'PUT')?.body as { chunks: string[] };
+    expect(sent.chunks).toHaveLength(1);
+  });
+});
+
+describe('rights', () => {
+  it('are for all elections or for one', async () => {
+    answers.set('GET /api/v1/elections', {
+      status: 200,
+      body: { elections: [{ id: ID, title: 'Board', phase: 'open', leaves: 1, final_size: 1 }] },
+    });
+    const changed = vi.fn();
+    const container = await show(<GrantFields grants={[{ role: 'auditor' }]} onGrants={changed} />);
+    await screen.findByRole('option', { name: 'Board' });
+    await user.selectOptions(screen.getByLabelText('For'), 'Board');
+    expect(changed).toHaveBeenLastCalledWith([{ role: 'auditor', election: ID }]);
+    await user.selectOptions(screen.getByLabelText('Role'), 'Trustee');
+    expect(changed).toHaveBeenLastCalledWith([{ role: 'trustee' }]);
+    await expectClean(container);
+  });
+});
