@@ -1,8 +1,9 @@
+import { useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { leaderChanges, type Sample, stretches } from './history.ts';
 import type { FaultRecord } from './types.ts';
 
-const WIDTH = 1000;
+const WIDTH_MIN = 560;
 const LANE = 44;
 const LEFT = 86;
 const TOP = 26;
@@ -16,12 +17,27 @@ interface TimeLineProps {
   readonly isStale: boolean;
 }
 
+/** As wide as there is room, so that letters keep their size. */
+function useWidth() {
+  const holder = useRef<HTMLDivElement>(null);
+  const [width, setWidth] = useState(1000);
+  useEffect(() => {
+    const place = holder.current;
+    if (place === null || typeof ResizeObserver === 'undefined') return;
+    const sizes = new ResizeObserver(() => setWidth(Math.max(WIDTH_MIN, place.clientWidth)));
+    sizes.observe(place);
+    return () => sizes.disconnect();
+  }, []);
+  return { holder, width };
+}
+
 /** Who led when, a lane for each node; what was done to them stands where it was done. */
 export function TimeLine({ samples, nodes, faults, isStale }: TimeLineProps) {
   const { t, i18n } = useTranslation('cluster');
+  const { holder, width } = useWidth();
   const until = samples.at(-1)?.timeMs ?? 0;
   const from = until - SHOWN_MS;
-  const x = (time: number) => LEFT + (Math.max(0, time - from) / SHOWN_MS) * (WIDTH - LEFT);
+  const x = (time: number) => LEFT + (Math.max(0, time - from) / SHOWN_MS) * (width - LEFT);
   const height = TOP + nodes.length * LANE + 24;
   const changes = leaderChanges(samples).filter(({ timeMs }) => timeMs >= from);
   const done = faults.filter(({ time_ms }) => time_ms >= from && time_ms <= until);
@@ -45,8 +61,8 @@ export function TimeLine({ samples, nodes, faults, isStale }: TimeLineProps) {
           ))}
         </ul>
       </figcaption>
-      <div className="c-line-scroll">
-        <svg viewBox={`0 0 ${WIDTH} ${height}`} role="img" aria-label={label} direction="ltr">
+      <div className="c-line-scroll" ref={holder}>
+        <svg width={width} height={height} role="img" aria-label={label} direction="ltr">
           {nodes.map((node) => (
             <g key={node}>
               <text x="0" y={lane(node) + 25} className="c-lane-name">
@@ -54,7 +70,7 @@ export function TimeLine({ samples, nodes, faults, isStale }: TimeLineProps) {
               </text>
               <line
                 x1={LEFT}
-                x2={WIDTH}
+                x2={width}
                 y1={lane(node) + 20}
                 y2={lane(node) + 20}
                 className="c-lane"
@@ -82,7 +98,7 @@ export function TimeLine({ samples, nodes, faults, isStale }: TimeLineProps) {
                 x={x(timeMs) + 8}
                 y={lane(leader) + 25}
                 className="c-term"
-                data-tight={x(timeMs) > WIDTH - 60 || undefined}
+                data-tight={x(timeMs) > width - 60 || undefined}
               >
                 {t('line.term', { term })}
               </text>
@@ -94,7 +110,7 @@ export function TimeLine({ samples, nodes, faults, isStale }: TimeLineProps) {
               <text
                 x={x(time_ms)}
                 y={TOP - 11}
-                textAnchor={x(time_ms) > WIDTH - 70 ? 'end' : 'middle'}
+                textAnchor={x(time_ms) > width - 70 ? 'end' : 'middle'}
               >
                 {t(`kind.${kind}`)}
                 {node !== null && ` ${node}`}
@@ -104,7 +120,7 @@ export function TimeLine({ samples, nodes, faults, isStale }: TimeLineProps) {
           <text x={LEFT} y={height - 4} className="c-axis">
             {clock.format(from)}
           </text>
-          <text x={WIDTH} y={height - 4} className="c-axis" textAnchor="end">
+          <text x={width} y={height - 4} className="c-axis" textAnchor="end">
             {clock.format(until)}
           </text>
         </svg>

@@ -28,7 +28,12 @@ pub(super) async fn run(stage: &Stage, program: &Program, folder: &Folder) -> In
         }
         let held = match folder.below(&format!("tour-{number}")) {
             Ok(below) => {
-                let held = hold(stage, program, &below, number).await;
+                // The administrator's commands look for the token beside everything else.
+                let token = folder.read("token").and_then(|token| below.write("token", &token));
+                let held = match token {
+                    Ok(()) => hold(stage, program, &below, number).await,
+                    Err(failure) => Err(failure),
+                };
                 below.remove();
                 held
             }
@@ -39,7 +44,7 @@ pub(super) async fn run(stage: &Stage, program: &Program, folder: &Folder) -> In
             Ok(()) => scene.step = "done",
             Err(failure) => {
                 scene.step = "waiting";
-                scene.trouble = Some(failure.message);
+                scene.trouble = failure.message.lines().next_back().map(str::to_owned);
             }
         }
         drop(scene);

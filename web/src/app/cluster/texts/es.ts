@@ -153,8 +153,8 @@ export default {
     leads: 'El nodo {{node}} dirige.',
     follows: 'El nodo {{node}} no dirige.',
     'leader-change':
-      '{{doing}}, los demás eligen nueva dirección en unos 0,3 s; no se pierde ningún voto.',
-    'goes-on': '{{doing}}, los demás siguen sin pausa; no se pierde ningún voto.',
+      '{{role}} {{doing}}, los demás eligen nueva dirección en unos 0,3 s; no se pierde ningún voto.',
+    'goes-on': '{{role}} {{doing}}, los demás siguen sin pausa; no se pierde ningún voto.',
     stops:
       '{{doing}}, quedan demasiado pocos nodos: no se acepta nada hasta que vuelva uno. No se pierde nada.',
     stopsBriefly:
@@ -201,14 +201,13 @@ export default {
     roots: 'Todos los nodos tienen el mismo libro',
     counts: 'Cada resultado es lo que se votó',
     nothing: 'aún no hay nada que mirar',
-    checked_one: 'comprobado: {{shown}} {{of}}',
-    checked_other: 'comprobado: {{shown}} {{of}}',
+    checked: '{{of}} comprobados: {{shown}}',
     of: {
-      writes: 'escrituras',
-      finals: 'recibos',
-      once: 'entradas',
-      roots: 'raíces firmadas',
-      counts: 'resultados',
+      writes: 'Registros',
+      finals: 'Recibos',
+      once: 'Asientos',
+      roots: 'Sellos firmados',
+      counts: 'Resultados',
     },
     age: 'la última hace {{age}}',
     violations_one: '{{count}} infracción.',

@@ -153,8 +153,8 @@ export default {
     leads: 'Le nœud {{node}} dirige.',
     follows: 'Le nœud {{node}} ne dirige pas.',
     'leader-change':
-      '{{doing}}, les autres choisissent une nouvelle direction en 0,3 s environ ; aucun vote n’est perdu.',
-    'goes-on': '{{doing}}, les autres continuent sans pause ; aucun vote n’est perdu.',
+      '{{role}} {{doing}}, les autres choisissent une nouvelle direction en 0,3 s environ ; aucun vote n’est perdu.',
+    'goes-on': '{{role}} {{doing}}, les autres continuent sans pause ; aucun vote n’est perdu.',
     stops:
       '{{doing}}, il reste trop peu de nœuds : rien n’est accepté tant qu’aucun ne revient. Rien n’est perdu.',
     stopsBriefly:
@@ -203,14 +203,13 @@ export default {
     roots: 'Tous les nœuds ont le même registre',
     counts: 'Chaque résultat est ce qui a été voté',
     nothing: 'rien à examiner encore',
-    checked_one: 'examiné : {{shown}} {{of}}',
-    checked_other: 'examiné : {{shown}} {{of}}',
+    checked: '{{of}}, contrôles : {{shown}}',
     of: {
-      writes: 'écritures',
-      finals: 'reçus',
-      once: 'entrées',
-      roots: 'racines signées',
-      counts: 'résultats',
+      writes: 'Écritures',
+      finals: 'Reçus',
+      once: 'Entrées',
+      roots: 'Racines signées',
+      counts: 'Résultats',
     },
     age: 'il y a {{age}}',
     violations_one: '{{count}} manquement.',
