@@ -11,6 +11,7 @@ FAULTS ?=
 .PHONY: demo test bench soak chaos doctor fix verify
 
 demo: ## An election on three nodes, end to end
+	@cargo xtask web
 	cargo run --release --bin quorate -- demo $(DEMO_ARGS)
 
 test: ## Everything; the last line counts passed, failed and skipped

@@ -13,19 +13,28 @@ fn main() {
     let mut files = Vec::new();
     collect(&dist, &mut files);
     files.sort();
+    let out = PathBuf::from(std::env::var("OUT_DIR").unwrap_or_default());
+    let list = list(&dist, &out.join("web"), &files);
+    if let Err(error) = list.and_then(|list| std::fs::write(out.join("files.rs"), list)) {
+        println!("cargo:warning=the web files could not be taken over: {error}");
+    }
+}
+
+/// The list in Rust. It names copies of the files, so that a later build of the pages may delete
+/// them while this one is still being compiled.
+fn list(dist: &Path, copies: &Path, files: &[PathBuf]) -> std::io::Result<String> {
+    std::fs::create_dir_all(copies)?;
     let mut list = String::from("&[\n");
-    for file in files {
-        let Ok(name) = file.strip_prefix(&dist) else { continue };
+    for (number, file) in files.iter().enumerate() {
+        let Ok(name) = file.strip_prefix(dist) else { continue };
         let name = name.to_string_lossy().replace('\\', "/");
-        let path = std::fs::canonicalize(&file).unwrap_or(file);
-        let path = path.display().to_string();
+        let copy = copies.join(number.to_string());
+        std::fs::copy(file, &copy)?;
+        let path = copy.display().to_string();
         let _ = writeln!(list, "Asset {{ path: {name:?}, bytes: include_bytes!({path:?}) }},");
     }
     list.push(']');
-    let out = std::env::var("OUT_DIR").unwrap_or_default();
-    if let Err(error) = std::fs::write(Path::new(&out).join("files.rs"), list) {
-        println!("cargo:warning=the list of web files could not be written: {error}");
-    }
+    Ok(list)
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {

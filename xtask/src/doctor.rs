@@ -23,6 +23,13 @@ pub(crate) fn run(root: &Path) -> Result<bool, String> {
             }
         }
     }
+    match version("node", "--version") {
+        Some(version) => println!("ok       node: {version} (20.19 or later builds the pages)"),
+        None => println!(
+            "missing  node: the binary has no web pages (Debian: apt-get install nodejs npm; \
+             20.19 or later)"
+        ),
+    }
     for tool in TOOLS {
         match is_present(tool.program) {
             true => println!("ok       {}", tool.program),

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::suites::{SUITES, Suite};
-use crate::{tidy, tools};
+use crate::{tidy, tools, web};
 
 /// How many tests ended how.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,6 +63,11 @@ pub(crate) fn run(root: &Path) -> Result<bool, String> {
     let tidy = tidy::run(root)?;
     failures.note("tidy", tidy);
     total += Counts::one(tidy);
+    heading("web pages");
+    if !web::run(root)? {
+        failures.note("web pages", false);
+        total += Counts::one(false);
+    }
     heading("cargo build --release --workspace");
     if exit_of(root, "cargo build --release --workspace")? {
         heading("cargo test --release --workspace");

@@ -1,4 +1,4 @@
-//! The workspace's own tools: `cargo xtask tidy | test | install | doctor`.
+//! The workspace's own tools: `cargo xtask tidy | web | test | install | doctor`.
 //!
 //! The Makefile is a thin face over this; nothing here is part of the product.
 #![forbid(unsafe_code)]
@@ -8,6 +8,7 @@ mod gate;
 mod suites;
 mod tidy;
 mod tools;
+mod web;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -16,6 +17,7 @@ const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   tidy      check layers, lengths, banned calls, words; exit 1 with what to do
+  web       build the pages that the binary carries, if there is Node and something has changed
   test      the gate: tidy, every test of the workspace, the suites beside them
   install   install the programs the tests want, where that can be done
   doctor    say what this machine has, lacks, and what follows from it
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let outcome = match (arguments.next().as_deref(), arguments.next()) {
         (Some("tidy"), None) => tidy::run(&root),
+        (Some("web"), None) => web::run(&root),
         (Some("test"), None) => gate::run(&root),
         (Some("install"), None) => tools::install(),
         (Some("doctor"), None) => doctor::run(&root),

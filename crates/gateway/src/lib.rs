@@ -37,7 +37,7 @@ mod views;
 
 pub use auth::oidc::OidcSettings;
 pub use front::Limits;
-pub use pages::Assets;
+pub use pages::{Asset, Assets};
 pub use problem::Problem;
 pub use routes::demo::Supervisor;
 pub use runner::{AskError, AuthorityHandle, Journal};

@@ -2,24 +2,32 @@
 //!
 //! | path | what | policy |
 //! |---|---|---|
-//! | `/`, and whatever is no file | the application's page; its router reads the path | nonce |
-//! | `/booth.html` | the voting booth | no nonce, no inline; may talk to the other nodes |
+//! | `/`, `/e/…`, `/admin/…` and so on | the application's page; its router reads the path | nonce |
+//! | `/booth.html`, `/check.html` | the voter's pages | no nonce; may talk to the other nodes |
 //! | `/quorate-trustee.html` | offered for download, never run here | attachment |
 //! | `/assets/…` | files whose names hold their hash | kept for a year |
 //! | `/feed-test` | a plain page that shows the live feed | nonce |
 //!
-//! A page holds `__CSP_NONCE__` where its nonce belongs. Without built pages there is one that
-//! says how to build them.
+//! A page holds `__CSP_NONCE__` where its nonce belongs. A browser that asks for a page that does
+//! not exist gets the application's page, which says so, with status 404; programs get a problem.
+//! Without built pages there is one that says how to build them.
 
 use crate::{Gateway, Problem, encoding, headers, random};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
-use web_assets::Asset;
+/// One file of the pages.
+pub use web_assets::Asset;
 
 /// What stands in a page for its nonce.
 const NONCE: &str = "__CSP_NONCE__";
+
+/// First parts of the paths whose pages the application draws.
+const APPLICATION: [&str; 6] = ["", "e", "admin", "cluster", "login", "limits"];
+
+/// Pages that voters use: built without anything inline, the same for everybody.
+const VOTERS: [&str; 2] = ["booth.html", "check.html"];
 
 /// The page that is served when none was built.
 const UNBUILT: &str = include_str!("pages/unbuilt.html");
@@ -60,13 +68,13 @@ pub(crate) async fn serve(
     let assets = gateway.settings.assets;
     let is_file = path.rsplit('/').next().is_some_and(|name| name.contains('.'));
     match assets.find(path) {
-        Some(asset) if path == "booth.html" => booth(&gateway, asset),
+        Some(asset) if VOTERS.contains(&path) => Ok(voters(&gateway, asset)),
         Some(asset) if path == "quorate-trustee.html" => Ok(download(asset)),
         Some(asset) if path.ends_with(".html") => page(text_of(asset)),
         Some(asset) => Ok(file(asset, &given)),
         None if is_file => Err(no_such_path()),
         None => match assets.find("index.html") {
-            Some(index) => page(text_of(index)),
+            Some(index) => application(index, path, &given),
             None if path.is_empty() => page(UNBUILT),
             None => Err(no_such_path()),
         },
@@ -84,6 +92,21 @@ fn no_such_path() -> Problem {
 
 fn text_of(asset: &'static Asset) -> &'static str {
     core::str::from_utf8(asset.bytes).unwrap_or(UNBUILT)
+}
+
+/// The application's page, also where it can only say that there is nothing.
+fn application(index: &'static Asset, path: &str, given: &HeaderMap) -> Result<Response, Problem> {
+    let first = path.split('/').next().unwrap_or_default();
+    if APPLICATION.contains(&first) {
+        return page(text_of(index));
+    }
+    let accepted = given.get(header::ACCEPT).and_then(|kinds| kinds.to_str().ok());
+    if !accepted.is_some_and(|kinds| kinds.contains("text/html")) {
+        return Err(no_such_path());
+    }
+    let mut response = page(text_of(index))?;
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    Ok(response)
 }
 
 /// A page with a nonce of its own.
@@ -104,14 +127,14 @@ fn html(text: String, policy: &str) -> Response {
 }
 
 /// The booth sends its ballot to other nodes when this one falls, so it may talk to them.
-fn booth(gateway: &Gateway, asset: &'static Asset) -> Result<Response, Problem> {
+fn voters(gateway: &Gateway, asset: &'static Asset) -> Response {
     let nodes = gateway.life.web_origins().join(" ");
     let policy = format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; worker-src 'self'; img-src \
          'self' data:; connect-src 'self' {nodes}; base-uri 'none'; form-action 'none'; \
          frame-ancestors 'none'; require-trusted-types-for 'script'"
     );
-    Ok(html(text_of(asset).to_owned(), &policy))
+    html(text_of(asset).to_owned(), &policy)
 }
 
 fn download(asset: &'static Asset) -> Response {

@@ -9,6 +9,8 @@ import {
 } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
 import { LoginPage } from './account/LoginPage.tsx';
+import { readAuditSearch } from './admin/auditSearch.ts';
+import { readLedgerSearch } from './election/ledgerSearch.ts';
 import { ListPage } from './elections/ListPage.tsx';
 import { Shell } from './shell/Shell.tsx';
 import { Empty, Failure, Loading } from './ui/ui.tsx';
@@ -51,10 +53,84 @@ const election = createRoute({
   component: lazyRouteComponent(() => import('./election/ElectionPage.tsx'), 'ElectionPage'),
 });
 
+const overview = createRoute({
+  getParentRoute: () => election,
+  path: '/',
+  component: lazyRouteComponent(() => import('./election/Overview.tsx'), 'Overview'),
+});
+
+const results = createRoute({
+  getParentRoute: () => election,
+  path: 'results',
+  component: lazyRouteComponent(() => import('./election/ResultsTab.tsx'), 'ResultsTab'),
+});
+
+const ledger = createRoute({
+  getParentRoute: () => election,
+  path: 'ledger',
+  validateSearch: readLedgerSearch,
+  component: lazyRouteComponent(() => import('./election/LedgerTab.tsx'), 'LedgerTab'),
+});
+
+const verify = createRoute({
+  getParentRoute: () => election,
+  path: 'verify',
+  component: lazyRouteComponent(() => import('./election/VerifyTab.tsx'), 'VerifyTab'),
+});
+
+const rules = createRoute({
+  getParentRoute: () => election,
+  path: 'rules',
+  component: lazyRouteComponent(() => import('./election/RulesTab.tsx'), 'RulesTab'),
+});
+
 const admin = createRoute({
   getParentRoute: () => root,
   path: '/admin',
   component: lazyRouteComponent(() => import('./admin/AdminPage.tsx'), 'AdminPage'),
+});
+
+const adminHome = createRoute({
+  getParentRoute: () => admin,
+  path: '/',
+  component: lazyRouteComponent(() => import('./admin/AdminHome.tsx'), 'AdminHome'),
+});
+
+const adminNew = createRoute({
+  getParentRoute: () => admin,
+  path: 'new',
+  component: lazyRouteComponent(() => import('./admin/CreatePage.tsx'), 'CreatePage'),
+});
+
+const adminElection = createRoute({
+  getParentRoute: () => admin,
+  path: 'e/$id',
+  component: lazyRouteComponent(() => import('./admin/ElectionAdmin.tsx'), 'ElectionAdmin'),
+});
+
+const adminApprovals = createRoute({
+  getParentRoute: () => admin,
+  path: 'approvals',
+  component: lazyRouteComponent(() => import('./admin/Approvals.tsx'), 'Approvals'),
+});
+
+const adminAccounts = createRoute({
+  getParentRoute: () => admin,
+  path: 'accounts',
+  component: lazyRouteComponent(() => import('./admin/Accounts.tsx'), 'Accounts'),
+});
+
+const adminAudit = createRoute({
+  getParentRoute: () => admin,
+  path: 'audit',
+  validateSearch: readAuditSearch,
+  component: lazyRouteComponent(() => import('./admin/Audit.tsx'), 'Audit'),
+});
+
+const adminMe = createRoute({
+  getParentRoute: () => admin,
+  path: 'me',
+  component: lazyRouteComponent(() => import('./admin/Me.tsx'), 'Me'),
 });
 
 /** The dashboard keeps its filters in the query; what they are is its own affair. */
@@ -65,7 +141,22 @@ const cluster = createRoute({
   component: lazyRouteComponent(() => import('./cluster/index.tsx'), 'ClusterPage'),
 });
 
-const routes = root.addChildren([list, login, limits, election, admin, cluster]);
+const routes = root.addChildren([
+  list,
+  login,
+  limits,
+  election.addChildren([overview, results, ledger, verify, rules]),
+  admin.addChildren([
+    adminHome,
+    adminNew,
+    adminElection,
+    adminApprovals,
+    adminAccounts,
+    adminAudit,
+    adminMe,
+  ]),
+  cluster,
+]);
 
 export const router = createRouter({
   routeTree: routes,

@@ -26,7 +26,7 @@ struct StatusView {
 
 /// One item of `elections/{id}/ledger`.
 #[derive(Serialize)]
-struct LedgerLine {
+pub(crate) struct LedgerLine {
     entry: u64,
     kind: &'static str,
     /// Minutes since 1970 UTC.
@@ -78,7 +78,8 @@ pub(crate) fn ledger(view: ElectionView<'_>, batch: Batch) -> Value {
     serde_json::json!({ "entries": lines })
 }
 
-fn line(view: ElectionView<'_>, number: u64) -> LedgerLine {
+/// One entry in short.
+pub(crate) fn line(view: ElectionView<'_>, number: u64) -> LedgerLine {
     let entry = view.entry(number).and_then(|bytes| Entry::decode(bytes).ok());
     let outcome = view.outcome(number);
     let tracker = match entry.as_ref().map(|entry| &entry.body) {

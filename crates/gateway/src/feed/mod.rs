@@ -9,7 +9,7 @@
 //! A listener whose queue is full has stopped reading; it is cut, with a code that says "come back
 //! and say where you were", and nobody waits for it.
 
-mod data;
+pub(crate) mod data;
 pub(crate) mod events;
 pub(crate) mod sequence;
 pub(crate) mod socket;

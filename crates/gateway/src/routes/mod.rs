@@ -9,6 +9,7 @@ mod cluster;
 pub(crate) mod demo;
 mod desk;
 mod elections;
+mod entries;
 mod feed;
 mod ledger;
 mod mail;
@@ -97,6 +98,7 @@ fn elections() -> Router<Gateway> {
         .route("/api/v1/elections/{id}/credentials/{key}", get(ballots::credential))
         .route("/api/v1/elections/{id}/checkpoint", get(ledger::checkpoint))
         .route("/api/v1/elections/{id}/tile/{*path}", get(ledger::tile))
+        .route("/api/v1/elections/{id}/entries", get(entries::list))
         .route("/api/v1/elections/{id}/leaves", get(ledger::leaves))
         .route("/api/v1/elections/{id}/rounds", get(ledger::rounds))
         .route("/api/v1/elections/{id}/refusals", get(ledger::refusals))

@@ -4,6 +4,7 @@ mod basics;
 mod eyes;
 mod feed;
 mod outbox;
+mod pages;
 mod people;
 mod provider;
 mod rights;

@@ -6,7 +6,7 @@ use client::Client;
 use client::local::{LocalClient, Operation, Watch};
 use election::{ElectionId, keys};
 use gateway::life::Vitals;
-use gateway::{AdminToken, Gateway, Journal, NodeFacts, Settings, Standing};
+use gateway::{AdminToken, Asset, Assets, Gateway, Journal, NodeFacts, Settings, Standing};
 use kv::Kv;
 use kv::api::{Error, Event, Header, LeaseGrantRequest, PutRequest, Request, WatchResponse};
 use kv::command::{Body, CallOrigin, Envelope};
@@ -108,7 +108,13 @@ pub(crate) struct Server {
 impl Server {
     /// One node alone.
     pub(crate) fn start() -> Self {
-        Self::node(1, &Store::new(), Settings::default(), Standing::Permanent)
+        Self::with_pages(&[])
+    }
+
+    /// One node alone with these pages, whichever were built into this test.
+    pub(crate) fn with_pages(pages: &'static [Asset]) -> Self {
+        let settings = Settings { assets: Assets(pages), ..Settings::default() };
+        Self::node(1, &Store::new(), settings, Standing::Permanent)
     }
 
     /// A node of a cluster.

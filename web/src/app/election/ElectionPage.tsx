@@ -1,30 +1,67 @@
-import { useQuery } from '@tanstack/react-query';
-import { getRouteApi } from '@tanstack/react-router';
+import { Link, Outlet, useRouterState } from '@tanstack/react-router';
+import { Suspense } from 'react';
 import { useTranslation } from 'react-i18next';
-import { election } from '../api/queries.ts';
 import { PhaseTag } from '../ui/PhaseTag.tsx';
-import { Failure, Loading } from '../ui/ui.tsx';
+import { Failure, Loading, Notice, Tag } from '../ui/ui.tsx';
+import { type Election, useElection, useElectionId } from './useElection.ts';
+import { When } from './When.tsx';
 
-const route = getRouteApi('/e/$id');
-
-/** One election. */
+/** One election: what it is and where it stands, above all its tabs. */
 export function ElectionPage() {
-  const { t } = useTranslation();
-  const { id } = route.useParams();
-  const asked = useQuery(election(id));
+  const id = useElectionId();
+  const asked = useElection(id);
   if (asked.data === undefined) {
     return asked.isError ? (
       <Failure error={asked.error} retry={() => void asked.refetch()} />
     ) : (
-      <Loading />
+      <Loading lines={6} />
     );
   }
   return (
     <div className="q-stack">
-      <div className="q-row">
-        <h1>{asked.data.title ?? t('list.untitled')}</h1>
-        <PhaseTag phase={asked.data.phase} />
-      </div>
+      <Heading {...asked.data} />
+      <Tabs id={id} />
+      <Suspense fallback={<Loading />}>
+        <Outlet />
+      </Suspense>
     </div>
+  );
+}
+
+function Heading({ title, phase, definition }: Election) {
+  const { t } = useTranslation();
+  return (
+    <div className="q-stack-s">
+      <div className="q-row">
+        <PhaseTag phase={phase} />
+        {definition?.test === true && <Tag tone="warn">{t('election.test')}</Tag>}
+      </div>
+      <h1>{title ?? t('list.untitled')}</h1>
+      <p className="q-lead">{t(`election.state.${phase}`)}</p>
+      {definition != null && <When phase={phase} {...definition} />}
+      {definition?.test === true && <Notice tone="warn">{t('election.testText')}</Notice>}
+    </div>
+  );
+}
+
+const TABS = ['', 'results', 'ledger', 'verify', 'rules'] as const;
+
+function Tabs({ id }: { readonly id: string }) {
+  const { t } = useTranslation();
+  const path = useRouterState({ select: (state) => state.location.pathname });
+  const shown = path.split('/')[3] ?? '';
+  return (
+    <nav className="q-tabs" aria-label={t('election.tabs')}>
+      {TABS.map((tab) => (
+        <Link
+          key={tab}
+          to={tab === '' ? '/e/$id' : `/e/$id/${tab}`}
+          params={{ id }}
+          aria-current={shown === tab ? 'page' : undefined}
+        >
+          {t(`election.tab.${tab === '' ? 'overview' : tab}`)}
+        </Link>
+      ))}
+    </nav>
   );
 }

@@ -5,6 +5,7 @@
 
 import i18next, { type BackendModule } from 'i18next';
 import { initReactI18next } from 'react-i18next';
+import { fillPlurals, type Texts } from './plurals.ts';
 
 export const LANGUAGES = {
   en: 'English',
@@ -40,7 +41,7 @@ const backend: BackendModule = {
       return;
     }
     load().then(
-      (module) => done(null, module.default as Parameters<typeof done>[1]),
+      (module) => done(null, fillPlurals(module.default as Texts, language)),
       (error: unknown) => done(error as Error, null),
     );
   },

@@ -1,0 +1,47 @@
+/** What this election does not promise, out of its own definition. */
+
+import type { Election } from './useElection.ts';
+
+export interface Limit {
+  /** Key of the text below `limit`. */
+  readonly key: string;
+  readonly values?: Record<string, string | number>;
+}
+
+/** Sentences that follow from the manifest; general ones come last. */
+export function limitsOf({ definition, authorities, quorum }: Election): Limit[] {
+  if (definition == null) return [];
+  const { trustees, threshold, revote, issuer } = definition;
+  const count = authorities?.length ?? 0;
+  const limits: Limit[] = [];
+  if (definition.test) limits.push({ key: 'test' });
+  limits.push(
+    threshold === 1
+      ? { key: 'oneTrustee', values: { trustees: trustees.length } }
+      : { key: 'trustees', values: { threshold, trustees: trustees.length } },
+  );
+  const lost = trustees.length - threshold + 1;
+  limits.push({ key: 'lost', values: { count: lost } });
+  if (count > 0 && quorum != null) {
+    const faulty = 2 * quorum - count - 1;
+    limits.push({
+      key: faulty > 0 ? 'authorities' : 'authoritiesNone',
+      values: { count, quorum, faulty },
+    });
+  }
+  limits.push({ key: issuer === 'cluster' ? 'issuerCluster' : 'issuerSeparate' });
+  limits.push({ key: revote === 'off' ? 'revoteOff' : 'revoteOn' });
+  if (definition.minimum_ballots <= 5) {
+    limits.push({ key: 'few', values: { count: definition.minimum_ballots } });
+  }
+  return limits;
+}
+
+/** True of every election here. */
+export const GENERAL_LIMITS: readonly Limit[] = [
+  'device',
+  'coercion',
+  'public',
+  'receipt',
+  'future',
+].map((key) => ({ key }));

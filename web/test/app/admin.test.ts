@@ -1,0 +1,234 @@
+/** The administration's calculations: steps, rolls, files, signed bytes. */
+
+import { describe, expect, it } from 'vitest';
+import {
+  definitionOf,
+  emptyForm,
+  FormFileError,
+  fromTemplate,
+  parseForm,
+  printJson,
+  printToml,
+  problemOfForm,
+} from '../../src/app/admin/form.ts';
+import {
+  chunksOf,
+  decodeText,
+  delimiterOf,
+  guessMapping,
+  parseRows,
+  readRoll,
+} from '../../src/app/admin/rollTable.ts';
+import { rollSummary } from '../../src/app/admin/seal.ts';
+import { standingOf, trusteesOf } from '../../src/app/admin/steps.ts';
+import type { Election } from '../../src/app/election/useElection.ts';
+import { Reader, textBytes, toHex } from '../../src/crypto/bytes.ts';
+import { sha256 } from '../../src/crypto/hash.ts';
+import { publicKeyOf } from '../../src/crypto/signature.ts';
+import { readDefinition } from '../../src/election/definition.ts';
+import {
+  parseAdminKey,
+  printAdminKey,
+  signAct,
+  splitDraft,
+  writeDefinition,
+  writeDraft,
+  writeManifest,
+} from '../../src/election/draft.ts';
+import { isSignedByAdmin, readManifest } from '../../src/election/manifest.ts';
+import { hex, readVectors } from '../vectors/read.ts';
+
+const vector = readVectors<{ manifest: string; fingerprint: string }>('election');
+
+describe('bytes that the administrator signs', () => {
+  const bytes = hex(vector.manifest);
+  const manifest = readManifest(bytes);
+
+  it('are what Rust writes: a manifest read and written again', () => {
+    const definition = writeDefinition(manifest.definition);
+    const draft = splitDraft(writeDraft({ id: manifest.id, admin: manifest.admin, definition }));
+    expect(toHex(writeManifest(draft, manifest))).toBe(vector.manifest);
+    const read = new Reader(definition);
+    expect(readDefinition(read)).toEqual(manifest.definition);
+    expect(read.left).toBe(0);
+  });
+
+  it('carry signatures that the verifier accepts', () => {
+    const seed = new Uint8Array(32).fill(7);
+    const own = { ...manifest, admin: publicKeyOf(seed) };
+    for (const act of ['seal', 'open', 'close'] as const) {
+      expect(isSignedByAdmin(act, own, signAct(seed, act, sha256(bytes)))).toBe(true);
+    }
+  });
+
+  it('need a key file of two lines', () => {
+    const seed = Uint8Array.from({ length: 32 }, (_, at) => at);
+    expect(parseAdminKey(printAdminKey(seed))).toEqual(seed);
+    expect(parseAdminKey(printAdminKey(seed).replaceAll('\n', '\r\n'))).toEqual(seed);
+    for (const wrong of [
+      '',
+      'x\ny\n',
+      printAdminKey(seed).slice(0, -3),
+      `${printAdminKey(seed)}x`,
+    ]) {
+      expect(parseAdminKey(wrong)).toBeUndefined();
+    }
+    expect(() => splitDraft(new Uint8Array(49))).toThrow('no draft');
+  });
+});
+
+const KEY = (digit: string) => digit.repeat(64);
+
+describe('the table of a roll', () => {
+  const read = (text: string) => {
+    const rows = parseRows(text, delimiterOf(text));
+    const { hasHeader, mapping } = guessMapping(rows);
+    return readRoll(hasHeader ? rows.slice(1) : rows, mapping);
+  };
+
+  it('of the issuer has neither header nor mistakes', () => {
+    const table = read(`${KEY('b')},2,1\n${KEY('a')},1,0\n`);
+    expect(table.mistakes).toEqual([]);
+    expect(table.weight).toBe(3n);
+    const [chunk] = chunksOf(table.voters);
+    expect(toHex(chunk ?? new Uint8Array())).toBe(
+      `00000002${KEY('a')}0000000100${KEY('b')}0000000201`,
+    );
+    expect(rollSummary(chunksOf(table.voters))).toMatchObject({ voters: 2, weight: 3n });
+  });
+
+  it('has its columns by name, in any order, and defaults for what is missing', () => {
+    const table = read(`Group;Key\r\n3;"${KEY('c')}"\r\n;${KEY('d')}\r\n`);
+    expect(table.voters.map(({ weight, group }) => [weight, group])).toEqual([
+      [1, 3],
+      [1, 0],
+    ]);
+  });
+
+  it('tells mistakes with line, column and cell, and keeps the rows', () => {
+    const text = `key,weight,group\n${KEY('a')},1,0\n${KEY('a')},0,300\nxyz,1,0\n,1,0\n`;
+    const table = read(text);
+    expect(table.mistakes).toEqual([
+      { line: 3, column: 1, cell: KEY('a'), code: 'twice', other: 2 },
+      { line: 3, column: 2, cell: '0', code: 'bad-weight' },
+      { line: 3, column: 3, cell: '300', code: 'bad-group' },
+      { line: 4, column: 1, cell: 'xyz', code: 'bad-key' },
+      { line: 5, column: 1, cell: '', code: 'no-key' },
+    ]);
+    expect(table.rejected.map(({ line }) => line)).toEqual([3, 4, 5]);
+  });
+
+  it.each([
+    ['utf-8', [0xef, 0xbb, 0xbf, 0x41], 'A'],
+    ['utf-16le', [0xff, 0xfe, 0x41, 0x00], 'A'],
+    ['utf-16be', [0xfe, 0xff, 0x00, 0x41], 'A'],
+    ['windows-1252', [0xe4], 'ä'],
+  ])('is read as %s', (encoding, bytes, text) => {
+    expect(decodeText(Uint8Array.from(bytes))).toMatchObject({ encoding, text });
+  });
+
+  it('may have quotes, line breaks in cells, invisible characters and blank lines', () => {
+    const rows = parseRows('a,"b ""x""\nc"\n\n\u200bd\ufeff, e \n', ',');
+    expect(rows).toEqual([
+      { line: 1, cells: ['a', 'b "x"\nc'] },
+      { line: 4, cells: ['d', 'e'] },
+    ]);
+  });
+
+  it('becomes chunks of 1,700 voters', () => {
+    const voters = Array.from({ length: 1701 }, (_, at) => ({
+      key: sha256(textBytes(`${at}`)),
+      weight: 1,
+      group: 0,
+    }));
+    const chunks = chunksOf(voters);
+    expect(chunks.map(({ length }) => length)).toEqual([4 + 37 * 1700, 4 + 37]);
+    expect(rollSummary(chunks).voters).toBe(1701);
+  });
+});
+
+describe('definitions as files', () => {
+  const texts = { title: 'T', question: 'Who?', options: ['A', 'B', 'C'] };
+  const form = {
+    ...fromTemplate('committee', texts, emptyForm('vote.example.org')),
+    trustees: 'Tara\nTheo\nThea',
+    opens: 29_990_880,
+    closes: 29_992_320,
+  };
+
+  it('are the same after writing and reading', () => {
+    expect(parseForm(printToml(form), 'x')).toEqual(form);
+    expect(parseForm(printJson(form), 'x')).toEqual(form);
+    expect(printToml(form)).toContain('opens = "2027-01-09 00:00"');
+  });
+
+  it('meet the rules, or a sentence says which one not', () => {
+    expect(problemOfForm(form)).toBeUndefined();
+    expect(problemOfForm({ ...form, threshold: 4 })).toContain('threshold');
+    expect(problemOfForm({ ...form, title: '' })).toContain('title');
+    expect(definitionOf(form).contests[0]?.rule).toEqual({
+      kind: 'some',
+      options: 3,
+      min: 0,
+      max: 3,
+    });
+  });
+
+  it.each([
+    ['title = 3', 'title'],
+    ['colour = "red"', 'colour'],
+    ['title = "x', 'Invalid TOML'],
+    ['{"contests": [{"kind": "dance"}]}', 'dance'],
+    ['{"opens": "tomorrow"}', 'UTC time'],
+    ['{"threshold": -1}', 'whole number'],
+  ])('%s is refused', (text, expected) => {
+    expect(() => parseForm(text, 'x')).toThrow(FormFileError);
+    expect(() => parseForm(text, 'x')).toThrow(expected);
+  });
+});
+
+describe('the next step', () => {
+  const names = ['Tara', 'Theo'];
+  const base = {
+    definition: { trustees: names, opens: null, closes: null },
+    blockers: [],
+    shares: [],
+  };
+  const election = (phase: string, more: object = {}) =>
+    ({ ...base, phase, ...more }) as unknown as Election;
+  const all = [1, 2, 3].flatMap((round) =>
+    [1, 2].map((trustee) => ({ round, trustee, message: '' })),
+  );
+  const kind = (given: Election, voters: number, messages = all, now = 0) =>
+    standingOf(given, voters, trusteesOf(given, messages), now).next.kind;
+
+  it('follows from phase, roll, keys and time', () => {
+    expect(kind(election('draft'), 0)).toBe('import-roll');
+    expect(kind(election('draft'), 5, all.slice(0, 5))).toBe('wait-ceremony');
+    expect(kind(election('draft'), 5)).toBe('seal');
+    expect(kind(election('setup', { blockers: ['x'] }), 5)).toBe('wait-endorsements');
+    expect(kind(election('setup'), 5)).toBe('open');
+    const planned = { definition: { trustees: names, opens: 10, closes: 20 } };
+    expect(kind(election('setup', planned), 5, all, 9 * 60_000)).toBe('wait-opening');
+    expect(kind(election('setup', planned), 5, all, 10 * 60_000)).toBe('open');
+    expect(kind(election('open', planned), 5, all, 19 * 60_000)).toBe('wait-closing');
+    expect(kind(election('open', planned), 5, all, 20 * 60_000)).toBe('close');
+    expect(kind(election('open'), 5)).toBe('close');
+    expect(kind(election('closed'), 5)).toBe('wait-shares');
+    expect(kind(election('published'), 5)).toBe('announce-result');
+  });
+
+  it('marks what is done before it', () => {
+    const { steps } = standingOf(election('draft'), 5, trusteesOf(election('draft'), []), 0);
+    expect(steps.map(({ state }) => state).join()).toBe(
+      'done,done,current,later,later,later,later',
+    );
+  });
+
+  it('looks at the latest attempt of the ceremony only', () => {
+    const again = [...all, { round: 4, trustee: 2, message: '' }];
+    const [tara, theo] = trusteesOf(election('draft'), again);
+    expect(tara?.rounds).toEqual([false, false, false]);
+    expect(theo?.rounds).toEqual([true, false, false]);
+  });
+});
