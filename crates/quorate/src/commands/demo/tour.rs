@@ -72,7 +72,7 @@ async fn hold(
         cast = casting.run(&scenario) => cast?,
         never = show(stage, &casting) => match never {},
     };
-    stage.scene().step = "counting";
+    end_voting(stage, &cast);
     office.close().await?;
     let result = office.tally().await?;
     stage.watchdog().counted(difference(&scenario, &cast, &result));
@@ -93,6 +93,13 @@ pub(super) fn begin_voting(stage: &Stage, office: &Office<'_>, guest_code: Optio
     scene.id = Some(office.election().to_string());
     scene.guest_code = guest_code;
     scene.step = "voting";
+}
+
+/// All have voted.
+pub(super) fn end_voting(stage: &Stage, cast: &Cast) {
+    let mut scene = stage.scene();
+    (scene.ordered, scene.finals) = (cast.ordered.len() as u64, cast.finals as u64);
+    scene.step = "counting";
 }
 
 /// Tells how far the casting is.

@@ -102,7 +102,6 @@ export default {
     kind: 'Art',
     node: 'Knoten',
     find: 'Suchen',
-    list: 'Die Ereignisse, die neuesten zuerst',
     what: 'Was',
     all: 'Alle',
     more: 'Mehr zeigen',

@@ -101,7 +101,6 @@ export default {
     kind: 'Kind',
     node: 'Node',
     find: 'Find',
-    list: 'The events, newest first',
     what: 'What',
     all: 'All',
     more: 'Show more',

@@ -102,7 +102,6 @@ export default {
     kind: 'Tipo',
     node: 'Nodo',
     find: 'Buscar',
-    list: 'Los sucesos, los más nuevos primero',
     what: 'Qué',
     all: 'Todos',
     more: 'Mostrar más',

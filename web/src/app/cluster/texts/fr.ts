@@ -102,7 +102,6 @@ export default {
     kind: 'Genre',
     node: 'Nœud',
     find: 'Chercher',
-    list: 'Les événements, les plus récents d’abord',
     what: 'Quoi',
     all: 'Tous',
     more: 'Afficher plus',
