@@ -351,7 +351,7 @@ describe('faults', () => {
     render(<Invariants all={[{ ...base, id: 'writes' }, broken]} />);
     expect(screen.getByRole('status')).toHaveTextContent('1 promise is broken.');
     expect(screen.getByText(/Ballot X has a receipt/)).toBeInTheDocument();
-    expect(screen.getByText('5 writes looked at')).toBeInTheDocument();
+    expect(screen.getByText('Writes checked: 5')).toBeInTheDocument();
   });
 });
 

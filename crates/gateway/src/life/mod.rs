@@ -446,7 +446,10 @@ fn measure_lag(leader: Option<u64>, sightings: &mut BTreeMap<u64, Sighting>) {
     let Some((said, _)) = said else { return };
     for follower in &said.followers {
         if let Some(sighting) = sightings.get_mut(&follower.node) {
-            let lag = said.last.saturating_sub(follower.matched);
+            // A new leader that has not heard it yet knows nothing of its log; it did.
+            let own = sighting.beat.as_ref().map_or(0, |(beat, _)| beat.last);
+            let held = if follower.matched == 0 { own } else { follower.matched };
+            let lag = said.last.saturating_sub(held);
             sighting.behind = Some((lag, follower.silent_ms));
         }
     }

@@ -57,6 +57,7 @@ export function Charts({ samples, nodes, isStale }: ChartsProps) {
         lines={lagLines}
         data={lag}
         format={(value) => number(Math.round(value))}
+        least={10}
         isStale={isStale}
       />
       <LiveChart
@@ -68,6 +69,7 @@ export function Charts({ samples, nodes, isStale }: ChartsProps) {
         ]}
         data={times}
         format={ms}
+        least={5}
         isStale={isStale}
       />
     </>

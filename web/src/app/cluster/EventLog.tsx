@@ -9,7 +9,7 @@ import type { ClusterEvent } from './types.ts';
 
 /** Events that are fetched, and that are shown at once. */
 const FETCHED = 400;
-const SHOWN = 60;
+const SHOWN = 12;
 
 export const EVENT_KINDS = [
   'leader',
@@ -109,35 +109,32 @@ export function EventList({ events, nodes, filter, onChange }: EventListProps) {
         {t('events.count', { count: found.length, shown: number(found.length) })}
       </p>
       {found.length > 0 && (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region has to be reachable
-        <section className="c-event-scroll" tabIndex={0} aria-label={t('events.list')}>
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">{t('chart.time')}</th>
-                <th scope="col">{t('events.kind')}</th>
-                <th scope="col">{t('events.what')}</th>
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">{t('chart.time')}</th>
+              <th scope="col">{t('events.kind')}</th>
+              <th scope="col">{t('events.what')}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {found.slice(0, most).map((event) => (
+              <tr key={event.number} data-kind={event.kind}>
+                <td className="c-when">{stamp(event.time_ms)}</td>
+                <td>
+                  <span className="c-dot" data-kind={event.kind} />
+                  {t(`event.${event.kind}`)}
+                </td>
+                <td lang="en" dir="ltr">
+                  {event.text}
+                </td>
               </tr>
-            </thead>
-            <tbody>
-              {found.slice(0, most).map((event) => (
-                <tr key={event.number} data-kind={event.kind}>
-                  <td className="c-when">{stamp(event.time_ms)}</td>
-                  <td>
-                    <span className="c-dot" data-kind={event.kind} />
-                    {t(`event.${event.kind}`)}
-                  </td>
-                  <td lang="en" dir="ltr">
-                    {event.text}
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </section>
+            ))}
+          </tbody>
+        </table>
       )}
       {found.length > most && (
-        <button type="button" className="q-button" data-size="s" onClick={() => setMost(most * 2)}>
+        <button type="button" className="q-button" data-size="s" onClick={() => setMost(most * 4)}>
           {t('events.more')}
         </button>
       )}
@@ -154,7 +151,7 @@ function FilterForm({ nodes, filter, onChange }: Omit<EventListProps, 'events'>)
       <label>
         {t('events.kind')}
         <select
-          className="q-select"
+          className="c-select"
           value={filter.kind ?? ''}
           onChange={({ target }) => set({ kind: target.value })}
         >
@@ -169,7 +166,7 @@ function FilterForm({ nodes, filter, onChange }: Omit<EventListProps, 'events'>)
       <label>
         {t('events.node')}
         <select
-          className="q-select"
+          className="c-select"
           value={filter.node ?? ''}
           onChange={({ target }) => set({ node: target.value })}
         >

@@ -21,6 +21,8 @@ interface LiveChartProps {
   readonly isStale: boolean;
   /** How much of the past is shown, in seconds. */
   readonly windowS?: number;
+  /** The axis goes up at least to this. */
+  readonly least?: number;
 }
 
 /** Rows of the table that says the same. */
@@ -67,11 +69,12 @@ export function LiveChart(props: LiveChartProps) {
   );
 }
 
-function Canvas({ title, summary, lines, data, format, windowS = 120 }: LiveChartProps) {
+function Canvas(props: LiveChartProps) {
+  const { title, summary, lines, data, format, windowS = 120, least = 1 } = props;
   const holder = useRef<HTMLDivElement>(null);
   const chart = useRef<uPlot>(undefined);
-  const newest = useRef({ data, format, windowS });
-  newest.current = { data, format, windowS };
+  const newest = useRef({ data, format, windowS, least });
+  newest.current = { data, format, windowS, least };
   const shape = JSON.stringify(lines);
   useEffect(() => {
     let isGone = false;
@@ -112,8 +115,8 @@ function Canvas({ title, summary, lines, data, format, windowS = 120 }: LiveChar
     };
   }, [shape]);
   useEffect(() => {
-    if (chart.current !== undefined) show(chart.current, { data, windowS });
-  }, [data, windowS]);
+    if (chart.current !== undefined) show(chart.current, { data, windowS, least });
+  }, [data, windowS, least]);
   return (
     <div
       className="c-canvas"
@@ -125,23 +128,29 @@ function Canvas({ title, summary, lines, data, format, windowS = 120 }: LiveChar
   );
 }
 
-function show(chart: uPlot, { data, windowS }: { data: (number | null)[][]; windowS: number }) {
+interface Shown {
+  readonly data: (number | null)[][];
+  readonly windowS: number;
+  readonly least: number;
+}
+
+function show(chart: uPlot, { data, windowS, least }: Shown) {
   const until = data[0]?.at(-1) ?? Date.now() / 1000;
   chart.batch(() => {
     chart.setData(data as uPlot.AlignedData, false);
     chart.setScale('x', { min: until - windowS, max: until });
-    const [low, high] = extent(data);
+    const [low, high] = extent(data, least);
     chart.setScale('y', { min: low, max: high });
   });
 }
 
 /** From zero to a little above the highest. */
-function extent(data: (number | null)[][]): [number, number] {
+function extent(data: (number | null)[][], least: number): [number, number] {
   let most = 0;
   for (const column of data.slice(1)) {
     for (const value of column) if (value !== null && value > most) most = value;
   }
-  return [0, most === 0 ? 1 : most * 1.15];
+  return [0, Math.max(least, most * 1.15)];
 }
 
 interface ChartTableProps {

@@ -86,6 +86,8 @@ export function marksOf(demo: DemoNode): string[] {
   return marks;
 }
 
+type Row = readonly [name: string, value: string];
+
 function Figures({ node, nowMs }: { node: NodeView; nowMs: number }) {
   const { t } = useTranslation('cluster');
   const { number, bytes, percent } = useFormats();
@@ -94,28 +96,40 @@ function Figures({ node, nowMs }: { node: NodeView; nowMs: number }) {
   const ms = (value: number) => `${number(Math.round(value * 10) / 10)} ms`;
   const lag = node.is_leader ? 0 : node.lag;
   const free = last.disk_total_bytes === 0 ? 0 : last.disk_free_bytes;
-  const rows: [string, string][] = [
+  const main: Row[] = [
     [t('figure.lag'), lag === null ? '–' : number(lag)],
     [t('figure.commit'), number(last.commit)],
     [t('figure.applied'), number(last.applied)],
+  ];
+  const more: Row[] = [
     [t('figure.p50'), last.commits === undefined ? '–' : ms(last.commits.p50_ms)],
     [t('figure.p99'), last.commits === undefined ? '–' : ms(last.commits.p99_ms)],
-    [t('figure.term'), number(last.term)],
+    [t('figure.uptime'), shortSpan(Math.max(0, nowMs - last.started_ms))],
     [t('figure.memory'), bytes(last.memory_bytes)],
     [t('figure.store'), bytes(last.store_bytes)],
     [t('figure.free'), percent(free, last.disk_total_bytes)],
+    [t('figure.term'), number(last.term)],
     [t('figure.cpu'), `${number(last.cpu_percent)} %`],
-    [t('figure.uptime'), shortSpan(Math.max(0, nowMs - last.started_ms))],
     [t('figure.version'), last.version],
   ];
   return (
-    <dl className="c-figures">
-      {rows.map(([name, value], place) => (
-        <div key={name} data-main={place < 3 || undefined}>
-          <dt>{name}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
+    <>
+      <dl className="c-figures c-main">
+        {main.map(([name, value]) => (
+          <div key={name} data-main>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+      <dl className="c-figures">
+        {more.map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+    </>
   );
 }

@@ -1,13 +1,12 @@
 import { useTranslation } from 'react-i18next';
-import { leaderChanges, type Sample, stretches } from './history.ts';
+import { type Change, leaderChanges, type Sample, stretches } from './history.ts';
 import type { FaultRecord } from './types.ts';
 
-const WIDTH = 1000;
-const LANE = 44;
-const LEFT = 86;
-const TOP = 26;
 /** How much of the past is shown. */
 const SHOWN_MS = 120_000;
+
+/** A term is written on its bar only where it has room, as a share of the line. */
+const ROOM = 0.06;
 
 interface TimeLineProps {
   readonly samples: readonly Sample[];
@@ -16,18 +15,23 @@ interface TimeLineProps {
   readonly isStale: boolean;
 }
 
+/** Where a moment lies between the two ends of the line. */
+type Place = (timeMs: number) => number;
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(3)}%`;
+}
+
 /** Who led when, a lane for each node; what was done to them stands where it was done. */
 export function TimeLine({ samples, nodes, faults, isStale }: TimeLineProps) {
   const { t, i18n } = useTranslation('cluster');
   const until = samples.at(-1)?.timeMs ?? 0;
   const from = until - SHOWN_MS;
-  const x = (time: number) => LEFT + (Math.max(0, time - from) / SHOWN_MS) * (WIDTH - LEFT);
-  const height = TOP + nodes.length * LANE + 24;
+  const place: Place = (timeMs) => Math.min(1, Math.max(0, (timeMs - from) / SHOWN_MS));
   const changes = leaderChanges(samples).filter(({ timeMs }) => timeMs >= from);
   const done = faults.filter(({ time_ms }) => time_ms >= from && time_ms <= until);
-  const lane = (node: number | null) => TOP + Math.max(0, nodes.indexOf(node ?? 0)) * LANE;
   const clock = new Intl.DateTimeFormat(i18n.language, { timeStyle: 'medium' });
-  const last = changes.at(-1);
+  const last = samples.at(-1);
   const label =
     last === undefined || last.leader === null
       ? t('line.none')
@@ -45,92 +49,111 @@ export function TimeLine({ samples, nodes, faults, isStale }: TimeLineProps) {
           ))}
         </ul>
       </figcaption>
-      <div className="c-line-scroll">
-        <svg viewBox={`0 0 ${WIDTH} ${height}`} role="img" aria-label={label} direction="ltr">
-          {nodes.map((node) => (
-            <g key={node}>
-              <text x="0" y={lane(node) + 25} className="c-lane-name">
-                {t('node.name', { node })}
-              </text>
-              <line
-                x1={LEFT}
-                x2={WIDTH}
-                y1={lane(node) + 20}
-                y2={lane(node) + 20}
-                className="c-lane"
-              />
-              {stretches(samples, node, until).map(({ part, from: start, to }) =>
-                to <= from ? null : (
-                  <rect
-                    key={start}
-                    className="c-part"
-                    data-part={part}
-                    x={x(start)}
-                    width={Math.max(1.5, x(to) - x(start))}
-                    y={lane(node) + (part === 'leads' ? 6 : 15)}
-                    height={part === 'leads' ? 28 : 10}
-                    rx={part === 'leads' ? 5 : 3}
-                  />
-                ),
-              )}
-            </g>
-          ))}
-          {changes.map(({ timeMs, leader, term }) =>
-            leader === null ? null : (
-              <text
-                key={timeMs}
-                x={x(timeMs) + 8}
-                y={lane(leader) + 25}
-                className="c-term"
-                data-tight={x(timeMs) > WIDTH - 60 || undefined}
-              >
-                {t('line.term', { term })}
-              </text>
-            ),
-          )}
-          {done.map(({ number, time_ms, kind, node }) => (
-            <g key={number} className="c-mark">
-              <line x1={x(time_ms)} x2={x(time_ms)} y1={TOP - 6} y2={height - 22} />
-              <text
-                x={x(time_ms)}
-                y={TOP - 11}
-                textAnchor={x(time_ms) > WIDTH - 70 ? 'end' : 'middle'}
-              >
+      <div className="c-lanes" role="img" aria-label={label} dir="ltr">
+        <Marks faults={done} place={place} />
+        {nodes.map((node) => (
+          <div key={node} className="c-lane">
+            <span className="c-lane-name">{t('node.name', { node })}</span>
+            <Lane node={node} samples={samples} until={until} from={from} place={place} />
+          </div>
+        ))}
+        <p className="c-axis">
+          <span>{clock.format(from)}</span>
+          <span>{clock.format(until)}</span>
+        </p>
+      </div>
+      <ChangeTable changes={changes} clock={clock} />
+    </figure>
+  );
+}
+
+interface LaneProps {
+  readonly node: number;
+  readonly samples: readonly Sample[];
+  readonly from: number;
+  readonly until: number;
+  readonly place: Place;
+}
+
+/** What one node did; a bar of its own for each term in which it led. */
+function Lane({ node, samples, from, until, place }: LaneProps) {
+  const { t } = useTranslation('cluster');
+  const terms = leaderChanges(samples).filter(({ leader }) => leader === node);
+  const termAt = (timeMs: number) => terms.findLast((change) => change.timeMs <= timeMs)?.term;
+  return (
+    <div className="c-track">
+      {stretches(samples, node, until)
+        .filter(({ to }) => to > from)
+        .map(({ part, from: start, to }) => {
+          const width = place(to) - place(start);
+          return (
+            <span
+              key={start}
+              className="c-part"
+              data-part={part}
+              style={{ left: percent(place(start)), width: percent(Math.max(0.0015, width)) }}
+            >
+              {part === 'leads' && width > ROOM && t('line.term', { term: termAt(start) ?? '' })}
+            </span>
+          );
+        })}
+    </div>
+  );
+}
+
+/** What was done, above the lanes, with a line down through them. */
+function Marks({ faults, place }: { faults: readonly FaultRecord[]; place: Place }) {
+  const { t } = useTranslation('cluster');
+  const newest = faults[0]?.number;
+  return (
+    <div className="c-marks">
+      {faults.map(({ number, time_ms, kind, node }) => {
+        const at = place(time_ms);
+        const side = at > 0.9 ? 'end' : at < 0.1 ? 'start' : 'middle';
+        return (
+          <span key={number} className="c-mark" data-side={side} style={{ left: percent(at) }}>
+            {number === newest && (
+              <span>
                 {t(`kind.${kind}`)}
                 {node !== null && ` ${node}`}
-              </text>
-            </g>
-          ))}
-          <text x={LEFT} y={height - 4} className="c-axis">
-            {clock.format(from)}
-          </text>
-          <text x={WIDTH} y={height - 4} className="c-axis" textAnchor="end">
-            {clock.format(until)}
-          </text>
-        </svg>
-      </div>
-      <details className="c-table">
-        <summary>{t('chart.table')}</summary>
-        <table>
-          <caption className="q-visually-hidden">{t('line.title')}</caption>
-          <thead>
-            <tr>
-              <th scope="col">{t('chart.time')}</th>
-              <th scope="col">{t('line.leader')}</th>
-              <th scope="col">{t('figure.term')}</th>
+              </span>
+            )}
+          </span>
+        );
+      })}
+    </div>
+  );
+}
+
+interface ChangeTableProps {
+  readonly changes: readonly Change[];
+  readonly clock: Intl.DateTimeFormat;
+}
+
+function ChangeTable({ changes, clock }: ChangeTableProps) {
+  const { t } = useTranslation('cluster');
+  return (
+    <details className="c-table">
+      <summary>{t('chart.table')}</summary>
+      <table>
+        <caption className="q-visually-hidden">{t('line.title')}</caption>
+        <thead>
+          <tr>
+            <th scope="col">{t('chart.time')}</th>
+            <th scope="col">{t('line.leader')}</th>
+            <th scope="col">{t('figure.term')}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {changes.map(({ timeMs, leader, term }) => (
+            <tr key={timeMs}>
+              <th scope="row">{clock.format(timeMs)}</th>
+              <td>{leader ?? t('line.nobody')}</td>
+              <td>{term}</td>
             </tr>
-          </thead>
-          <tbody>
-            {changes.map(({ timeMs, leader, term }) => (
-              <tr key={timeMs}>
-                <th scope="row">{clock.format(timeMs)}</th>
-                <td>{leader ?? t('line.nobody')}</td>
-                <td>{term}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </details>
-    </figure>
+          ))}
+        </tbody>
+      </table>
+    </details>
   );
 }

@@ -28,7 +28,11 @@ export const WINDOW_MS = 180_000;
 /** Without news for longer than this there is a gap in what is drawn. */
 export const GAP_MS = 5_000;
 
+/** Who has not answered the leader for so long is away, before its beats are missed. */
+const SILENT_MS = 1_500;
+
 function partOf(node: NodeView, leader: number | null): Part {
+  if (node.node !== leader && (node.silent_ms ?? 0) > SILENT_MS) return 'away';
   if (node.state === 'unreachable' || node.state === 'stopped') return 'away';
   return node.node === leader ? 'leads' : 'follows';
 }

@@ -5,7 +5,7 @@ import { RequireAccount } from '../account/RequireAccount.tsx';
 import { Failure, Loading } from '../ui/ui.tsx';
 import { Charts } from './Charts.tsx';
 import { Clocks } from './Clocks.tsx';
-import { DemoPanel } from './demo/DemoPanel.tsx';
+import { DemoPanel, StageRow } from './demo/DemoPanel.tsx';
 import { FaultBar } from './demo/FaultBar.tsx';
 import { useDemo } from './demo/useDemo.ts';
 import { EventLog } from './EventLog.tsx';
@@ -41,7 +41,6 @@ function Board() {
   return (
     <div className="c-board" data-stale={isStale || undefined}>
       <Verdict view={view} freshness={freshness} />
-      {demo.view !== undefined && <DemoPanel demo={demo.view} canAct={demo.canAct} act={demo} />}
       <section aria-labelledby="nodes" className="q-stack-s">
         <h2 id="nodes" className="c-section">
           {t('nodes', { up, total: view.nodes.length })}
@@ -63,12 +62,14 @@ function Board() {
           })}
         </div>
       </section>
+      {demo.view !== undefined && <DemoPanel demo={demo.view} canAct={demo.canAct} act={demo} />}
       <TimeLine
         samples={samples}
         nodes={nodes}
         faults={demo.view?.faults ?? []}
         isStale={isStale}
       />
+      {demo.view !== undefined && <StageRow demo={demo.view} canAct={demo.canAct} act={demo} />}
       <div className="c-pair">
         <Charts samples={samples} nodes={nodes} isStale={isStale} />
       </div>

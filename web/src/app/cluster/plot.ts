@@ -32,6 +32,7 @@ export function draw(
       {
         ...common,
         grid: { show: false },
+        size: 28,
         space: 90,
         values: [[1, '{HH}:{mm}:{ss}', null, null, null, null, null, null, 1]],
       },

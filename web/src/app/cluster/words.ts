@@ -52,7 +52,8 @@ export function expectation(
   const { left, all, quorum, leads } = forecast;
   const isBack = forecast.effect === 'stops' && forecast.stops_cluster === false;
   const key = isBack ? 'stopsBriefly' : forecast.effect;
-  const role = t(leads === true ? 'expect.leads' : 'expect.follows', { node });
+  const isLeader = leads === true || forecast.effect === 'leader-change';
+  const role = t(isLeader ? 'expect.leads' : 'expect.follows', { node });
   const text = t(`expect.${key}`, { doing, node, left, all, quorum, role });
   return text;
 }

@@ -302,6 +302,18 @@ impl Cluster {
         answers.into_iter().flatten().max_by_key(|(_, term)| *term)
     }
 
+    /// Whether all nodes that run and are not cut off name the same leader.
+    pub(super) async fn is_together(&self) -> bool {
+        let ask = |place: usize| async move {
+            let (_, status) = self.0.stores[place].statuses().await.pop()?;
+            status.ok()?.leader
+        };
+        let well = (0..self.len()).filter(|place| self.is_well(*place));
+        let leaders = futures::future::join_all(well.map(ask)).await;
+        leaders.first().is_some_and(|first| first.is_some())
+            && leaders.windows(2).all(|pair| pair[0] == pair[1])
+    }
+
     /// Kills a node with SIGKILL, and gives the moment at which it was gone.
     pub(super) async fn kill(&self, place: usize) -> Result<Instant, Failure> {
         let moment = Instant::now();

@@ -172,7 +172,7 @@ async fn demonstrate(
     tour::begin(&stage, scenario, 1);
     let office = Office::create(&program, folder, cluster.web_urls(), scenario).await?;
     let vote = vote(command, scenario, folder, &office, &stage).await?;
-    stage.scene().step = "counting";
+    tour::end_voting(&stage, &vote.cast);
     let counted = count(&office, &archive, folder).await?;
     let summary = summary(
         scenario,

@@ -28,7 +28,12 @@ pub(super) async fn run(stage: &Stage, program: &Program, folder: &Folder) -> In
         }
         let held = match folder.below(&format!("tour-{number}")) {
             Ok(below) => {
-                let held = hold(stage, program, &below, number).await;
+                // The administrator's commands look for the token beside everything else.
+                let token = folder.read("token").and_then(|token| below.write("token", &token));
+                let held = match token {
+                    Ok(()) => hold(stage, program, &below, number).await,
+                    Err(failure) => Err(failure),
+                };
                 below.remove();
                 held
             }
@@ -39,7 +44,7 @@ pub(super) async fn run(stage: &Stage, program: &Program, folder: &Folder) -> In
             Ok(()) => scene.step = "done",
             Err(failure) => {
                 scene.step = "waiting";
-                scene.trouble = Some(failure.message);
+                scene.trouble = failure.message.lines().next_back().map(str::to_owned);
             }
         }
         drop(scene);
@@ -67,7 +72,7 @@ async fn hold(
         cast = casting.run(&scenario) => cast?,
         never = show(stage, &casting) => match never {},
     };
-    stage.scene().step = "counting";
+    end_voting(stage, &cast);
     office.close().await?;
     let result = office.tally().await?;
     stage.watchdog().counted(difference(&scenario, &cast, &result));
@@ -88,6 +93,13 @@ pub(super) fn begin_voting(stage: &Stage, office: &Office<'_>, guest_code: Optio
     scene.id = Some(office.election().to_string());
     scene.guest_code = guest_code;
     scene.step = "voting";
+}
+
+/// All have voted.
+pub(super) fn end_voting(stage: &Stage, cast: &Cast) {
+    let mut scene = stage.scene();
+    (scene.ordered, scene.finals) = (cast.ordered.len() as u64, cast.finals as u64);
+    scene.step = "counting";
 }
 
 /// Tells how far the casting is.

@@ -16,7 +16,7 @@ interface DemoPanelProps {
   readonly act: Actions;
 }
 
-/** The demonstration: what was done, what came of it, what must hold, and the vote behind it. */
+/** The demonstration: what was done, what came of it, and what must hold. */
 export function DemoPanel({ demo, canAct, act }: DemoPanelProps) {
   const { t } = useTranslation('cluster');
   const [isAsked, setAsked] = useState(false);
@@ -50,8 +50,6 @@ export function DemoPanel({ demo, canAct, act }: DemoPanelProps) {
       <div className="c-demo-grid">
         <Stopwatch faults={demo.faults} />
         <Invariants all={demo.invariants} />
-        <StagePanel demo={demo} canAct={canAct} act={act} />
-        <LoadPanel demo={demo} canAct={canAct} act={act} />
       </div>
       {isAsked && (
         <FaultDialog
@@ -66,5 +64,15 @@ export function DemoPanel({ demo, canAct, act }: DemoPanelProps) {
         />
       )}
     </section>
+  );
+}
+
+/** The vote that goes on, and the load beside it. */
+export function StageRow({ demo, canAct, act }: DemoPanelProps) {
+  return (
+    <div className="c-demo-grid">
+      <StagePanel demo={demo} canAct={canAct} act={act} />
+      <LoadPanel demo={demo} canAct={canAct} act={act} />
+    </div>
   );
 }

@@ -21,7 +21,6 @@ export function FaultDialog({ kind, node, forecast, onClose, onConfirm }: FaultD
   useEffect(() => {
     const shown = dialog.current;
     if (shown?.open === false) shown.showModal();
-    return () => shown?.close();
   }, []);
   const word = t('node.name', { node });
   const mustType = forecast.stops_cluster;

@@ -43,7 +43,6 @@ function Promised({ invariant }: { invariant: Invariant }) {
           {checked === 0
             ? t('promise.nothing')
             : t('promise.checked', {
-                count: checked,
                 shown: number(checked),
                 of: t(`promise.of.${id}`),
               })}

@@ -68,6 +68,7 @@ export function LoadPanel({ demo, canAct, act }: LoadPanelProps) {
         lines={lines}
         data={data}
         format={perSecond}
+        least={20}
         isStale={false}
       />
     </section>

@@ -74,6 +74,15 @@ function Newest({ fault }: { fault: FaultRecord }) {
           <span className="c-big">{outcome.retried}</span>
           <span>{t('watch.retried')}</span>
         </p>
+        {isChange && outcome.gap_ms !== null && (
+          <p>
+            <span className="c-big">
+              {stopwatch(outcome.gap_ms, i18n.language)}
+              <small> s</small>
+            </span>
+            <span>{t('watch.goes-on')}</span>
+          </p>
+        )}
       </div>
       <p className="q-visually-hidden" role="status">
         {outcome.is_settled && `${caption}. ${outcome.lost ?? '–'} ${t('watch.lost')}.`}

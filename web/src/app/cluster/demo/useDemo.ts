@@ -65,6 +65,14 @@ export function useDemo(): Demo {
       const body = node === null ? { kind } : { kind, node };
       void keep(take(api.POST('/api/v1/demo/faults', { body })));
     },
-    choose: (body) => void keep(take(api.PUT('/api/v1/demo/settings', { body }))),
+    choose: (body) => {
+      // What was chosen is shown at once, not when the supervisor has heard of it.
+      void cache.cancelQueries({ queryKey: KEY });
+      cache.setQueryData<DemoView>(
+        KEY,
+        (view) => view && { ...view, settings: { ...view.settings, ...body } },
+      );
+      void keep(take(api.PUT('/api/v1/demo/settings', { body })));
+    },
   };
 }

@@ -102,7 +102,6 @@ export default {
     kind: 'Art',
     node: 'Knoten',
     find: 'Suchen',
-    list: 'Die Ereignisse, die neuesten zuerst',
     what: 'Was',
     all: 'Alle',
     more: 'Mehr zeigen',
@@ -153,8 +152,9 @@ export default {
     leads: 'Knoten {{node}} führt.',
     follows: 'Knoten {{node}} führt nicht.',
     'leader-change':
-      '{{doing}}, wählen die anderen in etwa 0,3 s eine neue Führung; keine Stimme geht verloren.',
-    'goes-on': '{{doing}}, machen die anderen ohne Pause weiter; keine Stimme geht verloren.',
+      '{{role}} {{doing}}, wählen die anderen in etwa 0,3 s eine neue Führung; keine Stimme geht verloren.',
+    'goes-on':
+      '{{role}} {{doing}}, machen die anderen ohne Pause weiter; keine Stimme geht verloren.',
     stops:
       '{{doing}}, bleiben zu wenige Knoten: nichts wird angenommen, bis einer zurückkommt. Verloren geht nichts.',
     stopsBriefly:
@@ -203,13 +203,12 @@ export default {
     roots: 'Alle Knoten haben dasselbe Verzeichnis',
     counts: 'Jedes Ergebnis ist, was gewählt wurde',
     nothing: 'noch nichts zu prüfen',
-    checked_one: '{{shown}} {{of}} geprüft',
-    checked_other: '{{shown}} {{of}} geprüft',
+    checked: '{{of}} geprüft: {{shown}}',
     of: {
       writes: 'Schreibvorgänge',
       finals: 'Quittungen',
       once: 'Einträge',
-      roots: 'signierte Wurzeln',
+      roots: 'Signierte Wurzeln',
       counts: 'Ergebnisse',
     },
     age: 'zuletzt vor {{age}}',

@@ -101,7 +101,6 @@ export default {
     kind: 'Kind',
     node: 'Node',
     find: 'Find',
-    list: 'The events, newest first',
     what: 'What',
     all: 'All',
     more: 'Show more',
@@ -151,8 +150,9 @@ export default {
   expect: {
     leads: 'Node {{node}} leads.',
     follows: 'Node {{node}} does not lead.',
-    'leader-change': '{{doing}}: the others choose a new leader in about 0.3 s; no ballot is lost.',
-    'goes-on': '{{doing}}: the others go on without a pause; no ballot is lost.',
+    'leader-change':
+      '{{role}} {{doing}}: the others choose a new leader in about 0.3 s; no ballot is lost.',
+    'goes-on': '{{role}} {{doing}}: the others go on without a pause; no ballot is lost.',
     stops:
       '{{doing}} leaves too few nodes: nothing is accepted until one comes back. Nothing is lost.',
     stopsBriefly:
@@ -199,14 +199,13 @@ export default {
     roots: 'All nodes hold the same ledger',
     counts: 'Every result is what was voted',
     nothing: 'nothing to look at yet',
-    checked_one: '{{shown}} {{of}} looked at',
-    checked_other: '{{shown}} {{of}} looked at',
+    checked: '{{of}} checked: {{shown}}',
     of: {
-      writes: 'writes',
-      finals: 'receipts',
-      once: 'entries',
-      roots: 'signed roots',
-      counts: 'results',
+      writes: 'Writes',
+      finals: 'Receipts',
+      once: 'Entries',
+      roots: 'Signed roots',
+      counts: 'Results',
     },
     age: 'last {{age}} ago',
     violations_one: '{{count}} violation.',

@@ -93,42 +93,11 @@ impl Outcome {
 impl Stage {
     /// Does what was begun under `number`, and measures until it is settled.
     pub(super) async fn finish(&self, number: u64, kind: Kind, node: Option<u64>) {
-        let before = self.situation();
-        let effect = self.effect_of(number);
         let refused = self.refused();
         let violations = self.0.watchdog.violations();
         let Ok(probe) = Probe::new(&self.0.cluster.client_addresses()) else { return };
-        let measured = async {
-            let warm = probe.wait_for(PUTS_BEFORE, Instant::now());
-            let warm = tokio::time::timeout(WARM_UP, warm);
-            let _ = tokio::join!(warm, tokio::time::sleep(NOTICE));
-            self.note(number, Outcome { done_ms: Some(now_ms()), ..Outcome::default() });
-            let moment = self.execute(kind, node).await?;
-            let mut outcome = Outcome { done_ms: Some(now_ms()), ..Outcome::default() };
-            if matches!(kind, Kind::Restart | Kind::Repair | Kind::Resume) {
-                outcome.ready_after_ms = Some(ms(moment.elapsed()));
-            }
-            let is_same = |leader, term| (before.leader, before.term) == (leader, term);
-            let is_standstill = effect == Effect::Stops && self.is_short();
-            let patience = if is_standstill { STANDSTILL } else { LEADER_PATIENCE };
-            let must_change = matches!(effect, Effect::LeaderChange | Effect::Begins);
-            let found = self.wait_for_leader(before.term, must_change, node, patience).await;
-            if let Some((leader, term)) = found {
-                outcome.leader = Some(leader);
-                if !is_same(Some(leader), term) {
-                    outcome.leader_after_ms = Some(ms(moment.elapsed()));
-                }
-                self.note(number, outcome.clone());
-            }
-            if !is_standstill {
-                let on = probe.wait_for(PUTS_AFTER, moment);
-                let _ = tokio::time::timeout(LEADER_PATIENCE, on).await;
-                outcome.gap_ms = probe.longest_gap(moment).map(ms);
-            }
-            Ok::<_, Failure>((outcome, is_standstill))
-        };
         let measured = tokio::select! {
-            measured = measured => measured,
+            measured = self.measure(number, (kind, node), &probe) => measured,
             never = probe.run() => match never {},
         };
         let (mut outcome, is_standstill) = match measured {
@@ -141,14 +110,78 @@ impl Stage {
         outcome.retried = self.refused() - refused;
         outcome.in_words(is_standstill);
         self.note(number, outcome.clone());
-        if is_standstill || self.is_looked_at().await {
-            let lost = self.0.watchdog.violations() - violations;
-            outcome.lost = (!is_standstill).then_some(lost);
+        if !is_standstill && self.is_looked_at().await {
+            outcome.lost = Some(self.0.watchdog.violations() - violations);
         }
         outcome.retried = self.refused() - refused;
         outcome.is_settled = true;
         outcome.in_words(is_standstill);
         self.note(number, outcome);
+    }
+
+    /// Does it, and measures what the store does; also says whether everything stands still.
+    async fn measure(
+        &self,
+        number: u64,
+        (kind, node): (Kind, Option<u64>),
+        probe: &Probe,
+    ) -> Result<(Outcome, bool), Failure> {
+        let before = self.situation();
+        let effect = self.effect_of(number);
+        let must_change = matches!(effect, Effect::LeaderChange | Effect::Begins);
+        let warm = probe.wait_for(PUTS_BEFORE, Instant::now());
+        let warm = tokio::time::timeout(WARM_UP, warm);
+        let _ = tokio::join!(warm, tokio::time::sleep(NOTICE));
+        self.note(number, Outcome { done_ms: Some(now_ms()), ..Outcome::default() });
+        // A node that is started again is away for as long as that takes: the others are watched
+        // meanwhile.
+        let meanwhile = async {
+            if kind != Kind::Restart || effect != Effect::LeaderChange {
+                return None;
+            }
+            let found = self.wait_for_leader(before.term, true, node, LEADER_PATIENCE).await?;
+            Some((found, Instant::now()))
+        };
+        let (moment, early) = tokio::join!(self.execute(kind, node), meanwhile);
+        let moment = moment?;
+        let mut outcome = Outcome { done_ms: Some(now_ms()), ..Outcome::default() };
+        let is_standstill = effect == Effect::Stops && self.is_short();
+        let patience = if is_standstill { STANDSTILL } else { LEADER_PATIENCE };
+        let found = match early {
+            Some(early) => Some(early),
+            None => self
+                .wait_for_leader(before.term, must_change, node, patience)
+                .await
+                .map(|found| (found, Instant::now())),
+        };
+        if let Some(((leader, term), at)) = found {
+            outcome.leader = Some(leader);
+            if (before.leader, before.term) != (Some(leader), term) {
+                outcome.leader_after_ms = Some(ms(at - moment));
+            }
+            self.note(number, outcome.clone());
+        }
+        if matches!(kind, Kind::Restart | Kind::Repair | Kind::Resume | Kind::Heal) {
+            outcome.ready_after_ms = self.is_together().await.then(|| ms(moment.elapsed()));
+        }
+        if !is_standstill {
+            let on = probe.wait_for(PUTS_AFTER, moment);
+            let _ = tokio::time::timeout(LEADER_PATIENCE, on).await;
+            outcome.gap_ms = probe.longest_gap(moment).map(ms);
+        }
+        Ok((outcome, is_standstill))
+    }
+
+    /// Waits until all nodes that can take part name the same leader.
+    async fn is_together(&self) -> bool {
+        let started = Instant::now();
+        while started.elapsed() < LEADER_PATIENCE {
+            if self.0.cluster.is_together().await {
+                return true;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        false
     }
 
     fn effect_of(&self, number: u64) -> Effect {
