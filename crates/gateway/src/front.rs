@@ -4,7 +4,7 @@
 //! 2. security headers; CORS for public data
 //! 3. room ([`crate::shed`]) and time
 //! 4. who asks, whether they may (`x-rights` of the OpenAPI document), how often
-//! 5. the record of what people with accounts change ([`crate::desk_log`])
+//! 5. the record of what people with accounts change ([`crate::audit`])
 //! 6. [`crate::idempotency`]
 //!
 //! Log lines name the route's template, never the path: a path holds trackers and credentials, and
@@ -15,7 +15,7 @@ use crate::auth::rights::{self, Decision, Object};
 use crate::auth::{Grant, Role};
 use crate::limits::{Limiter, Rate, client_address, network_of};
 use crate::token::Standing;
-use crate::{Gateway, Problem, clock, desk_log, headers, idempotency, request_id, shed};
+use crate::{Gateway, Problem, audit, clock, headers, idempotency, request_id, shed};
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -277,7 +277,7 @@ async fn serve(
         idempotency::around(gateway, &caller, key, request, |request| guarded(next.run(request)));
     let response = answer.await;
     let status = response.status().as_u16();
-    desk_log::note(gateway, &caller, route.verb(), &route.template, &route.object(), status).await;
+    audit::note(gateway, &caller, route.verb(), &route.template, &route.object(), status).await;
     response
 }
 

@@ -8,13 +8,15 @@
 #![forbid(unsafe_code)]
 
 mod acts;
+mod audit;
 pub mod auth;
+mod chart;
 mod clock;
-mod desk_log;
 mod encoding;
 mod extract;
 mod feed;
 mod figures;
+mod finality;
 mod front;
 mod headers;
 mod idempotency;
@@ -26,6 +28,7 @@ mod numbered;
 pub mod openapi;
 mod pages;
 mod problem;
+mod progress;
 mod random;
 mod request_id;
 mod routes;
@@ -36,6 +39,7 @@ mod token;
 mod views;
 
 pub use auth::oidc::OidcSettings;
+pub use clock::show_utc;
 pub use front::Limits;
 pub use pages::Assets;
 pub use problem::Problem;
@@ -79,6 +83,7 @@ pub struct Inner {
     pub(crate) feed: feed::Feed,
     pub(crate) life: life::Life,
     pub(crate) post: mail::Post,
+    pub(crate) charts: chart::Charts,
     pub(crate) draining: watch::Sender<bool>,
 }
 
@@ -161,6 +166,7 @@ impl Gateway {
             oidc,
             life,
             post,
+            charts: chart::Charts::default(),
         })))
     }
 
@@ -211,6 +217,7 @@ impl Gateway {
         self.life.start();
         self.feed.start();
         self.post.start();
+        tokio::spawn(self.clone().keep_audit());
         let service = self.router().into_make_service_with_connect_info::<SocketAddr>();
         axum::serve(listener, service).with_graceful_shutdown(stop).await
     }

@@ -21,6 +21,7 @@ pub(crate) mod judge;
 
 pub use beat::{Beat, Vitals};
 
+use crate::audit::{self, Entry, Kind};
 use crate::numbered::List;
 use crate::store::{Store, put};
 use crate::{NodeFacts, clock};
@@ -368,6 +369,17 @@ impl Life {
         };
         if let Err(error) = EVENTS.add(&self.0.store, &event).await {
             tracing::debug!(target: "node", %error, "an event was not noted");
+        }
+        // What the members decide is on record for auditors, too.
+        if matches!(event.kind.as_str(), "leader" | "member") {
+            let node = event.node.map(|node| format!("node {node}"));
+            let actor = format!("node {}", event.seen_by);
+            let entry = Entry {
+                object: node,
+                text: Some(event.text),
+                ..Entry::new(event.seen_by, Kind::Cluster, &actor, event.kind)
+            };
+            audit::write(&self.0.store, &entry).await;
         }
     }
 }

@@ -4,9 +4,9 @@
 mod accounts;
 mod admin;
 mod approvals;
+mod audit;
 mod ballots;
 mod cluster;
-mod desk;
 mod elections;
 mod feed;
 mod ledger;
@@ -50,7 +50,8 @@ fn house() -> Router<Gateway> {
         .route("/api/v1/cluster", get(cluster::view))
         .route("/api/v1/cluster/events", get(cluster::events))
         .route("/api/v1/feed", get(feed::feed))
-        .route("/api/v1/desk", get(desk::list))
+        .route("/api/v1/audit", get(audit::list))
+        .route("/api/v1/audit/export", get(audit::export))
 }
 
 /// Logging in, accounts, approvals.
@@ -81,6 +82,7 @@ fn elections() -> Router<Gateway> {
     Router::new()
         .route("/api/v1/elections", get(elections::list).post(admin::create))
         .route("/api/v1/elections/{id}", get(elections::show))
+        .route("/api/v1/elections/{id}/turnout", get(elections::turnout))
         .route("/api/v1/elections/{id}/roll", get(elections::roll).put(admin::roll))
         .route("/api/v1/elections/{id}/ceremony", get(elections::ceremony).post(admin::ceremony))
         .route("/api/v1/elections/{id}/manifest", get(elections::manifest).post(admin::seal))
@@ -98,6 +100,8 @@ fn elections() -> Router<Gateway> {
         .route("/api/v1/elections/{id}/refusals", get(ledger::refusals))
         .route("/api/v1/elections/{id}/archive", get(ledger::archive))
         .route("/api/v1/elections/{id}/trust", get(ledger::trust))
+        .route("/api/v1/elections/{id}/audit", get(audit::list_election))
+        .route("/api/v1/elections/{id}/audit/export", get(audit::export_election))
         .route("/api/v1/elections/{id}/mail", get(mail::list).post(mail::queue))
         .route("/api/v1/elections/{id}/mail/{message}/again", post(mail::again))
 }
