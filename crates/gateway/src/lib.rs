@@ -17,8 +17,10 @@ mod extract;
 mod feed;
 mod figures;
 mod finality;
+mod forward;
 mod front;
 mod headers;
+mod hooks;
 mod idempotency;
 pub mod life;
 pub mod limits;
@@ -36,6 +38,7 @@ pub mod runner;
 mod shed;
 mod store;
 mod token;
+mod trace;
 mod views;
 
 pub use auth::oidc::OidcSettings;
@@ -45,6 +48,7 @@ pub use pages::Assets;
 pub use problem::Problem;
 pub use runner::{AskError, AuthorityHandle, Journal};
 pub use token::{AdminToken, Standing};
+pub use trace::TARGET as TRACE_TARGET;
 
 use auth::office::Office;
 use auth::oidc::Provider;
@@ -84,6 +88,8 @@ pub struct Inner {
     pub(crate) life: life::Life,
     pub(crate) post: mail::Post,
     pub(crate) charts: chart::Charts,
+    pub(crate) hooks: hooks::Hooks,
+    pub(crate) forward: forward::Forward,
     pub(crate) draining: watch::Sender<bool>,
 }
 
@@ -148,6 +154,7 @@ impl Gateway {
             .map_err(|_| "the operating system gives no randomness".to_owned())?;
         let oidc = settings.oidc.clone().map(Provider::new).transpose()?;
         let post = mail::Post::new(store.clone(), node.node, settings.mail.clone())?;
+        let hooks = hooks::Hooks::new(store.clone());
         let life = life::Life::new(store.clone(), &node, settings.web_origin.clone(), probe);
         Ok(Self(Arc::new(Inner {
             table: Table::read(openapi::DOCUMENT)?,
@@ -167,6 +174,8 @@ impl Gateway {
             life,
             post,
             charts: chart::Charts::default(),
+            hooks,
+            forward: forward::Forward::new()?,
         })))
     }
 
@@ -218,6 +227,7 @@ impl Gateway {
         self.feed.start();
         self.post.start();
         tokio::spawn(self.clone().keep_audit());
+        tokio::spawn(self.clone().send_hooks());
         let service = self.router().into_make_service_with_connect_info::<SocketAddr>();
         axum::serve(listener, service).with_graceful_shutdown(stop).await
     }

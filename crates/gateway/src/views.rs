@@ -18,6 +18,8 @@ pub(crate) struct NodeView {
     pub(crate) revision: i64,
     /// Authorities that published their keys in the store.
     pub(crate) authorities: Vec<AuthorityView>,
+    /// How browsers reach the nodes whose authorities hold elections.
+    pub(crate) origins: Vec<String>,
 }
 
 /// One authority.

@@ -1,5 +1,5 @@
 //! Notes what people have not asked for at a gateway: entries of the ledgers that are no ballots,
-//! and alarms.
+//! and alarms. On its way it learns which nodes are authorities.
 //!
 //! The node that leads the store does it. Up to which entry an election is noted, and which of
 //! its alarms, lies in the store beside the list and is changed together with it by
@@ -63,6 +63,7 @@ impl Gateway {
         clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             clock.tick().await;
+            self.learn_authorities().await;
             let leads = self.life.views().borrow().leader == Some(self.node.node);
             if !leads {
                 places.clear();
@@ -72,6 +73,18 @@ impl Gateway {
                 tracing::debug!(target: "audit", %error, "the ledgers are looked at again");
                 places.clear();
             }
+        }
+    }
+
+    /// Tells the node's life whose authorities hold elections.
+    async fn learn_authorities(&self) {
+        let nodes = self.authority.query(|authority: &Authority| {
+            let manifests = authority.elections().filter_map(|view| view.fold().manifest());
+            let all = manifests.flat_map(|manifest| &manifest.authorities);
+            all.map(|one| u64::from(one.index)).collect()
+        });
+        if let Ok(nodes) = nodes.await {
+            self.life.know_authorities(nodes);
         }
     }
 

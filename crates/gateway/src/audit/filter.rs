@@ -87,14 +87,13 @@ pub(crate) async fn page(
 ) -> Result<Found, Error> {
     let mut reading = Reading { order, at: cursor, looked_at: 0, waiting: VecDeque::new() };
     let mut lines = Vec::new();
-    let mut last = None;
     while let Some(line) = reading.next(store).await? {
-        last = Some(line.number);
+        let next = Some(line.number);
         if filter.wants(&line.entry) {
             lines.push(line);
         }
         if lines.len() >= limit || reading.looked_at >= LOOKED_AT_MAX {
-            return Ok(Found { lines, next: last });
+            return Ok(Found { lines, next });
         }
     }
     Ok(Found { lines, next: None })

@@ -10,7 +10,7 @@ use crate::{Gateway, Problem};
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Most entries in one answer.
 const PAGE_MAX: usize = 500;
@@ -84,4 +84,62 @@ pub(crate) async fn export_election(
 fn about(id: &str, query: AuditQuery) -> Result<AuditQuery, Problem> {
     let election = Some(parse_id(id)?.to_string());
     Ok(AuditQuery { election, ..query })
+}
+
+/// An act of a person, as `GET /desk` shows it.
+#[derive(Serialize)]
+pub(crate) struct DeskLine {
+    number: u64,
+    time_ms: u64,
+    node: u64,
+    account: String,
+    entrance: String,
+    act: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    election: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    object: Option<String>,
+    status: u16,
+    request_id: String,
+}
+
+/// `?cursor=&limit=&account=&election=`.
+#[derive(Deserialize)]
+pub(crate) struct DeskQuery {
+    cursor: Option<u64>,
+    limit: Option<usize>,
+    account: Option<String>,
+    election: Option<String>,
+}
+
+/// The acts alone.
+pub(crate) async fn desk(
+    State(gateway): State<Gateway>,
+    Q(query): Q<DeskQuery>,
+) -> Result<Json<Page<DeskLine>>, Problem> {
+    let limit = query.limit.unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX);
+    let filter = Filter {
+        actor: query.account,
+        election: query.election,
+        kind: Some(Kind::Act),
+        ..Filter::default()
+    };
+    let found = page(&gateway.store, &filter, (Order::Oldest, query.cursor, limit)).await?;
+    let items = found.lines.into_iter().map(desk_line).collect();
+    Ok(Json(Page { items, next_cursor: found.next.map(|next| next.to_string()) }))
+}
+
+fn desk_line(Line { number, entry }: Line) -> DeskLine {
+    DeskLine {
+        number,
+        time_ms: entry.time_ms,
+        node: entry.node,
+        account: entry.actor,
+        entrance: entry.entrance.unwrap_or_default(),
+        act: entry.act,
+        election: entry.election,
+        object: entry.object,
+        status: entry.status.unwrap_or_default(),
+        request_id: entry.request_id.unwrap_or_default(),
+    }
 }

@@ -9,6 +9,7 @@ mod ballots;
 mod cluster;
 mod elections;
 mod feed;
+mod hooks;
 mod ledger;
 mod mail;
 mod service;
@@ -45,11 +46,13 @@ pub(crate) fn router(gateway: Gateway) -> Router {
 fn house() -> Router<Gateway> {
     Router::new()
         .route("/api/v1", get(service::about))
+        .route("/api/v1/version", get(service::version))
         .route("/api/v1/openapi.json", get(service::openapi))
         .route("/api/v1/node", get(service::node))
         .route("/api/v1/cluster", get(cluster::view))
         .route("/api/v1/cluster/events", get(cluster::events))
         .route("/api/v1/feed", get(feed::feed))
+        .route("/api/v1/desk", get(audit::desk))
         .route("/api/v1/audit", get(audit::list))
         .route("/api/v1/audit/export", get(audit::export))
 }
@@ -102,6 +105,8 @@ fn elections() -> Router<Gateway> {
         .route("/api/v1/elections/{id}/trust", get(ledger::trust))
         .route("/api/v1/elections/{id}/audit", get(audit::list_election))
         .route("/api/v1/elections/{id}/audit/export", get(audit::export_election))
+        .route("/api/v1/elections/{id}/hooks", get(hooks::list).post(hooks::make))
+        .route("/api/v1/elections/{id}/hooks/{hook}", delete(hooks::end))
         .route("/api/v1/elections/{id}/mail", get(mail::list).post(mail::queue))
         .route("/api/v1/elections/{id}/mail/{message}/again", post(mail::again))
 }

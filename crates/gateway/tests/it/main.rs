@@ -4,6 +4,8 @@ mod audit;
 mod basics;
 mod eyes;
 mod feed;
+mod forward;
+mod hooks;
 mod outbox;
 mod people;
 mod provider;

@@ -64,7 +64,8 @@ fn every_cell_of_the_matrix_is_so() {
                 .replace("{name}", column.name)
                 .replace("{tracker}", "x")
                 .replace("{key}", "x")
-                .replace("{path}", "0/000");
+                .replace("{path}", "0/000")
+                .replace("{hook}", "x");
             let answer = match column.account {
                 Some(account) => tokens.call(account, &method, &asked),
                 None => server.request(&method, &asked, &[], "{}"),
