@@ -1,11 +1,12 @@
 //! What every request passes on its way in and out, outermost first.
 //!
-//! 1. a name (`x-request-id`), a span and one log line; a panic becomes a problem
+//! 1. a name (`x-request-id`), its place in a trace ([`crate::trace`]) and one log line; a panic becomes a problem
 //! 2. security headers; CORS for public data
 //! 3. room ([`crate::shed`]) and time
 //! 4. who asks, whether they may (`x-rights` of the OpenAPI document), how often
-//! 5. the record of what people with accounts change ([`crate::desk_log`])
-//! 6. [`crate::idempotency`]
+//! 5. [`crate::forward`], when another node must serve it
+//! 6. the record of what people with accounts change ([`crate::audit`])
+//! 7. [`crate::idempotency`]
 //!
 //! Log lines name the route's template, never the path: a path holds trackers and credentials, and
 //! no line may hold one of those beside an address.
@@ -16,7 +17,7 @@ use crate::auth::{Grant, Role};
 use crate::limits::{Limiter, Rate, client_address, network_of};
 use crate::routes::demo;
 use crate::token::Standing;
-use crate::{Gateway, Problem, clock, desk_log, headers, idempotency, request_id, shed};
+use crate::{Gateway, Problem, audit, clock, headers, idempotency, request_id, shed, trace};
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -149,8 +150,11 @@ pub(crate) async fn guard(
     let given = request.headers().get("x-request-id").and_then(|value| value.to_str().ok());
     let id = request_id::of(given, gateway.node.node);
     let span = tracing::info_span!(target: "api", "request", request_id = %id);
+    let traceparent = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
+    let context = trace::Context::of(traceparent);
+    let traced = traced_span(&context, &route, &id);
     let shown = id.clone();
-    request_id::under(
+    let work = request_id::under(
         id,
         async move {
             let started = Instant::now();
@@ -160,11 +164,13 @@ pub(crate) async fn guard(
                 headers::share(response.headers_mut());
             }
             let node = HeaderValue::from(gateway.node.node);
-            response.headers_mut().insert("x-node", node);
+            // What another node has served carries that node's number.
+            response.headers_mut().entry("x-node").or_insert(node);
             if let Ok(id) = HeaderValue::from_str(&shown) {
                 response.headers_mut().insert("x-request-id", id);
             }
             let (status, time) = (response.status().as_u16(), started.elapsed());
+            traced.record("status", u64::from(status));
             gateway.figures.answered(&route.template, route.method.as_str(), status, time);
             tracing::debug!(
                 target: "api",
@@ -178,8 +184,27 @@ pub(crate) async fn guard(
             response
         }
         .instrument(span),
+    );
+    trace::under(context, work).await
+}
+
+/// The span that is exported, if anybody exports and the caller wants it kept.
+fn traced_span(context: &trace::Context, route: &Route, request_id: &str) -> tracing::Span {
+    if !context.is_sampled() {
+        return tracing::Span::none();
+    }
+    tracing::info_span!(
+        target: trace::TARGET,
+        parent: None,
+        "request",
+        trace_id = context.trace(),
+        span_id = context.span(),
+        parent_id = context.parent(),
+        method = route.method.as_str(),
+        route = route.template,
+        request_id,
+        status = tracing::field::Empty,
     )
-    .await
 }
 
 /// Where a request goes.
@@ -251,7 +276,7 @@ async fn inside(
     let name = who.caller.as_ref().map(|caller| caller.name.clone());
     request.extensions_mut().insert(who.clone());
     let request = std::mem::take(request);
-    let work = serve(gateway, route, who, request, next);
+    let work = serve_or_pass_on(gateway, route, who, (request, is_ballot), next);
     let response = if route.template == FEED {
         work.await
     } else {
@@ -261,6 +286,25 @@ async fn inside(
     };
     drop(under_way);
     (response, name)
+}
+
+/// Serves a request here, or at a node that can.
+async fn serve_or_pass_on(
+    gateway: &Gateway,
+    route: &Route,
+    who: Who,
+    (mut request, is_ballot): (Request, bool),
+    next: Next,
+) -> Response {
+    let is_ours = !route.is_api() || route.template.is_empty() || route.template == FEED;
+    let election = route.object().election;
+    if !is_ours && gateway.needs_another(&route.method, election, request.headers()).await {
+        match gateway.pass_on(request, is_ballot).await {
+            Ok(response) => return response,
+            Err(unserved) => request = *unserved,
+        }
+    }
+    serve(gateway, route, who, request, next).await
 }
 
 async fn serve(
@@ -283,11 +327,11 @@ async fn serve(
         let (gateway, verb, template) = (gateway.clone(), route.verb(), route.template.clone());
         tokio::spawn(request_id::under(request_id::current(), async move {
             let object = Object::default();
-            desk_log::note(&gateway, &caller, verb, &template, &object, status).await;
+            audit::note(&gateway, &caller, verb, &template, &object, status).await;
         }));
         return response;
     }
-    desk_log::note(gateway, &caller, route.verb(), &route.template, &route.object(), status).await;
+    audit::note(gateway, &caller, route.verb(), &route.template, &route.object(), status).await;
     response
 }
 
@@ -305,7 +349,8 @@ async fn guarded(work: impl Future<Output = Response>) -> Response {
     })
 }
 
-fn changes(method: &Method) -> bool {
+/// Whether a request with this method may change something.
+pub(crate) fn changes(method: &Method) -> bool {
     !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 

@@ -8,15 +8,19 @@
 #![forbid(unsafe_code)]
 
 mod acts;
+mod audit;
 pub mod auth;
+mod chart;
 mod clock;
-mod desk_log;
 mod encoding;
 mod extract;
 mod feed;
 mod figures;
+mod finality;
+mod forward;
 mod front;
 mod headers;
+mod hooks;
 mod idempotency;
 pub mod life;
 pub mod limits;
@@ -26,6 +30,7 @@ mod numbered;
 pub mod openapi;
 mod pages;
 mod problem;
+mod progress;
 mod random;
 mod request_id;
 mod routes;
@@ -33,15 +38,18 @@ pub mod runner;
 mod shed;
 mod store;
 mod token;
+mod trace;
 mod views;
 
 pub use auth::oidc::OidcSettings;
+pub use clock::show_utc;
 pub use front::Limits;
 pub use pages::{Asset, Assets};
 pub use problem::Problem;
 pub use routes::demo::Supervisor;
 pub use runner::{AskError, AuthorityHandle, Journal};
 pub use token::{AdminToken, Standing};
+pub use trace::TARGET as TRACE_TARGET;
 
 use auth::office::Office;
 use auth::oidc::Provider;
@@ -80,6 +88,9 @@ pub struct Inner {
     pub(crate) feed: feed::Feed,
     pub(crate) life: life::Life,
     pub(crate) post: mail::Post,
+    pub(crate) charts: chart::Charts,
+    pub(crate) hooks: hooks::Hooks,
+    pub(crate) forward: forward::Forward,
     pub(crate) draining: watch::Sender<bool>,
 }
 
@@ -146,6 +157,7 @@ impl Gateway {
             .map_err(|_| "the operating system gives no randomness".to_owned())?;
         let oidc = settings.oidc.clone().map(Provider::new).transpose()?;
         let post = mail::Post::new(store.clone(), node.node, settings.mail.clone())?;
+        let hooks = hooks::Hooks::new(store.clone());
         let life = life::Life::new(store.clone(), &node, settings.web_origin.clone(), probe);
         Ok(Self(Arc::new(Inner {
             table: Table::read(openapi::DOCUMENT)?,
@@ -164,6 +176,9 @@ impl Gateway {
             oidc,
             life,
             post,
+            charts: chart::Charts::default(),
+            hooks,
+            forward: forward::Forward::new()?,
         })))
     }
 
@@ -214,6 +229,8 @@ impl Gateway {
         self.life.start();
         self.feed.start();
         self.post.start();
+        tokio::spawn(self.clone().keep_audit());
+        tokio::spawn(self.clone().send_hooks());
         let service = self.router().into_make_service_with_connect_info::<SocketAddr>();
         axum::serve(listener, service).with_graceful_shutdown(stop).await
     }

@@ -1,10 +1,12 @@
 //! From the authority's state to what callers are shown: runs on the authority's thread.
 
+use crate::chart::Chart;
 use crate::encoding::encode;
+use crate::progress;
 use crate::views::{
     AuthorityView, BallotView, CeremonyMessage, CredentialView, DefinitionView, ElectionDetail,
-    ElectionSummary, LastBallot, LeavesView, RefusedEntry, ResultView, RoundsView,
-    SignedRefusalView, blocker, phase_name,
+    ElectionSummary, LastBallot, LeavesView, RefusedEntry, ResultView, SignedRefusalView, blocker,
+    phase_name,
 };
 use authority::{Authority, ElectionView};
 use ballot::Tracker;
@@ -14,9 +16,6 @@ use sha2::Digest;
 
 /// Most bytes of leaves in one answer.
 const LEAVES_BYTES_MAX: usize = 4 << 20;
-
-/// Most refused entries in one answer.
-const REFUSALS_MAX: usize = 1000;
 
 /// All elections.
 pub(crate) fn elections(authority: &Authority) -> Vec<ElectionSummary> {
@@ -43,7 +42,7 @@ fn summary(view: ElectionView<'_>) -> ElectionSummary {
 }
 
 /// One election in full.
-pub(crate) fn detail(view: ElectionView<'_>) -> ElectionDetail {
+pub(crate) fn detail(view: ElectionView<'_>, chart: Chart) -> ElectionDetail {
     let fold = view.fold();
     let manifest = fold.manifest();
     let draft = view.draft().map(|(draft, _)| draft);
@@ -80,6 +79,7 @@ pub(crate) fn detail(view: ElectionView<'_>) -> ElectionDetail {
         },
         result: result(view),
         settled: view.is_settled(),
+        progress: progress::progress(view, chart),
     }
 }
 
@@ -111,6 +111,7 @@ pub(crate) fn ballot(view: ElectionView<'_>, tracker: &Tracker) -> Option<Ballot
         entry: None,
         leaf: Some(leaf),
         receipt: receipt.map(|receipt| receipt.to_string()),
+        refused: None,
     })
 }
 
@@ -191,40 +192,78 @@ pub(crate) fn leaves(view: ElectionView<'_>, from: u64, limit: usize) -> LeavesV
     }
 }
 
-/// Entries that were refused after ordering, newest last.
-pub(crate) fn refusals(view: ElectionView<'_>) -> Vec<RefusedEntry> {
-    let refused = |entry: u64| {
-        let Some(Err(refusal)) = view.outcome(entry) else { return None };
-        let signed = view.refusals(entry).map(|all| {
-            all.iter().map(|(by, refusal)| SignedRefusalView::new(*by, refusal)).collect()
-        });
-        Some(RefusedEntry {
-            entry,
-            code: refusal.code.to_owned(),
-            sentence: refusal.sentence.clone(),
-            signed: signed.unwrap_or_default(),
-        })
+/// Entries behind number `after` that were refused after ordering, newest last, and where to go on
+/// if there are more.
+pub(crate) fn refusals(
+    view: ElectionView<'_>,
+    after: u64,
+    limit: usize,
+) -> (Vec<RefusedEntry>, Option<u64>) {
+    let mut numbers: Vec<u64> = view.refused().map(|(entry, _)| entry).collect();
+    numbers.reverse();
+    let behind = numbers.into_iter().filter(|entry| *entry > after);
+    let mut found: Vec<RefusedEntry> =
+        behind.filter_map(|entry| refused_entry(view, entry)).take(limit + 1).collect();
+    let is_more = found.len() > limit;
+    found.truncate(limit);
+    let last = found.last().map(|refused| refused.entry);
+    (found, last.filter(|_| is_more))
+}
+
+/// One entry with whoever refused it. What this authority itself made of it comes first; until it
+/// has read the entry, the others' word stands.
+fn refused_entry(view: ElectionView<'_>, entry: u64) -> Option<RefusedEntry> {
+    let signed = view.refusals(entry)?;
+    let first = signed.values().next()?;
+    let (code, sentence) = match view.outcome(entry) {
+        Some(Err(refusal)) => (refusal.code.to_owned(), refusal.sentence.clone()),
+        _ => (first.code.clone(), first.sentence.clone()),
     };
-    (1..=view.position()).filter_map(refused).take(REFUSALS_MAX).collect()
+    let is_ballot = first.ballot_hash != [0; 32];
+    Some(RefusedEntry {
+        entry,
+        tracker: is_ballot.then(|| Tracker::of_hash(&first.ballot_hash).to_string()),
+        code,
+        sentence,
+        signed: signed.iter().map(|(by, refusal)| SignedRefusalView::new(*by, refusal)).collect(),
+    })
 }
 
-/// Where finality stands.
-pub(crate) fn rounds(view: ElectionView<'_>) -> RoundsView {
-    let (height, round) = view.round();
-    RoundsView {
-        height,
-        round,
-        leaves: view.fold().tree().size(),
-        final_size: view.final_size(),
-        following: view.is_following(),
-        waiting: view.waiting(),
-    }
+/// A ballot that was ordered and is no leaf, by its tracker.
+pub(crate) fn refused_ballot(view: ElectionView<'_>, tracker: &Tracker) -> Option<BallotView> {
+    let is_it = |signed: &election::SignedRefusal| {
+        signed.ballot_hash != [0; 32] && Tracker::of_hash(&signed.ballot_hash) == *tracker
+    };
+    let (entry, _) = view.refused().find(|(_, signed)| signed.values().any(is_it))?;
+    Some(BallotView {
+        state: "refused",
+        tracker: tracker.to_string(),
+        entry: Some(entry),
+        refused: refused_entry(view, entry),
+        ..BallotView::default()
+    })
 }
 
-/// One tile of the final tree, by its C2SP path.
-pub(crate) fn tile(view: ElectionView<'_>, path: &str) -> Option<Vec<u8>> {
+/// A file of the final ledger as C2SP tlog-tiles has it, and whether it is full: full ones never
+/// change.
+pub(crate) fn tile(view: ElectionView<'_>, path: &str) -> Option<(Vec<u8>, bool)> {
     let path: ledger::TilePath = path.parse().ok()?;
-    view.fold().tree().tile(path)
+    let is_full = u64::from(path.width) == ledger::TILE_WIDTH;
+    let (start, end) = path.span();
+    let row = path.level.map_or(0, u32::from).checked_mul(8)?;
+    // Nobody vouches yet for what lies above.
+    if end > view.final_size().checked_shr(row).unwrap_or(0) {
+        return None;
+    }
+    let bytes = match path.level {
+        Some(_) => view.fold().tree().tile(path)?,
+        None => {
+            let place = |at: u64| usize::try_from(at).ok();
+            let entries = view.fold().leaves().get(place(start)?..place(end)?)?;
+            ledger::encode_bundle(entries.iter().map(|entry| &entry[..])).ok()?
+        }
+    };
+    Some((bytes, is_full))
 }
 
 /// Looks at one election, if it is known.

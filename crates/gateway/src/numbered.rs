@@ -4,7 +4,7 @@
 //! node. Each addition also forgets the entry that is `keep` places behind.
 
 use crate::store::{Store, delete, put};
-use kv::api::{Error, KeyRange, RangeRequest, Request, Response};
+use kv::api::{Error, KeyRange, RangeRequest, Request, Response, TxnOperation};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -72,24 +72,48 @@ impl List {
     /// Of the store; `LeaderChanged` when too many others add at the same moment.
     pub(crate) async fn add(self, store: &Store, value: &impl Serialize) -> Result<u64, Error> {
         for _ in 0..TRIES_MAX {
-            let head = store.get(&self.head()).await?;
-            let (last, revision) = match head {
-                None => (0, 0),
-                Some(head) => {
-                    let last = serde_json::from_slice(&head.value).map_err(|_| Error::Corrupt)?;
-                    (last, head.mod_revision)
-                }
-            };
-            let number: u64 = last + 1;
-            let mut writes = vec![put(self.head(), &number, 0), put(self.key(number), value, 0)];
-            if number > self.keep {
-                writes.push(delete(self.key(number - self.keep)));
-            }
-            if store.swap(vec![(self.head(), revision)], writes).await?.is_some() {
+            if let Some(number) = self.try_add(store, value, Vec::new(), Vec::new()).await? {
                 return Ok(number);
             }
         }
         Err(Error::LeaderChanged)
+    }
+
+    /// Adds an entry together with `writes` if every key in `expected` was last changed at its
+    /// revision (0: is not there). `None` when one was not, or when somebody else has added an
+    /// entry meanwhile.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub(crate) async fn try_add(
+        self,
+        store: &Store,
+        value: &impl Serialize,
+        mut expected: Vec<(Vec<u8>, i64)>,
+        mut writes: Vec<TxnOperation>,
+    ) -> Result<Option<u64>, Error> {
+        let (last, revision) = self.head_of(store).await?;
+        let number = last + 1;
+        writes.extend([put(self.head(), &number, 0), put(self.key(number), value, 0)]);
+        if number > self.keep {
+            writes.push(delete(self.key(number - self.keep)));
+        }
+        expected.push((self.head(), revision));
+        Ok(store.swap(expected, writes).await?.map(|_| number))
+    }
+
+    /// The last number, 0 when there is none.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub(crate) async fn last(self, store: &Store) -> Result<u64, Error> {
+        self.head_of(store).await.map(|(last, _)| last)
+    }
+
+    async fn head_of(self, store: &Store) -> Result<(u64, i64), Error> {
+        let Some(head) = store.get(&self.head()).await? else { return Ok((0, 0)) };
+        let last = serde_json::from_slice(&head.value).map_err(|_| Error::Corrupt)?;
+        Ok((last, head.mod_revision))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What callers are shown, as JSON.
 
 use crate::encoding;
+use crate::progress::Progress;
 use election::{Blocker, Definition, Phase, Rule, Turnout};
 use serde::Serialize;
 
@@ -17,7 +18,7 @@ pub(crate) struct NodeView {
     pub(crate) revision: i64,
     /// Authorities that published their keys in the store.
     pub(crate) authorities: Vec<AuthorityView>,
-    /// How browsers reach the nodes, as they say themselves.
+    /// How browsers reach the nodes whose authorities hold elections.
     pub(crate) origins: Vec<String>,
 }
 
@@ -65,6 +66,8 @@ pub(crate) struct ElectionDetail {
     pub(crate) result: Option<ResultView>,
     /// Whether everything ordered is held and final on this node.
     pub(crate) settled: bool,
+    #[serde(flatten)]
+    pub(crate) progress: Progress,
 }
 
 /// Questions and rules.
@@ -128,9 +131,9 @@ pub(crate) struct ResultView {
 }
 
 /// `GET /elections/{id}/ballots/{tracker}` and the answer to a cast.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(crate) struct BallotView {
-    /// `ordered`, `final` or `counted`.
+    /// `ordered`, `final`, `counted` or `refused`.
     pub(crate) state: &'static str,
     pub(crate) tracker: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -140,6 +143,9 @@ pub(crate) struct BallotView {
     /// Text of the receipt, once final.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) receipt: Option<String>,
+    /// Why it is no leaf, if it was refused after it was ordered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) refused: Option<RefusedEntry>,
 }
 
 /// `GET /elections/{id}/credentials/{key}`.
@@ -189,6 +195,8 @@ pub(crate) struct LeavesView {
 #[derive(Debug, Serialize)]
 pub(crate) struct RefusedEntry {
     pub(crate) entry: u64,
+    /// Of a ballot.
+    pub(crate) tracker: Option<String>,
     pub(crate) code: String,
     pub(crate) sentence: String,
     /// Signed refusals by authority, base64.
@@ -199,18 +207,11 @@ pub(crate) struct RefusedEntry {
 #[derive(Debug, Serialize)]
 pub(crate) struct SignedRefusalView {
     pub(crate) authority: u8,
+    /// Its own reason; authorities of different versions may word it differently.
+    pub(crate) code: String,
+    pub(crate) sentence: String,
+    /// Canonical bytes with its signature, base64.
     pub(crate) refusal: String,
-}
-
-/// Where finality stands.
-#[derive(Debug, Serialize)]
-pub(crate) struct RoundsView {
-    pub(crate) height: u64,
-    pub(crate) round: u32,
-    pub(crate) leaves: u64,
-    pub(crate) final_size: u64,
-    pub(crate) following: bool,
-    pub(crate) waiting: usize,
 }
 
 pub(crate) fn phase_name(phase: &Phase) -> &'static str {
@@ -305,6 +306,11 @@ impl From<Turnout> for TurnoutView {
 
 impl SignedRefusalView {
     pub(crate) fn new(authority: u8, refusal: &election::SignedRefusal) -> Self {
-        Self { authority, refusal: encoding::encode(&refusal.encode()) }
+        Self {
+            authority,
+            code: refusal.code.clone(),
+            sentence: refusal.sentence.clone(),
+            refusal: encoding::encode(&refusal.encode()),
+        }
     }
 }

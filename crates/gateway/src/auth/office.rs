@@ -9,6 +9,7 @@ use super::keys::{self, Kind};
 use super::password::PasswordHash;
 use super::secret::{API_TOKEN_PREFIX, Pair, SecretHash};
 use super::session::{self, Session, Verdict};
+use crate::audit::{self, Entry};
 use crate::store::{Store, delete, put};
 use crate::{Problem, clock, random};
 use axum::http::StatusCode;
@@ -231,6 +232,13 @@ impl Office {
             Verdict::Stolen => {
                 tracing::warn!(account = %account.name, "an old refresh secret was used");
                 self.end(&pair.id).await?;
+                let entry = Entry {
+                    entrance: Some("session".to_owned()),
+                    text: Some("An old refresh secret was used: it was stolen.".to_owned()),
+                    request_id: Some(crate::request_id::current()),
+                    ..Entry::new(self.node, audit::Kind::Login, account.name.as_str(), "cut off")
+                };
+                audit::write(&self.store, &entry).await;
                 Err(logged_out())
             }
             Verdict::Renew => {
@@ -258,18 +266,27 @@ impl Office {
         Ok(self.store.delete(Kind::Session.key(session)).await?)
     }
 
-    /// Ends the session of a cookie, if the cookie is good.
+    /// Ends the session of a cookie, if the cookie is good, and says whose it was.
     ///
     /// # Errors
     /// Of the store.
-    pub(crate) async fn end_by_cookie(&self, cookie: &str) -> Result<(), Problem> {
-        let Some(pair) = Pair::parse(cookie) else { return Ok(()) };
+    pub(crate) async fn end_by_cookie(&self, cookie: &str) -> Result<Option<String>, Problem> {
+        let Some(pair) = Pair::parse(cookie) else { return Ok(None) };
         let found = self.store.get(&Kind::Session.key(&pair.id)).await?;
         let session: Option<Session> = found.and_then(|found| read(&found.value));
-        if session.is_some_and(|session| session.judge(&pair.secret, 0) != Verdict::Void) {
-            self.end(&pair.id).await?;
+        match session.filter(|session| session.judge(&pair.secret, 0) != Verdict::Void) {
+            None => Ok(None),
+            Some(session) => {
+                self.end(&pair.id).await?;
+                Ok(Some(session.account.to_string()))
+            }
         }
-        Ok(())
+    }
+
+    /// Whether there is an account of this name.
+    pub(crate) fn is_account(&self, name: &str) -> bool {
+        let name = AccountName::parse(name);
+        name.is_ok_and(|name| self.followed.read().account(name.as_str()).is_some())
     }
 
     /// An account with the revision of its last change; linearizable.

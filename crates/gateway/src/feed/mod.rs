@@ -15,7 +15,7 @@ pub(crate) mod sequence;
 pub(crate) mod socket;
 pub(crate) mod topic;
 
-use crate::desk_log::{self, Entry};
+use crate::audit::{self, Entry};
 use crate::life::{self, ClusterEvent, Life};
 use crate::numbered::List;
 use crate::runner::AuthorityHandle;
@@ -180,7 +180,7 @@ impl Feed {
     pub(crate) fn start(&self) {
         tokio::spawn(self.clone().run());
         tokio::spawn(self.clone().follow(life::EVENTS, |hub| &hub.events));
-        tokio::spawn(self.clone().follow(desk_log::LIST, |hub| &hub.audit));
+        tokio::spawn(self.clone().follow(audit::LIST, |hub| &hub.audit));
     }
 
     /// A new listener; `None` when there are too many.
@@ -315,7 +315,7 @@ impl Feed {
         let limit = usize::try_from(BATCH_MAX).unwrap_or(usize::MAX);
         let (store, after) = (&self.0.store, batch.after);
         let (last, entries) = match topic {
-            Topic::Audit => numbered(desk_log::LIST.after::<Entry>(store, after, limit).await),
+            Topic::Audit => numbered(audit::LIST.after::<Entry>(store, after, limit).await),
             _ => numbered(life::EVENTS.after::<ClusterEvent>(store, after, limit).await),
         }?;
         let data = serde_json::json!({ "entries": entries });

@@ -24,14 +24,15 @@ pub(crate) mod judge;
 
 pub use beat::{Beat, Commits, Follower, Vitals};
 
+use crate::audit::{self, Entry, Kind};
 use crate::numbered::List;
 use crate::store::{Store, put};
 use crate::{NodeFacts, clock};
 use futures::StreamExt;
-use judge::{BEAT_MS, ClusterView, Sighting};
+use judge::{BEAT_MS, ClusterView, Sighting, State};
 use kv::api::{Error, EventKind, KeyRange, KeyValue, WatchRequest, WatchResponse};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -124,6 +125,8 @@ struct Shared {
     /// Until when somebody looks, at whatever node; and when this node last said so.
     watched_until: Mutex<Option<Instant>>,
     looked: Mutex<Option<Instant>>,
+    /// Nodes whose authorities hold elections.
+    authorities: Mutex<BTreeSet<u64>>,
     view: watch::Sender<Arc<ClusterView>>,
 }
 
@@ -146,6 +149,7 @@ impl Life {
             heard: Mutex::default(),
             watched_until: Mutex::default(),
             looked: Mutex::default(),
+            authorities: Mutex::default(),
             view: watch::Sender::new(Arc::new(view)),
         }))
     }
@@ -161,6 +165,11 @@ impl Life {
     /// From the next beat on the others see this node as draining.
     pub(crate) fn drain(&self) {
         self.0.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Seconds since the node started.
+    pub(crate) fn uptime_s(&self) -> u64 {
+        clock::milliseconds().saturating_sub(self.0.started_ms) / 1000
     }
 
     /// Says that this node stops on purpose; at most a second.
@@ -226,11 +235,33 @@ impl Life {
         judge::cluster(self.0.facts.node, now, (vitals.leader, vitals.term), &sightings)
     }
 
-    /// How browsers reach the nodes, as they say themselves.
+    /// Where the other nodes serve HTTP, the healthiest first; none that is away or takes leave.
+    pub(crate) fn peers(&self) -> Vec<String> {
+        let view = self.view();
+        let mut peers: Vec<(State, String)> = view
+            .nodes
+            .iter()
+            .filter(|node| node.node != self.0.facts.node)
+            .filter(|node| matches!(node.state, State::Healthy | State::Slow))
+            .filter_map(|node| Some((node.state, web_address(node)?)))
+            .collect();
+        peers.sort_by_key(|(state, _)| *state != State::Healthy);
+        peers.into_iter().map(|(_, address)| address).collect()
+    }
+
+    /// How browsers reach the nodes whose authorities hold elections, as they say themselves, and
+    /// no others: the booth sends ballots there. A node on loopback need not say it.
     pub(crate) fn web_origins(&self) -> Vec<String> {
+        let authorities = self.0.authorities.lock().unwrap_or_else(PoisonError::into_inner);
         let heard = self.heard();
-        let beats = heard.values().filter_map(|heard| heard.beat.as_ref());
-        beats.filter_map(|(beat, _)| beat.web_origin.clone()).collect()
+        let nodes = heard.iter().filter(|(node, _)| authorities.contains(node));
+        let beats = nodes.filter_map(|(_, heard)| heard.beat.as_ref());
+        beats.filter_map(|(beat, _)| origin_of(beat)).collect()
+    }
+
+    /// These nodes' authorities hold elections.
+    pub(crate) fn know_authorities(&self, nodes: BTreeSet<u64>) {
+        *self.0.authorities.lock().unwrap_or_else(PoisonError::into_inner) = nodes;
     }
 
     /// The last view, and news of later ones (every half second).
@@ -437,6 +468,17 @@ impl Life {
         if let Err(error) = EVENTS.add(&self.0.store, &event).await {
             tracing::debug!(target: "node", %error, "an event was not noted");
         }
+        // What the members decide is on record for auditors, too.
+        if matches!(event.kind.as_str(), "leader" | "member") {
+            let node = event.node.map(|node| format!("node {node}"));
+            let actor = format!("node {}", event.seen_by);
+            let entry = Entry {
+                object: node,
+                text: Some(event.text),
+                ..Entry::new(event.seen_by, Kind::Cluster, &actor, event.kind)
+            };
+            audit::write(&self.0.store, &entry).await;
+        }
     }
 }
 
@@ -453,6 +495,28 @@ fn measure_lag(leader: Option<u64>, sightings: &mut BTreeMap<u64, Sighting>) {
             sighting.behind = Some((lag, follower.silent_ms));
         }
     }
+}
+
+/// How browsers reach a node.
+fn origin_of(beat: &Beat) -> Option<String> {
+    let on_loopback = || {
+        let named = beat.addresses.iter().find(|(name, _)| name == "web")?;
+        let web: std::net::SocketAddr = named.1.parse().ok()?;
+        web.ip().is_loopback().then(|| format!("http://{web}"))
+    };
+    beat.web_origin.clone().filter(|origin| is_origin(origin)).or_else(on_loopback)
+}
+
+/// Where a node serves HTTP to other nodes. A listener on all addresses is asked at the one that
+/// the node's peers know.
+fn web_address(node: &judge::NodeView) -> Option<String> {
+    let named = node.last.as_ref()?.addresses.iter().find(|(name, _)| name == "web")?;
+    let web: std::net::SocketAddr = named.1.parse().ok()?;
+    if !web.ip().is_unspecified() {
+        return Some(format!("http://{web}"));
+    }
+    let (host, _) = node.peer_address.as_deref()?.rsplit_once(':')?;
+    Some(format!("http://{host}:{}", web.port()))
 }
 
 /// Whether it may stand in a page's policy: scheme, host and port, nothing that ends a word.

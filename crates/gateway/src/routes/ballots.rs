@@ -71,8 +71,7 @@ pub(crate) async fn cast(
             state: "ordered",
             tracker: tracker.to_string(),
             entry,
-            leaf: None,
-            receipt: None,
+            ..BallotView::default()
         },
         Followed::Refused(problem) => return Err(*problem),
     };
@@ -181,10 +180,13 @@ pub(crate) async fn state(
     let parsed: Tracker = tracker.parse().map_err(|error| {
         Problem::malformed(format!("'{tracker}' is no tracker ({error}); it has 20 characters."))
     })?;
-    match gateway.look(&id, move |view| look::ballot(view, &parsed)).await? {
+    let found = gateway.look(&id, move |view| {
+        look::ballot(view, &parsed).or_else(|| look::refused_ballot(view, &parsed))
+    });
+    match found.await? {
         Some(view) => Ok(Json(view)),
         None => Err(Problem::not_found(
-            "No accepted ballot has this tracker on this node. If it was just cast, ask again.",
+            "No ballot has this tracker on this node. If it was just cast, ask again.",
         )),
     }
 }

@@ -1,7 +1,8 @@
 //! Looking at elections.
 
-use crate::extract::P;
-use crate::views::{CeremonyMessage, ElectionDetail, ElectionSummary, ResultView};
+use crate::chart::Count;
+use crate::extract::{P, Q};
+use crate::views::{CeremonyMessage, ElectionDetail, ElectionSummary, ResultView, TurnoutView};
 use crate::{Gateway, Problem, look};
 use authority::ElectionView;
 use axum::Json;
@@ -9,7 +10,10 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use election::ElectionId;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+/// Longest step of a turnout curve: a day.
+const STEP_MINUTES_MAX: u32 = 1440;
 
 /// Reads the election's id in a path.
 pub(crate) fn parse_id(text: &str) -> Result<ElectionId, Problem> {
@@ -46,7 +50,8 @@ pub(crate) async fn show(
     State(gateway): State<Gateway>,
     P(id): P<String>,
 ) -> Result<Json<ElectionDetail>, Problem> {
-    Ok(Json(gateway.look(&id, look::detail).await?))
+    let chart = gateway.chart(&id).await?;
+    Ok(Json(gateway.look(&id, |view| look::detail(view, chart)).await?))
 }
 
 /// See `GET …/roll`.
@@ -93,4 +98,48 @@ pub(crate) async fn result(
         Some(result) => Ok(Json(result)),
         None => Err(Problem::not_found("This election has no result yet.")),
     }
+}
+
+/// `?since=&step=`.
+#[derive(Deserialize)]
+pub(crate) struct TurnoutQuery {
+    /// First minute that is told, since 1970 UTC.
+    #[serde(default)]
+    since: u32,
+    /// Minutes that are told as one.
+    step: Option<u32>,
+}
+
+/// See `GET …/turnout`.
+#[derive(Serialize)]
+pub(crate) struct TurnoutCurve {
+    turnout: TurnoutView,
+    step: u32,
+    counts: Vec<StepCount>,
+}
+
+/// How many came in one step; steps without a ballot are left out.
+#[derive(Serialize)]
+struct StepCount {
+    /// First minute of the step, since 1970 UTC.
+    minute: u32,
+    voters: u64,
+    ballots: u64,
+}
+
+pub(crate) async fn turnout(
+    State(gateway): State<Gateway>,
+    P(id): P<String>,
+    Q(query): Q<TurnoutQuery>,
+) -> Result<Json<TurnoutCurve>, Problem> {
+    let step = query.step.unwrap_or(1).clamp(1, STEP_MINUTES_MAX);
+    let chart = gateway.chart(&id).await?;
+    let turnout = gateway.look(&id, |view| view.fold().turnout().into()).await?;
+    let count = |(minute, count): (u32, Count)| StepCount {
+        minute,
+        voters: count.voters,
+        ballots: count.ballots,
+    };
+    let counts = chart.steps(query.since, step).into_iter().map(count).collect();
+    Ok(Json(TurnoutCurve { turnout, step, counts }))
 }

@@ -1,8 +1,9 @@
 //! The public record: checkpoint, tiles, leaves, archive.
 
 use crate::extract::{P, Q};
-use crate::views::{LeavesView, RefusedEntry, RoundsView};
-use crate::{Gateway, Problem, look};
+use crate::finality::{HEIGHTS_MAX, RoundsView};
+use crate::views::{LeavesView, RefusedEntry};
+use crate::{Gateway, Problem, finality, look};
 use axum::Json;
 use axum::extract::State;
 use axum::http::header;
@@ -14,6 +15,9 @@ const TEXT: &str = "text/plain; charset=utf-8";
 
 /// Most leaves in one answer.
 const LEAVES_MAX: usize = 4096;
+
+/// Most refused entries in one answer.
+const REFUSALS_MAX: usize = 1000;
 
 pub(crate) async fn checkpoint(
     State(gateway): State<Gateway>,
@@ -31,8 +35,13 @@ pub(crate) async fn tile(
 ) -> Result<impl IntoResponse, Problem> {
     let wanted = format!("tile/{path}");
     match gateway.look(&id, move |view| look::tile(view, &wanted)).await? {
-        Some(bytes) => Ok(([(header::CONTENT_TYPE, BYTES)], bytes)),
-        None => Err(Problem::not_found(format!("The ledger has no tile at tile/{path}."))),
+        Some((bytes, is_full)) => {
+            let cache = if is_full { "public, max-age=31536000, immutable" } else { "no-store" };
+            Ok(([(header::CONTENT_TYPE, BYTES), (header::CACHE_CONTROL, cache)], bytes))
+        }
+        None => Err(Problem::not_found(format!(
+            "The final ledger has no file tile/{path} (yet); the checkpoint says how far it goes."
+        ))),
     }
 }
 
@@ -53,24 +62,46 @@ pub(crate) async fn leaves(
     Ok(Json(gateway.look(&id, move |view| look::leaves(view, page.from, limit)).await?))
 }
 
+/// `?heights=`.
+#[derive(Deserialize)]
+pub(crate) struct Heights {
+    heights: Option<usize>,
+}
+
 pub(crate) async fn rounds(
     State(gateway): State<Gateway>,
     P(id): P<String>,
+    Q(query): Q<Heights>,
 ) -> Result<Json<RoundsView>, Problem> {
-    Ok(Json(gateway.look(&id, look::rounds).await?))
+    let heights = query.heights.unwrap_or(HEIGHTS_MAX).min(HEIGHTS_MAX);
+    Ok(Json(gateway.look(&id, move |view| finality::rounds(view, heights)).await?))
 }
 
 /// See `GET …/refusals`.
 #[derive(Serialize)]
 pub(crate) struct Refusals {
     refusals: Vec<RefusedEntry>,
+    /// What to send as `after` for more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<u64>,
+}
+
+/// `?after=&limit=`.
+#[derive(Deserialize)]
+pub(crate) struct RefusalsQuery {
+    #[serde(default)]
+    after: u64,
+    limit: Option<usize>,
 }
 
 pub(crate) async fn refusals(
     State(gateway): State<Gateway>,
     P(id): P<String>,
+    Q(query): Q<RefusalsQuery>,
 ) -> Result<Json<Refusals>, Problem> {
-    Ok(Json(Refusals { refusals: gateway.look(&id, look::refusals).await? }))
+    let limit = query.limit.unwrap_or(REFUSALS_MAX).clamp(1, REFUSALS_MAX);
+    let found = gateway.look(&id, move |view| look::refusals(view, query.after, limit)).await?;
+    Ok(Json(Refusals { refusals: found.0, next: found.1 }))
 }
 
 pub(crate) async fn archive(

@@ -4,13 +4,14 @@
 mod accounts;
 mod admin;
 mod approvals;
+mod audit;
 mod ballots;
 mod cluster;
 pub(crate) mod demo;
-mod desk;
 mod elections;
 mod entries;
 mod feed;
+mod hooks;
 mod ledger;
 mod mail;
 mod service;
@@ -47,6 +48,7 @@ pub(crate) fn router(gateway: Gateway) -> Router {
 fn house() -> Router<Gateway> {
     Router::new()
         .route("/api/v1", get(service::about))
+        .route("/api/v1/version", get(service::version))
         .route("/api/v1/openapi.json", get(service::openapi))
         .route("/api/v1/node", get(service::node))
         .route("/api/v1/cluster", get(cluster::view))
@@ -55,7 +57,9 @@ fn house() -> Router<Gateway> {
         .route("/api/v1/demo/faults", post(demo::fault))
         .route("/api/v1/demo/settings", put(demo::settings))
         .route("/api/v1/feed", get(feed::feed))
-        .route("/api/v1/desk", get(desk::list))
+        .route("/api/v1/desk", get(audit::desk))
+        .route("/api/v1/audit", get(audit::list))
+        .route("/api/v1/audit/export", get(audit::export))
 }
 
 /// Logging in, accounts, approvals.
@@ -86,6 +90,7 @@ fn elections() -> Router<Gateway> {
     Router::new()
         .route("/api/v1/elections", get(elections::list).post(admin::create))
         .route("/api/v1/elections/{id}", get(elections::show))
+        .route("/api/v1/elections/{id}/turnout", get(elections::turnout))
         .route("/api/v1/elections/{id}/roll", get(elections::roll).put(admin::roll))
         .route("/api/v1/elections/{id}/ceremony", get(elections::ceremony).post(admin::ceremony))
         .route("/api/v1/elections/{id}/manifest", get(elections::manifest).post(admin::seal))
@@ -105,6 +110,10 @@ fn elections() -> Router<Gateway> {
         .route("/api/v1/elections/{id}/refusals", get(ledger::refusals))
         .route("/api/v1/elections/{id}/archive", get(ledger::archive))
         .route("/api/v1/elections/{id}/trust", get(ledger::trust))
+        .route("/api/v1/elections/{id}/audit", get(audit::list_election))
+        .route("/api/v1/elections/{id}/audit/export", get(audit::export_election))
+        .route("/api/v1/elections/{id}/hooks", get(hooks::list).post(hooks::make))
+        .route("/api/v1/elections/{id}/hooks/{hook}", delete(hooks::end))
         .route("/api/v1/elections/{id}/mail", get(mail::list).post(mail::queue))
         .route("/api/v1/elections/{id}/mail/{message}/again", post(mail::again))
 }

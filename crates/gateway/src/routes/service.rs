@@ -31,6 +31,35 @@ pub(crate) async fn about(State(gateway): State<Gateway>) -> Json<About> {
     })
 }
 
+/// See `GET /api/v1/version`.
+#[derive(Serialize)]
+pub(crate) struct Version {
+    version: String,
+    /// Version of this API.
+    api: u32,
+    node: u64,
+    name: String,
+    /// Id of the cluster, hex.
+    cluster: String,
+    /// Seconds since the node started.
+    uptime_s: u64,
+    /// Whether it takes leave: go to another node.
+    draining: bool,
+}
+
+pub(crate) async fn version(State(gateway): State<Gateway>) -> Json<Version> {
+    let facts = &gateway.node;
+    Json(Version {
+        version: facts.version.clone(),
+        api: 1,
+        node: facts.node,
+        name: facts.name.clone(),
+        cluster: format!("{:016x}", facts.cluster),
+        uptime_s: gateway.life.uptime_s(),
+        draining: *gateway.draining.borrow(),
+    })
+}
+
 pub(crate) async fn openapi() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "application/json")], openapi::DOCUMENT)
 }

@@ -1,5 +1,6 @@
 //! Logging in, staying in, leaving.
 
+use crate::audit::note_login;
 use crate::auth::account::Grant;
 use crate::auth::directory::Entrance;
 use crate::auth::office::{LoggedIn, logged_out};
@@ -71,9 +72,19 @@ pub(crate) async fn login(
     J(body): J<LoginBody>,
 ) -> Result<Response, Problem> {
     gateway.throttle.login(&body.name, who.address)?;
-    let account = gateway.office.check_password(&body.name, body.password).await?;
-    tracing::info!(target: "audit", account = %account.name, by = "password", "logged in");
+    let account = match gateway.office.check_password(&body.name, body.password).await {
+        Ok(account) => account,
+        Err(problem) => {
+            // Only names of accounts: people type passwords into the wrong field.
+            if problem.code() == "login-failed" && gateway.office.is_account(&body.name) {
+                note_login(&gateway, &body.name, "password", "login refused").await;
+            }
+            return Err(problem);
+        }
+    };
+    let name = account.name.to_string();
     let logged_in = gateway.office.begin(account, "password").await?;
+    note_login(&gateway, &name, "password", "logged in").await;
     Ok(gateway.answer(logged_in))
 }
 
@@ -96,8 +107,10 @@ pub(crate) async fn logout(
     if let Some(Entrance::Session(session)) = who.caller.map(|caller| caller.entrance) {
         gateway.office.end(&session).await?;
     }
-    if let Some(cookie) = cookie_of(&headers, gateway.cookie_name()) {
-        gateway.office.end_by_cookie(cookie).await?;
+    if let Some(cookie) = cookie_of(&headers, gateway.cookie_name())
+        && let Some(name) = gateway.office.end_by_cookie(cookie).await?
+    {
+        note_login(&gateway, &name, "session", "logged out").await;
     }
     let mut response = StatusCode::NO_CONTENT.into_response();
     gateway.set_cookie(response.headers_mut(), "", 0);
@@ -156,8 +169,9 @@ pub(crate) async fn oidc_finish(
     let provider = gateway.oidc.as_ref().ok_or_else(no_provider)?;
     let cookie = cookie_of(&headers, "quorate-login");
     let account = provider.finish(&gateway.office, callback, cookie).await?;
-    tracing::info!(target: "audit", account = %account.name, by = "oidc", "logged in");
+    let name = account.name.to_string();
     let logged_in = gateway.office.begin(account, "oidc").await?;
+    note_login(&gateway, &name, "oidc", "logged in").await;
     // The page asks for its access token itself: none stands in an address line.
     let mut response = Redirect::to("/").into_response();
     gateway.set_cookie(response.headers_mut(), &logged_in.cookie, session::LIFETIME_S);

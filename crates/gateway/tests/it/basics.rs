@@ -9,6 +9,14 @@ fn the_service_says_what_it_is() {
     let server = Server::start();
     let about = server.get("/api/v1").expect(200);
     assert!(about.body.contains("\"service\":\"quorate\""), "{}", about.body);
+    let version = server.get("/api/v1/version").expect(200).json();
+    assert_eq!((&version["version"], &version["node"]), (&"test".into(), &1.into()));
+    assert_eq!(
+        (&version["cluster"], &version["draining"]),
+        (&"0000000000000007".into(), &false.into())
+    );
+    server.gateway.drain();
+    assert_eq!(server.get("/api/v1/version").json()["draining"], true);
     let document = server.get("/api/v1/openapi.json");
     assert!(document.body.contains("\"openapi\": \"3.1.0\""));
     let elections = server.get("/api/v1/elections").expect(200);

@@ -51,9 +51,9 @@ fn an_election_is_closed_early_by_two_and_by_one_only_where_there_is_one() {
     decide(&bob, true).expect(404);
 
     // What two have done is on record, with both their names.
-    let desk = server.call("GET", "/api/v1/desk", TOKEN, "").expect(200).json().to_string();
+    let desk = server.call("GET", "/api/v1/audit", TOKEN, "").expect(200).json().to_string();
     for who in ["ada", "bob"] {
-        assert!(desk.contains(&format!("\"account\":\"{who}\"")), "{desk}");
+        assert!(desk.contains(&format!("\"actor\":\"{who}\"")), "{desk}");
     }
 }
 

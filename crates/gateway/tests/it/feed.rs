@@ -1,6 +1,7 @@
 //! The live feed: topics by role, places kept over a node's death, slow readers cut.
 
 use crate::server::{Server, Store, TOKEN};
+use bytes::Bytes;
 use election::ElectionId;
 use election::testing::{ElectionBuilder, TestElection, choose};
 use futures::{SinkExt, StreamExt};
@@ -67,11 +68,15 @@ pub(crate) fn open_election(
 
 /// Two nodes that hold an election, once it takes ballots.
 pub(crate) fn serve_election(election: &TestElection, settings: Settings) -> Vec<Server> {
-    let id = election.id();
-    let store = Store::new();
     let mut entries = election.setup_entries();
     entries.push(election.opening());
-    store.append(id, &entries);
+    serve_entries(election.id(), &entries, settings)
+}
+
+/// Two nodes that hold an election with these entries, once it takes ballots.
+pub(crate) fn serve_entries(id: ElectionId, entries: &[Bytes], settings: Settings) -> Vec<Server> {
+    let store = Store::new();
+    store.append(id, entries);
     let settings = Settings { limits: Limits::none(), ..settings };
     let node = |index| Server::node(index, &store, settings.clone(), Standing::Permanent);
     let servers = vec![node(1), node(2)];

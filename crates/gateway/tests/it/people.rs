@@ -69,10 +69,10 @@ fn lost_rights_are_lost_at_once_with_the_token_one_has() {
     let server = Server::start();
     server.account("ada", everyone("auditor"));
     let token = server.token("ada");
-    server.call("GET", "/api/v1/desk", &token, "").expect(200);
+    server.call("GET", "/api/v1/audit", &token, "").expect(200);
     let body = json!({ "display": "Ada", "grants": [], "enabled": true }).to_string();
     server.call("PUT", "/api/v1/accounts/ada", TOKEN, &body).expect(200);
-    server.call("GET", "/api/v1/desk", &token, "").expect(403);
+    server.call("GET", "/api/v1/audit", &token, "").expect(403);
 }
 
 #[test]
@@ -183,13 +183,13 @@ fn api_tokens_are_shown_once_and_never_wider_than_their_maker() {
     make(&session, everyone("administrator")).expect(422);
     let made = make(&session, everyone("auditor")).expect(201).json();
     let token = made["token"].as_str().expect("its text").to_owned();
-    server.call("GET", "/api/v1/desk", &token, "").expect(200);
+    server.call("GET", "/api/v1/audit", &token, "").expect(200);
     make(&token, everyone("election-officer")).expect(422);
     let list = server.call("GET", "/api/v1/accounts/ada/tokens", &session, "").expect(200);
     assert!(!list.body.contains(&token), "{}", list.body);
     let path = format!("/api/v1/accounts/ada/tokens/{}", made["id"].as_str().expect("an id"));
     server.call("DELETE", &path, &session, "").expect(204);
-    server.wait(|| server.call("GET", "/api/v1/desk", &token, "").status == 401);
+    server.wait(|| server.call("GET", "/api/v1/audit", &token, "").status == 401);
 }
 
 #[test]
@@ -210,11 +210,13 @@ fn what_people_do_is_on_record_and_what_they_read_is_not() {
     server.account("ada", everyone("auditor"));
     let token = server.token("ada");
     server.call("POST", "/api/v1/elections", &token, "{}").status;
-    let desk = server.call("GET", "/api/v1/desk?limit=10", &token, "").expect(200);
+    let desk = server.call("GET", "/api/v1/audit?limit=10", &token, "").expect(200);
     let entries = desk.json()["items"].clone();
-    assert_eq!(entries.as_array().map(Vec::len), Some(1), "a refused call is no act: {entries}");
-    assert_eq!(entries[0]["account"], "operator");
+    assert_eq!(entries.as_array().map(Vec::len), Some(2), "a refused call is no act: {entries}");
+    assert_eq!(entries[0]["actor"], "operator");
     assert_eq!(entries[0]["act"], "POST /api/v1/accounts");
     assert_eq!(entries[0]["status"], 201);
+    let login = (&entries[1]["kind"], &entries[1]["actor"], &entries[1]["act"]);
+    assert_eq!(login, (&json!("login"), &json!("ada"), &json!("logged in")));
     assert!(!desk.body.contains(PASSWORD));
 }

@@ -64,7 +64,8 @@ fn every_cell_of_the_matrix_is_so() {
                 .replace("{name}", column.name)
                 .replace("{tracker}", "x")
                 .replace("{key}", "x")
-                .replace("{path}", "0/000");
+                .replace("{path}", "0/000")
+                .replace("{hook}", "x");
             let answer = match column.account {
                 Some(account) => tokens.call(account, &method, &asked),
                 None => server.request(&method, &asked, &[], "{}"),
@@ -134,8 +135,9 @@ fn sixty_hostile_tokens_are_refused() {
     }
     let accounts = server.call("GET", "/api/v1/accounts", TOKEN, "").expect(200).json();
     assert_eq!(accounts["items"].as_array().map(Vec::len), Some(1));
-    let desk = server.call("GET", "/api/v1/desk", TOKEN, "").expect(200).json();
-    assert_eq!(desk["items"].as_array().map(Vec::len), Some(1), "refused strangers leave no entry");
+    let desk = server.call("GET", "/api/v1/audit", TOKEN, "").expect(200).json();
+    let entries = desk["items"].as_array().map(Vec::len);
+    assert_eq!(entries, Some(2), "refused strangers leave no entry: {desk}");
     // Beats of the node may have been written meanwhile, nothing else.
     assert!(server.store().revision() - before < 200);
     server.call("GET", "/api/v1/accounts", &good, "").expect(200);

@@ -97,6 +97,16 @@ impl Store {
     }
 }
 
+/// What a node sees of its cluster.
+pub(crate) struct Place {
+    /// Who belongs to it.
+    pub(crate) members: Vec<u8>,
+    /// Who leads the store.
+    pub(crate) leader: Option<u64>,
+    /// The store that the node's authority follows: another one, and it hears of nothing.
+    pub(crate) authority: Store,
+}
+
 /// One node.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
@@ -119,6 +129,17 @@ impl Server {
 
     /// A node of a cluster.
     pub(crate) fn node(index: u8, store: &Store, settings: Settings, standing: Standing) -> Self {
+        let place = Place { members: vec![index], leader: Some(1), authority: store.clone() };
+        Self::node_at(index, store, (settings, standing), place)
+    }
+
+    /// A node of a cluster that sees what `place` says.
+    pub(crate) fn node_at(
+        index: u8,
+        store: &Store,
+        (settings, standing): (Settings, Standing),
+        place: Place,
+    ) -> Self {
         let name = authority::testing::key_name(index);
         let authority = Authority::new(
             Config::new(index, &name, [7; 32]),
@@ -130,25 +151,27 @@ impl Server {
         let client: Arc<dyn client::Client> = Arc::new(store.client.clone());
         let failed = |reason| panic!("{reason}");
         let journal = Box::new(Forgetful);
-        let handle = gateway::runner::start(authority, journal, Arc::clone(&client), failed)
-            .expect("a thread");
+        let followed: Arc<dyn client::Client> = Arc::new(place.authority.client.clone());
+        let handle =
+            gateway::runner::start(authority, journal, followed, failed).expect("a thread");
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        listener.set_nonblocking(true).expect("a socket option");
+        let address = listener.local_addr().expect("bound");
         let facts = NodeFacts {
             node: index.into(),
             name,
             version: "test".to_owned(),
             authority_key,
             cluster: 7,
-            addresses: Vec::new(),
+            addresses: vec![("web".to_owned(), address)],
         };
-        let member = (u64::from(index), "127.0.0.1:1".to_owned(), true);
-        let vitals = Vitals { leader: Some(1), members: vec![member], ..Vitals::default() };
+        let member = |member: &u8| (u64::from(*member), "127.0.0.1:1".to_owned(), true);
+        let members = place.members.iter().map(member).collect();
+        let vitals = Vitals { leader: place.leader, members, ..Vitals::default() };
         let token = AdminToken::parse(TOKEN, standing).expect("long enough");
         let probe = Arc::new(move || vitals.clone());
         let gateway = Gateway::new((handle, client), token, facts, settings, probe)
             .expect("settings that work");
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        listener.set_nonblocking(true).expect("a socket option");
-        let address = listener.local_addr().expect("bound");
         let (stop, stopped) = oneshot::channel();
         let served = gateway.clone();
         std::thread::spawn(move || {

@@ -86,3 +86,16 @@ pub(crate) fn identity_provider(redirect: &str, person: &str) -> Option<Tool> {
     command.arg(here("provider.mjs")).arg(folder).args([redirect, person]);
     Some(Tool::start(command))
 }
+
+/// What the reader of tiles prints, if there is a Node.
+pub(crate) fn read_tiles(prefix: &str, quorum: usize, keys: &[String]) -> Option<String> {
+    let mut command = Command::new("node");
+    command.arg(here("read_tiles.mjs")).arg(prefix).arg(quorum.to_string()).args(keys);
+    match command.output() {
+        Ok(output) => Some(String::from_utf8_lossy(&output.stdout).trim().to_owned()),
+        Err(error) => {
+            println!("skipped: no node ({error})");
+            None
+        }
+    }
+}
