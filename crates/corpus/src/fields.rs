@@ -177,7 +177,7 @@ fn manifest_step(field: &Field, change: Change) -> u8 {
     // What follows is read from the wrong place; a threshold becomes a flag that there is none of,
     // or a number of names does.
     let resized = matches!(change, Change::Drop | Change::Double);
-    let is_count = ["threshold", "open-poll"].contains(&name);
+    let is_count = ["threshold", "open-poll"].contains(&name) || name.ends_with("-tie");
     let misread = resized || is_count && change == Change::Exchange;
     if is_fixed(name) && !misread { 6 } else { 2 }
 }

@@ -347,7 +347,6 @@ fn list_of(contest: &Contest, typed: &str) -> Result<Choice, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use election::Rule;
 
     fn contest(rule: Rule, blank: bool) -> Contest {
         let contest = Contest::new("Chair", rule, &["Ada", "Grace", "Yes, both"]);
