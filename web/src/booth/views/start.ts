@@ -64,6 +64,7 @@ export async function enterElection(app: App, id: string, typed: string): Promis
     app.answers = app.questions.map(() => undefined);
     app.isOneByOne = app.questions.length > 3;
     if (phase === 'draft' || phase === 'setup') return app.show(messageView('early', again));
+    if (phase === 'paused') return app.show(messageView('paused', again));
     if (phase !== 'open') return app.show(messageView('closed'));
     if (facts.rollChunks <= ROLL_CHUNKS_MAX) {
       const leaves = await app.nodes.leaves(id, 1, facts.rollChunks);
