@@ -179,9 +179,8 @@ class Shown {
     this.#set(2, storing, sent ? 'progress.stored' : 'progress.store', places);
     this.#set(3, stored > 0 ? 'busy' : 'waiting', 'progress.final');
     const isAway = inVain >= VAIN_ROUNDS && !sent;
-    this.#trouble.replaceChildren(
-      ...(isAway ? [note('warn', paragraph(words.say('progress.away')))] : []),
-    );
+    const away = isEncrypted ? 'progress.away' : 'progress.awayFirst';
+    this.#trouble.replaceChildren(...(isAway ? [note('warn', paragraph(words.say(away)))] : []));
     if (!isEncrypted || sending === undefined || this.#tracker.hasChildNodes()) return;
     const hint = h('p', { class: 'hint' }, words.say('progress.tracker'));
     this.#tracker.replaceChildren(hint, trackerText(sending.tracker));
