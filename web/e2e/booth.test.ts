@@ -297,7 +297,7 @@ describe.skipIf(CHROMIUM === undefined)('the booth', () => {
     await click(page, 'Next question');
     await click(page, 'Review your choices');
     await click(page, 'Cast my vote');
-    await page.getByText('No node can be reached just now.').waitFor();
+    await page.getByText('No node can be reached just now. Your ballot is encrypted').waitFor();
     await page.getByText('Not cast yet.').waitFor();
     await examine(page, 'away-phone');
     await page.context().setOffline(false);

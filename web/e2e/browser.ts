@@ -41,7 +41,11 @@ export class Complaints {
   watch(page: Page): void {
     page.on('pageerror', (error) => this.#note(`page: ${error.message}`));
     page.on('console', (message) => {
-      if (['error', 'warning'].includes(message.type())) this.#note(`console: ${message.text()}`);
+      const text = message.text();
+      // A node that has no ballot of a tracker, or not yet, says so; browsers log every 404.
+      const isAbsent = /\/ballots\/[0-9A-Z-]{24}$/.test(message.location().url);
+      if (isAbsent && text.includes('404')) return;
+      if (['error', 'warning'].includes(message.type())) this.#note(`console: ${text}`);
     });
   }
 

@@ -22,16 +22,24 @@ export function preferred(wanted: readonly string[]): Language {
   return known ?? 'en';
 }
 
+/** How the viewer's own region writes numbers and dates, as far as it is of this language. */
+function localeOf(language: Language): string {
+  const own = globalThis.navigator?.languages ?? [];
+  return own.find((tag) => tag.split('-')[0] === language) ?? language;
+}
+
 /** The words of one language. */
 export class Words {
   readonly language: Language;
   readonly #texts: Texts;
   readonly #numbers: Intl.NumberFormat;
+  readonly #locale: string;
 
   constructor(language: Language, texts: Texts) {
     this.language = language;
     this.#texts = texts;
-    this.#numbers = new Intl.NumberFormat(language);
+    this.#locale = localeOf(language);
+    this.#numbers = new Intl.NumberFormat(this.#locale);
   }
 
   get direction(): 'ltr' | 'rtl' {
@@ -58,7 +66,7 @@ export class Words {
       dateStyle: 'long',
       timeStyle: 'short',
     };
-    const shown = new Intl.DateTimeFormat(this.language, format).format(minutes * 60_000);
+    const shown = new Intl.DateTimeFormat(this.#locale, format).format(minutes * 60_000);
     return `${shown} (${Intl.DateTimeFormat().resolvedOptions().timeZone})`;
   }
 }

@@ -184,9 +184,8 @@ class Shown {
     this.#set(2, storing, sent ? 'progress.stored' : 'progress.store', places);
     this.#set(3, stored > 0 ? 'busy' : 'waiting', 'progress.final');
     const isAway = inVain >= VAIN_ROUNDS && !sent;
-    this.#trouble.replaceChildren(
-      ...(isAway ? [note('warn', paragraph(words.say('progress.away')))] : []),
-    );
+    const away = isEncrypted ? 'progress.away' : 'progress.awayFirst';
+    this.#trouble.replaceChildren(...(isAway ? [note('warn', paragraph(words.say(away)))] : []));
     if (!isEncrypted || sending === undefined || this.#tracker.hasChildNodes()) return;
     const hint = h('p', { class: 'hint' }, words.say('progress.tracker'));
     this.#tracker.replaceChildren(hint, trackerText(sending.tracker));
@@ -267,34 +266,16 @@ export function receiptView(app: App): Drawn {
     return { heading: words.say('trouble.title'), body: [] };
   }
   const { tracker, stamp, signers, leaf } = receipt.confirmed;
-  const origin = app.nodes.origins[0]!;
-  const address = `${origin}/check.html#t=${facts.id}.${tracker}`;
   const name = `receipt-${tracker.replaceAll('-', '').toLowerCase()}`;
   const save = () => saveFile(`${name}.tlog-proof`, receipt.text, 'text/plain');
   const saveBallot = () => saveFile(`${name}.ballot`, sending.ballot, 'application/octet-stream');
-  const forget = () => {
-    app.store.forget();
-    [app.receipt, app.sending] = [undefined, undefined];
-    app.wipe();
-    app.show(codeView());
-  };
   return {
     step: 'receipt',
     heading: words.say(sending.replaces ? 'receipt.titleAgain' : 'receipt.title'),
     banner: 'final',
     body: [
       paragraph(words.say('receipt.intro', { signers: signers.length, total: facts.authorities })),
-      h(
-        'div',
-        { class: 'receipt' },
-        codeGroups(app, tracker),
-        h(
-          'figure',
-          {},
-          qrPicture(qrOf(address, 'M'), words.say('receipt.qr')),
-          h('figcaption', { class: 'hint' }, words.say('receipt.qrHint')),
-        ),
-      ),
+      receiptCard(app, facts.id, tracker),
       h(
         'div',
         { class: 'actions no-print' },
@@ -306,22 +287,50 @@ export function receiptView(app: App): Drawn {
         { class: 'facts' },
         h('summary', {}, words.say('receipt.details')),
         factsOf(app, stamp, leaf, signers),
-        plain(words.say('receipt.saveBallot'), saveBallot),
+        h('p', { class: 'no-print' }, plain(words.say('receipt.saveBallot'), saveBallot)),
       ),
       ...(facts.clusterIssues ? [note('warn', paragraph(words.say('receipt.issuer')))] : []),
-      h(
-        'div',
-        { class: 'part no-print' },
-        h('h2', {}, words.say('receipt.next')),
-        paragraph(words.say('receipt.noChoice')),
-        ...(facts.revote ? [paragraph(words.say('receipt.revote'))] : []),
-        actions(
-          ...(facts.revote ? [secondary(words.say('receipt.change'), forget)] : []),
-          secondary(words.say('receipt.forget'), forget),
-        ),
-      ),
+      whatNow(app, facts.revote),
     ],
   };
+}
+
+/** The tracking code, to read and to scan. */
+function receiptCard(app: App, election: string, tracker: string): HTMLElement {
+  const { words } = app;
+  const address = `${app.nodes.origins[0]}/check.html#t=${election}.${tracker}`;
+  return h(
+    'div',
+    { class: 'receipt' },
+    codeGroups(app, tracker),
+    h(
+      'figure',
+      {},
+      qrPicture(qrOf(address, 'M'), words.say('receipt.qr')),
+      h('figcaption', { class: 'hint' }, words.say('receipt.qrHint')),
+    ),
+  );
+}
+
+function whatNow(app: App, mayChange: boolean): HTMLElement {
+  const { words } = app;
+  const forget = () => {
+    app.store.forget();
+    [app.receipt, app.sending] = [undefined, undefined];
+    app.wipe();
+    app.show(codeView());
+  };
+  return h(
+    'div',
+    { class: 'part no-print' },
+    h('h2', {}, words.say('receipt.next')),
+    paragraph(words.say('receipt.noChoice')),
+    ...(mayChange ? [paragraph(words.say('receipt.revote'))] : []),
+    actions(
+      ...(mayChange ? [secondary(words.say('receipt.change'), forget)] : []),
+      secondary(words.say('receipt.forget'), forget),
+    ),
+  );
 }
 
 function factsOf(app: App, stamp: number, leaf: number, signers: readonly string[]): HTMLElement {
