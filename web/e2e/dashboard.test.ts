@@ -27,11 +27,13 @@ const PATIENCE_MS = 120_000;
 
 /** `quorate demo`, with what it said about the way in. */
 class Demo {
-  private constructor(
-    readonly child: ChildProcess,
-    readonly origin: string,
-    readonly password: string,
-  ) {}
+  readonly child: ChildProcess;
+  readonly origin: string;
+  readonly password: string;
+
+  private constructor(child: ChildProcess, origin: string, password: string) {
+    [this.child, this.origin, this.password] = [child, origin, password];
+  }
 
   static async start(): Promise<Demo> {
     const flags = ['demo', '--no-kill', '--seed', '4'];
