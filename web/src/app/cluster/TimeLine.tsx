@@ -30,6 +30,7 @@ export function TimeLine({ samples, nodes, faults, isStale }: TimeLineProps) {
   const place: Place = (timeMs) => Math.min(1, Math.max(0, (timeMs - from) / SHOWN_MS));
   const changes = leaderChanges(samples).filter(({ timeMs }) => timeMs >= from);
   const done = faults.filter(({ time_ms }) => time_ms >= from && time_ms <= until);
+  const newest = done[0];
   const clock = new Intl.DateTimeFormat(i18n.language, { timeStyle: 'medium' });
   const last = samples.at(-1);
   const label =
@@ -47,6 +48,13 @@ export function TimeLine({ samples, nodes, faults, isStale }: TimeLineProps) {
               {t(`line.${part}`)}
             </li>
           ))}
+          {newest !== undefined && (
+            <li>
+              <span className="c-swatch" data-part="mark" />
+              {t(`kind.${newest.kind}`)}
+              {newest.node !== null && ` · ${t('node.name', { node: newest.node })}`}
+            </li>
+          )}
         </ul>
       </figcaption>
       <div className="c-lanes" role="img" aria-label={label} dir="ltr">
@@ -101,26 +109,13 @@ function Lane({ node, samples, from, until, place }: LaneProps) {
   );
 }
 
-/** What was done, above the lanes, with a line down through them. */
+/** A line down through the lanes where something was done. */
 function Marks({ faults, place }: { faults: readonly FaultRecord[]; place: Place }) {
-  const { t } = useTranslation('cluster');
-  const newest = faults[0]?.number;
   return (
     <div className="c-marks">
-      {faults.map(({ number, time_ms, kind, node }) => {
-        const at = place(time_ms);
-        const side = at > 0.9 ? 'end' : at < 0.1 ? 'start' : 'middle';
-        return (
-          <span key={number} className="c-mark" data-side={side} style={{ left: percent(at) }}>
-            {number === newest && (
-              <span>
-                {t(`kind.${kind}`)}
-                {node !== null && ` ${node}`}
-              </span>
-            )}
-          </span>
-        );
-      })}
+      {faults.map(({ number, time_ms }) => (
+        <span key={number} className="c-mark" style={{ left: percent(place(time_ms)) }} />
+      ))}
     </div>
   );
 }
