@@ -15,3 +15,4 @@ mod etcdctl;
 mod figures;
 mod people;
 mod support;
+mod traces;
