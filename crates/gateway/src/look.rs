@@ -60,6 +60,7 @@ pub(crate) fn detail(view: ElectionView<'_>, chart: Chart) -> ElectionDetail {
         blockers: match &phase {
             Phase::Setup { missing } => missing.iter().map(blocker).collect(),
             Phase::Empty => vec!["the manifest is not sealed".to_owned()],
+            Phase::Paused => vec!["the election is paused".to_owned()],
             Phase::Open | Phase::Closed { .. } | Phase::Published => Vec::new(),
         },
         definition,

@@ -398,7 +398,7 @@ fn read_minute(text: &Spanned<String>) -> Result<u32, Misplaced> {
     })
 }
 
-/// A UTC minute as people write it, in minutes since 1970.
+/// Reads `2027-03-01 08:00` (UTC), in minutes since 1970.
 pub(crate) fn minutes_since_1970(text: &str) -> Option<u32> {
     let (date, time) = text.split_once([' ', 'T'])?;
     let time = time.strip_suffix('Z').unwrap_or(time);

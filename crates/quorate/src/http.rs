@@ -452,6 +452,8 @@ fn chain(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicBool;
 
     fn reply(status: u16, body: &str) -> String {
         let status = StatusCode::from_u16(status).expect("a status");
@@ -481,6 +483,71 @@ mod tests {
         assert!(error.to_string().starts_with("'https://vote.example' is no address"), "{error}");
         let error = ApiClient::new(&[" ".into()], None).expect_err("nothing");
         assert_eq!(error.to_string(), "--nodes names no node");
+    }
+
+    /// A node that answers every request with its name, until it is killed.
+    struct Node {
+        address: std::net::SocketAddr,
+        served: Arc<AtomicUsize>,
+        is_killed: Arc<AtomicBool>,
+    }
+
+    impl Node {
+        fn start(name: &'static str) -> Self {
+            use std::io::{Read, Write};
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+            let address = listener.local_addr().expect("bound");
+            let (served, is_killed) = (Arc::<AtomicUsize>::default(), Arc::<AtomicBool>::default());
+            let (count, ends) = (Arc::clone(&served), Arc::clone(&is_killed));
+            std::thread::spawn(move || {
+                for mut stream in listener.incoming().map_while(Result::ok) {
+                    if ends.load(Ordering::SeqCst) {
+                        return;
+                    }
+                    let mut bytes = [0; 4096];
+                    let _ = stream.read(&mut bytes);
+                    count.fetch_add(1, Ordering::SeqCst);
+                    let head = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1";
+                    let _ = stream.write_all(format!("{head}\r\n\r\n{name}").as_bytes());
+                }
+            });
+            Self { address, served, is_killed }
+        }
+
+        /// From now on connections to it break.
+        fn kill(&self) {
+            self.is_killed.store(true, Ordering::SeqCst);
+            // It looks up when somebody comes.
+            drop(std::net::TcpStream::connect(self.address));
+        }
+    }
+
+    #[test]
+    fn calls_go_on_at_another_node_when_one_is_killed() {
+        gateway::install_tls();
+        let nodes = [Node::start("a"), Node::start("b"), Node::start("c")];
+        let url = |node: &Node| format!("http://{}", node.address);
+        let urls: Vec<String> = nodes.iter().map(url).collect();
+        let client = ApiClient::new(&urls, None).expect("addresses of nodes");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.expect("a runtime");
+        let ask = || {
+            let answer = runtime.block_on(client.get_bytes("/api/v1"));
+            let name = answer.expect("somebody answers");
+            ["a", "b", "c"].iter().position(|own| own.as_bytes() == name).expect("one of them")
+        };
+        let first = ask();
+        assert_eq!(ask(), first, "what it was told, it knows first");
+        nodes[first].kill();
+        let second = ask();
+        assert_ne!(second, first);
+        nodes[second].kill();
+        let third = ask();
+        assert!(third != first && third != second);
+        let before = nodes.each_ref().map(|node| node.served.load(Ordering::SeqCst));
+        assert_eq!(ask(), third, "those that have failed are not asked first");
+        let after = nodes.each_ref().map(|node| node.served.load(Ordering::SeqCst));
+        assert_eq!(after.iter().sum::<usize>(), before.iter().sum::<usize>() + 1);
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod random;
 mod roll_csv;
 mod secret_file;
 mod table;
+mod telemetry;
 mod voter;
 mod voters;
 
@@ -61,6 +62,8 @@ enum Command {
     /// Make the voters' codes, outside the nodes
     #[command(subcommand)]
     Issuer(commands::issuer::IssuerCommand),
+    /// Look at the voting booth that nodes hand out
+    Booth(commands::booth::BoothCommand),
     /// Check a whole election from its archive
     Verify(commands::verify::VerifyCommand),
     /// A whole election on this machine: nodes, voters, an accident, the count, the proof
@@ -78,6 +81,7 @@ fn main() -> ExitCode {
         Command::User(command) => commands::user::run(command),
         Command::Token(command) => commands::user::run_token(command),
         Command::Issuer(command) => commands::issuer::run(command),
+        Command::Booth(command) => commands::booth::run(command),
         Command::Verify(command) => commands::verify::run(&command),
         Command::Demo(command) => commands::demo::run(&command),
     };

@@ -3,6 +3,7 @@
 use super::{Failure, demo_side};
 use crate::config::{self, LogFormat, NodeSettings, ServeArgs};
 use crate::members::{self, NodeGroup};
+use crate::telemetry::{self, Exporter, TraceLayer};
 use crate::{authority_folder, exit, secret_file};
 use clap::{Args, Subcommand};
 use gateway::{AdminToken, Gateway, Standing};
@@ -12,6 +13,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -60,7 +63,8 @@ fn settle(command: ServeCommand) -> Result<NodeSettings, Failure> {
 /// `quorate serve`.
 pub(crate) fn run(command: ServeCommand) -> Result<(), Failure> {
     let settings = settle(command)?;
-    start_log(settings.log_format);
+    // It sends the last traces when it is dropped, after everything else.
+    let _exporter = start_log(settings.log_format, settings.node_id)?;
     let listeners = Listeners::bind(&settings)?;
     let settings = NodeSettings {
         bind: listeners.peer_address,
@@ -82,17 +86,30 @@ pub(crate) fn run(command: ServeCommand) -> Result<(), Failure> {
     outcome
 }
 
-fn start_log(format: LogFormat) {
+/// Log lines on standard error, and traces to a collector if the environment names one.
+fn start_log(format: LogFormat, node: u64) -> Result<Option<Exporter>, Failure> {
+    use tracing_subscriber::filter::filter_fn;
     let filter = tracing_subscriber::EnvFilter::try_from_env("QUORATE_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let is_traced = |metadata: &tracing::Metadata<'_>| metadata.target() == gateway::TRACE_TARGET;
+    let lines = tracing_subscriber::fmt::layer()
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
-    match format {
-        LogFormat::Text => lines.init(),
-        LogFormat::Json => lines.json().init(),
-    }
+    let lines = match format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().boxed(),
+    };
+    let lines = lines.with_filter(filter).with_filter(filter_fn(move |own| !is_traced(own)));
+    let endpoint = telemetry::endpoint().map_err(|error| Failure::new(exit::BAD_CONFIG, error))?;
+    let started = endpoint
+        .map(|url| Exporter::start(url, node))
+        .transpose()
+        .map_err(Failure::because(exit::FAILED, "cannot start the export of traces"))?;
+    let (exporter, outlet) = started.unzip();
+    let traces = outlet
+        .map(|outlet| TraceLayer { outlet }.with_filter(filter_fn(move |own| is_traced(own))));
+    tracing_subscriber::registry().with(lines).with(traces).init();
+    Ok(exporter)
 }
 
 /// The four listeners, bound before anything else happens.

@@ -21,3 +21,4 @@ mod support;
 #[path = "../../../gateway/tests/it/tools.rs"]
 #[allow(dead_code)]
 mod tools;
+mod traces;

@@ -63,6 +63,12 @@ fn the_first_administrator_comes_from_the_one_time_token_and_nodes_are_judged() 
     assert!(done && text.contains("bob (locked): auditor"), "{text}");
     let (done, text) = quorate(&nodes, &out, &["user", "list"]);
     assert!(done && text.contains("ada: administrator\nbob (locked): auditor"), "{text}");
+    let (done, text) = quorate(&nodes, &out, &["election", "audit", "--actor", "ada"]);
+    assert!(done && text.contains("  login    ada  logged in"), "{text}");
+    let format = ["election", "audit", "--text", "/ACCOUNTS", "--since", "1h", "--format", "csv"];
+    let (done, text) = quorate(&nodes, &out, &format);
+    assert!(done && text.starts_with("number,time_ms,"), "{text}");
+    assert!(text.contains(",operator,operator,POST /api/v1/accounts,"), "{text}");
 
     let token = std::fs::read_to_string(&out).expect("written").trim().to_owned();
     let url = format!("http://{}/api/v1/cluster", nodes.addresses[0].web);

@@ -1,6 +1,7 @@
 //! `quorate election …`: what administrators, trustees and voters do. Everything secret is made
 //! and used here; nodes get signatures, ciphertexts and proofs.
 
+mod audit;
 mod cast;
 mod ceremony;
 mod close;
@@ -11,6 +12,7 @@ mod order;
 mod rehearse;
 mod results;
 mod roll;
+mod rounds;
 mod show;
 mod tally;
 
@@ -77,6 +79,10 @@ enum Act {
     Tally(tally::TallyArgs),
     /// Print the published result
     Results(results::ResultsArgs),
+    /// Show how entries became final: who proposed, checked, signed, is behind, refused what
+    Rounds(rounds::RoundsArgs),
+    /// Show who did what to an election, and when
+    Audit(audit::AuditArgs),
     /// Save the archive for `quorate verify`, and the authorities' keys beside it
     Export(export::ExportArgs),
 }
@@ -117,6 +123,8 @@ pub(crate) fn run(command: ElectionCommand) -> Result<(), Failure> {
             Act::Close(args) => close::run(&api, args).await,
             Act::Tally(args) => tally::run(&api, args).await,
             Act::Results(args) => results::run(&api, args).await,
+            Act::Rounds(args) => rounds::run(&api, args).await,
+            Act::Audit(args) => audit::run(&api, args).await,
             Act::Export(args) => export::run(&api, args).await,
         }
     })
