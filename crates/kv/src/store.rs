@@ -25,6 +25,7 @@ use crate::command::{ADVANCE_MS_MAX, Body, CallOrigin, Envelope};
 use crate::delta::{self, Delta};
 use crate::draft::{Draft, Stop};
 use crate::lease::{LEASE_TTL_MAX_S, LEASE_TTL_MIN_S, Leases};
+use crate::mutant::Mutant;
 use crate::range::range;
 use crate::session::Sessions;
 use crate::txn;
@@ -127,6 +128,8 @@ pub struct Kv<B> {
     store: Store<B>,
     leases: Leases,
     sessions: Sessions,
+    #[cfg(feature = "mutants")]
+    mutant: Option<Mutant>,
 }
 
 /// A state that is being rebuilt from its records, by whoever reads the log anyway.
@@ -163,7 +166,13 @@ impl Opening {
         for (key, lease) in store.live_leases() {
             leases.attach(&Bytes::copy_from_slice(key), lease);
         }
-        Kv { store, leases, sessions }
+        Kv {
+            store,
+            leases,
+            sessions,
+            #[cfg(feature = "mutants")]
+            mutant: None,
+        }
     }
 }
 
@@ -187,6 +196,23 @@ impl<B: Backing> Kv<B> {
         match wrong {
             Some(error) => Err(error),
             None => Ok(opening.finish(backing)),
+        }
+    }
+
+    /// Seeds a bug, or none.
+    #[cfg(feature = "mutants")]
+    pub fn seed(&mut self, mutant: Option<Mutant>) {
+        self.mutant = mutant;
+    }
+
+    /// Whether the seeded bug `mutant` is on; never without the feature `mutants`.
+    fn has(&self, mutant: Mutant) -> bool {
+        #[cfg(feature = "mutants")]
+        return self.mutant == Some(mutant);
+        #[cfg(not(feature = "mutants"))]
+        {
+            let _ = mutant;
+            false
         }
     }
 
@@ -468,6 +494,7 @@ impl<B: Backing> Kv<B> {
             Plan::answer(Response::LeaseKeepAlive(LeaseKeepAliveResponse { header, id, ttl }))
         };
         match self.leases.get(id) {
+            None if self.has(Mutant::EndedLeaseRenewed) => answer(LEASE_TTL_MIN_S),
             None => answer(0),
             Some(lease) => {
                 let ends_at_ms = self.leases.end_for(lease.ttl_s);

@@ -8,13 +8,16 @@ pub enum Mutant {
     CutBeforeSync,
     /// A snapshot is announced as one of the entry after its last.
     SnapshotOfNextIndex,
+    /// A new leader counts time for leases in which another one counted it (etcd 15247).
+    LeaderCountsOldTime,
 }
 
 #[cfg(feature = "mutants")]
 impl Mutant {
     /// All of them, with the name by which a command line chooses one.
-    pub const ALL: [(&'static str, Self); 2] = [
+    pub const ALL: [(&'static str, Self); 3] = [
         ("cut-before-sync", Self::CutBeforeSync),
         ("snapshot-of-next-index", Self::SnapshotOfNextIndex),
+        ("leader-counts-old-time", Self::LeaderCountsOldTime),
     ];
 }

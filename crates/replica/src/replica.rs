@@ -534,7 +534,8 @@ impl Replica {
     }
 
     fn become_role(&mut self, role: RoleName, term: Term, leader: Option<MemberId>) {
-        if role == RoleName::Leader && self.role != RoleName::Leader {
+        let is_new = role == RoleName::Leader && self.role != RoleName::Leader;
+        if is_new && !self.has(Mutant::LeaderCountsOldTime) {
             self.advanced_at = self.tick;
         }
         self.role = role;

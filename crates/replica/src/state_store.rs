@@ -155,6 +155,8 @@ pub struct StateStore<D: Disk> {
     options: ValueLogOptions,
     staged: Staged<D>,
     pub(crate) health: Health,
+    #[cfg(feature = "mutants")]
+    mutant: Option<kv::Mutant>,
 }
 
 impl<D: Disk> StateStore<D> {
@@ -183,7 +185,24 @@ impl<D: Disk> StateStore<D> {
         let applied = kv.applied_index();
         let staged = Staged::Spare(spare);
         let health = Health::default();
-        Ok(Self { kv, applied, synced: applied, cut, options, staged, health })
+        Ok(Self {
+            kv,
+            applied,
+            synced: applied,
+            cut,
+            options,
+            staged,
+            health,
+            #[cfg(feature = "mutants")]
+            mutant: None,
+        })
+    }
+
+    /// Seeds a bug in the state machine, or none.
+    #[cfg(feature = "mutants")]
+    pub fn seed(&mut self, mutant: Option<kv::Mutant>) {
+        self.mutant = mutant;
+        self.kv.seed(mutant);
     }
 
     /// What opening cut off the end of the value log, if anything; the log of consensus brings
@@ -433,6 +452,8 @@ impl<D: Disk> StateStore<D> {
         let Staged::Ready(kv) = staged else { panic!("the snapshot through {last} is not there") };
         assert_eq!(kv.applied_index(), last.get(), "another snapshot is there");
         let old = core::mem::replace(&mut self.kv, *kv);
+        #[cfg(feature = "mutants")]
+        self.kv.seed(self.mutant);
         self.staged = Staged::Spare(old.into_backing().0.into_disk());
         (self.applied, self.synced) = (last.get(), last.get());
         self.health.renew();

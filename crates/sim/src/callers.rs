@@ -10,7 +10,8 @@ use base::Prng;
 use bytes::{Bytes, BytesMut};
 use kv::api::{
     Compare, CompareResult, CompareTarget, DeleteRangeRequest, Error, Header, KeyRange, KeyValue,
-    PutRequest, RangeRequest, Request, Response, TxnOperation, TxnRequest, TxnResult,
+    LeaseGrantRequest, PutRequest, RangeRequest, Request, Response, TxnOperation, TxnRequest,
+    TxnResult,
 };
 
 use crate::swarm::Swarm;
@@ -19,6 +20,9 @@ use crate::truth::{Member, Operation};
 
 /// Operations of a session are numbered from its number times this.
 const SESSION_STEP: u64 = 1_000_000;
+
+/// One of so many calls of who holds leases is about one.
+const LEASES_EVERY: u64 = 12;
 
 /// One session's number.
 pub type Session = usize;
@@ -63,6 +67,9 @@ struct SessionState {
     keys: u64,
     value_bytes_max: u64,
     looks_back: bool,
+    holds_leases: bool,
+    /// The lease that it holds, as far as it knows.
+    lease: Option<i64>,
     /// The newest revision that an answer named.
     revision: i64,
     /// Operations so far.
@@ -86,6 +93,8 @@ impl Callers {
                 keys: swarm.keys,
                 value_bytes_max: swarm.value_bytes_max,
                 looks_back: swarm.looks_back,
+                holds_leases: swarm.holds_leases,
+                lease: None,
                 revision: 1,
                 operations: 0,
                 call: None,
@@ -179,7 +188,8 @@ impl Callers {
                 self.counts.succeeded += 1;
                 state.learn(&call.request, response);
             }
-            Err(_) => {
+            Err(error) => {
+                state.lease.take_if(|_| *error == Error::LeaseNotFound);
                 self.counts.refused += 1;
                 self.move_on(session);
             }
@@ -212,6 +222,9 @@ impl SessionState {
         {
             return request;
         }
+        if self.holds_leases && self.random.chance(1, LEASES_EVERY) {
+            return self.lease(session, operation);
+        }
         let key = self.key();
         match self.random.below(100) {
             0..35 => Request::Put(self.put(key, operation)),
@@ -222,6 +235,22 @@ impl SessionState {
             }
             65..90 => self.swap(key, operation),
             _ => self.delete(session, key, operation),
+        }
+    }
+
+    /// Asks for a lease, or does something with the one it has.
+    fn lease(&mut self, session: Session, operation: Operation) -> Request {
+        let Some(id) = self.lease else {
+            let (ttl, id) = (self.random.between(1, 4) as i64, operation.get() as i64);
+            return Request::LeaseGrant(LeaseGrantRequest { ttl, id });
+        };
+        match self.random.below(6) {
+            0 => Request::LeaseRevoke { id },
+            1 | 2 => Request::LeaseKeepAlive { id },
+            _ => {
+                let key = Bytes::from(format!("lease/{session:02}/{}", self.random.below(3)));
+                Request::Put(PutRequest { lease: id, ..self.put(key, operation) })
+            }
         }
     }
 
@@ -300,6 +329,9 @@ impl SessionState {
             self.revision = self.revision.max(header.revision);
         }
         match (request, response) {
+            (_, Response::LeaseGrant(granted)) => self.lease = Some(granted.id),
+            (_, Response::LeaseKeepAlive(kept)) if kept.ttl <= 0 => self.lease = None,
+            (_, Response::LeaseRevoke(_)) => self.lease = None,
             (Request::Range(range), Response::Range(found)) if range.revision == 0 => {
                 self.saw(&range.range.key, found.kvs.first().cloned());
             }
@@ -345,7 +377,13 @@ mod tests {
         for round in 0..500 {
             let call = callers.begin(round % 4, |_| false).expect("it is made");
             assert_eq!(call.request.check(), Ok(()));
-            if call.request.is_write() && !matches!(call.request, Request::Compact { .. }) {
+            let is_numbered = !matches!(
+                call.request,
+                Request::Compact { .. }
+                    | Request::LeaseKeepAlive { .. }
+                    | Request::LeaseRevoke { .. }
+            );
+            if call.request.is_write() && is_numbered {
                 writes += 1;
                 assert_eq!(operation_of(&call.request), Some(call.operation));
             }

@@ -193,6 +193,12 @@ impl Host {
             .map_err(|why| why.to_string())?;
         let state = StateStore::open(self.state_disks.clone(), state_options, log.generation())
             .map_err(|why| why.to_string())?;
+        #[cfg(feature = "mutants")]
+        let state = {
+            let mut state = state;
+            state.seed(mutant.and_then(crate::Seeded::kv));
+            state
+        };
         let recovered =
             log.recovered(LogIndex::new(state.applied())).map_err(|why| why.to_string())?;
         let salvaged = log.salvaged().map_err(|why| why.to_string())?;

@@ -1,20 +1,27 @@
 //! The reference: what the store must answer, by the plainest possible code.
 //!
+//! Leases are in [`leases`].
+//!
 //! A map from key to all its versions, fed with the committed entries in order. It knows the
 //! requests that the workload makes and no others.
+
+mod leases;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use kv::api::{
     Compare, CompareResult, CompareTarget, DeleteRangeRequest, DeleteRangeResponse, Error, Event,
-    EventKind, Header, KeyValue, PutRequest, PutResponse, RangeRequest, RangeResponse, Request,
-    Response, TxnOperation, TxnRequest, TxnResponse, TxnResult,
+    EventKind, Header, KeyValue, LeaseGrantResponse, PutRequest, PutResponse, RangeRequest,
+    RangeResponse, Request, Response, TxnOperation, TxnRequest, TxnResponse, TxnResult,
 };
 use kv::command::{Body, CallOrigin};
-use raft::{LogIndex, Payload};
+use raft::{LogId, LogIndex, Payload};
 
 use crate::truth::Operation;
+use leases::Leases;
+
+pub use leases::LeaseEnd;
 
 /// Versions of one key: from which index and revision on, and what it held then.
 type Versions = Vec<(LogIndex, i64, Option<KeyValue>)>;
@@ -29,6 +36,7 @@ pub struct Model {
     events: Vec<Vec<Event>>,
     /// Where the history was compacted, and to which revision; ascending.
     compactions: Vec<(LogIndex, i64)>,
+    leases: Leases,
     origins: BTreeSet<(u64, u64, u64)>,
     /// Where each operation took effect, and its answer.
     outcomes: BTreeMap<Operation, Outcome>,
@@ -54,11 +62,12 @@ struct Step<'a> {
 }
 
 impl Model {
-    /// Takes the committed entry at `index`, the one after the last.
+    /// Takes the committed entry `id`, the one after the last.
     ///
     /// # Errors
     /// An entry that is not a command of the workload.
-    pub fn apply(&mut self, index: LogIndex, payload: &Payload) -> Result<(), String> {
+    pub fn apply(&mut self, id: LogId, payload: &Payload) -> Result<(), String> {
+        let index = id.index;
         let before = self.revision_at(index.before());
         let mut revision = before;
         if let Payload::Data(data) = payload {
@@ -67,21 +76,77 @@ impl Model {
             let CallOrigin { member, incarnation, call } = envelope.origin;
             if !self.origins.insert((member, incarnation, call)) {
                 self.repeated += 1;
-            } else if let Body::Write(Request::Compact { revision, .. }) = envelope.body {
-                if revision > self.compacted() && revision <= before {
-                    self.compactions.push((index, revision));
-                }
-            } else if let Body::Write(request) = &envelope.body {
-                let mut step = Step { model: self, index, revision: before, changed: false };
-                let response = step.write(request)?;
-                revision += i64::from(step.changed);
-                if let Some(operation) = operation_of(request) {
-                    self.outcomes.insert(operation, Outcome { index, response });
-                }
+            } else {
+                revision = match &envelope.body {
+                    Body::Write(request) => self.write(index, before, request)?,
+                    Body::Advance { elapsed_ms, term } if *term == id.term.get() => {
+                        self.advance(index, before, *elapsed_ms)
+                    }
+                    Body::Advance { .. } => before, // of a leader that is none any more
+                };
             }
         }
         self.revisions.push(revision);
         Ok(())
+    }
+
+    /// Executes a request; the revision afterwards.
+    fn write(&mut self, index: LogIndex, before: i64, request: &Request) -> Result<i64, String> {
+        match request {
+            Request::Compact { revision, .. } => {
+                if *revision > self.compacted() && *revision <= before {
+                    self.compactions.push((index, *revision));
+                }
+                return Ok(before);
+            }
+            Request::LeaseKeepAlive { id } => {
+                self.leases.renew(*id);
+                return Ok(before);
+            }
+            Request::LeaseRevoke { id } if self.leases.is_alive(*id) => {
+                return Ok(self.end_lease(index, before, *id, false));
+            }
+            Request::LeaseRevoke { .. } => return Ok(before),
+            Request::Put(put) if put.lease != 0 && !self.leases.is_alive(put.lease) => {
+                return Ok(before);
+            }
+            _ => {}
+        }
+        let mut step = Step { model: self, index, revision: before, changed: false };
+        let response = step.write(request)?;
+        let after = before + i64::from(step.changed);
+        if let Some(operation) = operation_of(request) {
+            self.outcomes.insert(operation, Outcome { index, response });
+        }
+        Ok(after)
+    }
+
+    /// Time goes by; each lease that ends with keys makes a revision of its own.
+    fn advance(&mut self, index: LogIndex, before: i64, elapsed_ms: u64) -> i64 {
+        let over = self.leases.advance(elapsed_ms);
+        over.into_iter().fold(before, |revision, id| self.end_lease(index, revision, id, true))
+    }
+
+    fn end_lease(&mut self, index: LogIndex, before: i64, id: i64, is_by_time: bool) -> i64 {
+        let keys = self.leases.end(id, index, is_by_time);
+        let mut step = Step { model: self, index, revision: before, changed: false };
+        keys.iter().for_each(|key| step.set(key, None));
+        before + i64::from(step.changed)
+    }
+
+    /// Leases that have not ended.
+    pub fn lease_count(&self) -> usize {
+        self.leases.count()
+    }
+
+    /// Whether that lease lives.
+    pub fn is_lease_alive(&self, id: i64) -> bool {
+        self.leases.is_alive(id)
+    }
+
+    /// The ends of leases, in order.
+    pub fn lease_ends(&self) -> &[LeaseEnd] {
+        self.leases.ends()
     }
 
     /// Store revision once everything up to `index` is applied.
@@ -196,6 +261,14 @@ impl Step<'_> {
             Request::Put(put) => Response::Put(self.put(put)),
             Request::DeleteRange(delete) => Response::DeleteRange(self.delete(delete)),
             Request::Txn(txn) => Response::Txn(self.txn(txn)?),
+            Request::LeaseGrant(grant) => {
+                let ttl = grant.ttl.max(kv::LEASE_TTL_MIN_S);
+                if !self.model.leases.grant(grant.id, ttl) {
+                    return Err(format!("lease {} is granted twice", grant.id));
+                }
+                let (header, id) = (Header::default(), grant.id);
+                Response::LeaseGrant(LeaseGrantResponse { header, id, ttl })
+            }
             other => return Err(format!("the model cannot apply {other:?}")),
         };
         Ok(with_revision(response, self.revision + i64::from(self.changed)))
@@ -212,6 +285,7 @@ impl Step<'_> {
         let kind = if value.is_some() { EventKind::Put } else { EventKind::Delete };
         let deleted = KeyValue { key: key.clone(), mod_revision: revision, ..KeyValue::default() };
         let kv = value.clone().unwrap_or(deleted);
+        self.model.leases.attach(key, kv.lease);
         versions.push((self.index, revision, value));
         if let Some(events) = self.model.events.last_mut() {
             events.push(Event { kind, kv, prev_kv });
@@ -227,7 +301,7 @@ impl Step<'_> {
             create_revision: before.as_ref().map_or(revision, |kv| kv.create_revision),
             mod_revision: revision,
             version: before.as_ref().map_or(1, |kv| kv.version + 1),
-            lease: 0,
+            lease: put.lease,
         };
         self.set(&put.key, Some(value));
         PutResponse { header: Header::default(), prev_kv: before.filter(|_| put.prev_kv) }
@@ -290,6 +364,7 @@ fn with_revision(mut response: Response, revision: i64) -> Response {
         Response::Put(put) => put.header = header,
         Response::DeleteRange(delete) => delete.header = header,
         Response::Txn(txn) => txn.header = header,
+        Response::LeaseGrant(granted) => granted.header = header,
         _ => {}
     }
     response
@@ -300,6 +375,7 @@ pub fn comparable(mut response: Response) -> Response {
     match &mut response {
         Response::Range(range) => range.header.raft_term = 0,
         Response::Put(put) => put.header.raft_term = 0,
+        Response::LeaseGrant(granted) => granted.header.raft_term = 0,
         Response::DeleteRange(delete) => delete.header.raft_term = 0,
         Response::Txn(txn) => {
             txn.header.raft_term = 0;
@@ -327,6 +403,8 @@ pub fn operation_of(request: &Request) -> Option<Operation> {
     };
     match request {
         Request::Put(put) => operation_in(&put.value),
+        // Who asks for a lease gives it the number of the call.
+        Request::LeaseGrant(grant) => u64::try_from(grant.id).ok().map(Operation::new),
         Request::Txn(txn) => put_in(&txn.success).or_else(|| put_in(&txn.failure)),
         _ => None,
     }

@@ -29,7 +29,9 @@ fn aim(name: &str) -> Option<Aim> {
         "watch-ignores-snapshot"
         | "watch-drops-when-full"
         | "progress-before-events"
-        | "future-watch-begins-now" => Aim::Watches,
+        | "future-watch-begins-now"
+        | "leader-counts-old-time"
+        | "ended-lease-renewed" => Aim::Watches,
         "retry-sync" | "full-is-success" => Aim::Disks,
         _ => return None,
     })

@@ -166,6 +166,8 @@ pub struct Swarm {
     pub patience_ns: Nanos,
     /// Whether callers compact the past and read it.
     pub looks_back: bool,
+    /// Whether callers hold leases.
+    pub holds_leases: bool,
     /// Readers of changes, and how long the fastest ones pause between two looks.
     pub readers: usize,
     /// See `readers`.
@@ -265,6 +267,7 @@ impl Swarm {
             think_ns,
             patience_ns: random.between(300, 600) * MILLI,
             looks_back: Prng::named(seed, "looks back").chance(1, 2),
+            holds_leases: Prng::named(seed, "holds leases").chance(1, 3),
             readers,
             reader_pace_ns: if is_idle { 500 } else { 20 } * MILLI,
             watch_events_max: log_uniform(&mut Prng::named(seed, "watch queue"), 1, 64) as usize,
@@ -361,6 +364,7 @@ impl Swarm {
                 self.log_keeping.sync_every_entries = 4;
                 if aim == Aim::Watches {
                     (self.readers, self.watch_events_max) = (6, 4);
+                    self.holds_leases = true;
                 }
             }
             Aim::Terms | Aim::Damage | Aim::Disks => {}

@@ -634,7 +634,7 @@ impl Truth {
             if let Payload::Membership(membership) = &payload {
                 self.ledger.memberships.push((index, membership.as_ref().clone()));
             }
-            self.model.apply(index, &payload)?;
+            self.model.apply(link.id, &payload)?;
         }
         Ok(())
     }

@@ -35,7 +35,11 @@ impl Checker for Callers {
                 if let Request::Compact { revision, .. } = request {
                     return compacted(truth, *operation, *revision);
                 }
-                if request.is_write() && truth.model.outcome(*operation).is_none() {
+                let is_placed = !matches!(
+                    request,
+                    Request::LeaseKeepAlive { .. } | Request::LeaseRevoke { .. }
+                );
+                if request.is_write() && is_placed && truth.model.outcome(*operation).is_none() {
                     let text = format!("operation {operation} is acknowledged but not committed");
                     return violated("C1", text);
                 }

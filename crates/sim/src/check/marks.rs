@@ -198,6 +198,16 @@ listed! {
     FutureRefused;
     /// The past was compacted.
     Compacted;
+    /// A lease was granted.
+    LeaseGranted;
+    /// A lease was renewed.
+    LeaseRenewed;
+    /// A lease was revoked.
+    LeaseRevoked;
+    /// A holder heard that its lease had ended.
+    LeaseFoundEnded;
+    /// The time of a lease had come.
+    LeaseExpired;
 }
 
 /// Marks that only many seeds must hit.
@@ -318,6 +328,13 @@ impl Marks {
                 }
                 Ok(Response::Range(_)) if is_past(request) => self.hit(Mark::PastRead),
                 Ok(Response::Compact(_)) => self.hit(Mark::Compacted),
+                Ok(Response::LeaseGrant(_)) => self.hit(Mark::LeaseGranted),
+                Ok(Response::LeaseRevoke(_)) => self.hit(Mark::LeaseRevoked),
+                Ok(Response::LeaseKeepAlive(kept)) => self.hit(match kept.ttl > 0 {
+                    true => Mark::LeaseRenewed,
+                    false => Mark::LeaseFoundEnded,
+                }),
+                Err(Error::LeaseNotFound) => self.hit(Mark::LeaseFoundEnded),
                 Ok(_) => {}
                 Err(Error::Compacted) if is_past(request) => self.hit(Mark::PastRefused),
                 Err(Error::FutureRevision) if is_past(request) => self.hit(Mark::FutureRefused),

@@ -20,6 +20,7 @@
 //! | S4, S6, S7 | after a failed sync nothing more; names are durable; what is read was written |
 //! | W1-W9, W11 | a watch tells everything it should, once, in order, whole and right |
 //! | V1-V5, V7, V8 | the group, or any majority of it, lives once the faults are over |
+//! | L1-L4 | leases last as long as promised, and end |
 //! | C1-C4 | acknowledged writes stay; nothing unwritten is read; once; refused means never |
 //! | T1 | the history is linearizable, with the log index of each answer as the witness |
 //!
@@ -31,6 +32,7 @@ mod complete;
 mod contact;
 mod durable;
 mod leaders;
+mod leases;
 mod linear;
 mod marks;
 mod matching;
@@ -129,6 +131,7 @@ fn all(swarm: &Swarm) -> Vec<Box<dyn Checker>> {
         Box::new(progress::HonestProgress::new(swarm)),
         Box::new(contact::QuorumContact::new(swarm)),
         Box::new(needless::NoNeedlessCampaigns::new(swarm)),
+        Box::new(leases::LeasesLast::new(swarm)),
         Box::new(client::Callers::default()),
         Box::new(linear::Linearizable::default()),
         Box::new(reads::FreshReads::default()),

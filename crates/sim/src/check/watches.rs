@@ -184,7 +184,8 @@ mod tests {
             let origin = CallOrigin { member: 1, incarnation: 1, call: index };
             let envelope = Envelope { origin, body: Body::Write(request) };
             let payload = Payload::Data(kv::command::encode(&envelope));
-            model.apply(LogIndex::new(index), &payload).expect("the model knows it");
+            let id = raft::LogId::new(raft::Term::new(1), LogIndex::new(index));
+            model.apply(id, &payload).expect("the model knows it");
         }
         model
     }

@@ -19,7 +19,9 @@ impl Fed {
         let origin = CallOrigin { member: 1, incarnation: 1, call };
         let envelope = Envelope { origin, body: Body::Write(request) };
         let payload = Payload::Data(kv::command::encode(&envelope));
-        self.model.apply(self.index, &payload).expect("the model knows the request");
+        self.model
+            .apply(LogId::new(raft::Term::new(1), self.index), &payload)
+            .expect("the model knows the request");
     }
 
     fn values(&self, index: u64) -> Vec<String> {

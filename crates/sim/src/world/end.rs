@@ -13,7 +13,7 @@
 //!
 //! Then everybody is healed, and all must come together (V1-V3 again), hold what was acknowledged
 //! (C1, C2), and have it on their platters (R6); and every reader of changes is told everything
-//! (V7).
+//! (V7). Leases end (L4).
 
 use kv::api::{KeyRange, RangeRequest, Request, Response};
 use raft::{LogIndex, Membership, Recovered, RoleName};
@@ -251,7 +251,10 @@ impl World {
                     let it = &self.truth.members[*member];
                     it.up && it.role == RoleName::Leader
                 };
-                if core.members.iter().any(leads) {
+                // Whoever was hurt beyond the bound need not live, but may, and lead.
+                let all = 0..self.hosts.len();
+                let mut hurt = all.filter(|member| !self.is_whole(*member));
+                if core.members.iter().any(leads) || hurt.any(|member| leads(&member)) {
                     core.begin_count(counts, self.figures.leaders);
                     core.deadline = core.deadline.max(now) + SETTLE_NS;
                     (1, LOAD_NS)
@@ -407,9 +410,10 @@ impl World {
         !bodies.iter().all(|it| is_quorum(it, |id| able.contains(&id)))
     }
 
-    /// Everybody runs, has applied everything, and nobody waits; readers know of everything.
+    /// Everybody runs, has applied everything, and nobody waits; readers know of everything, and
+    /// leases have ended.
     pub(super) fn is_quiet(&self) -> bool {
-        self.is_settled() && self.readers_behind() == 0
+        self.is_settled() && self.readers_behind() == 0 && self.truth.model.lease_count() == 0
     }
 
     /// Everybody runs, has applied everything, and no caller waits.
@@ -432,6 +436,11 @@ impl World {
         if self.may_stop() {
             self.marks.hit(Mark::StoppedForGood);
             return self.finish();
+        }
+        let leases = self.truth.model.lease_count();
+        if self.is_settled() && leases > 0 {
+            let text = format!("{leases} leases do not end");
+            return violated("L4", text + &self.describe_members());
         }
         if self.is_settled() {
             let (behind, all) = (self.readers_behind(), self.readers.len());
@@ -504,6 +513,8 @@ impl World {
         let figures = self.figures();
         self.marks.hit_if(Mark::JointCommitted, self.truth.ledger.was_joint());
         self.marks.hit_if(Mark::CommandRepeated, figures.repeated > 0);
+        let has_expired = self.truth.model.lease_ends().iter().any(|end| end.is_by_time);
+        self.marks.hit_if(Mark::LeaseExpired, has_expired);
         // Whoever stopped for good cannot be hit.
         if self.options.script.is_some() || self.may_stop() {
             return Ok(());
