@@ -89,7 +89,7 @@ fn escape(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn issued(voter_id: &str, code: Code) -> Issued {
+    fn issued_to(voter_id: &str, code: Code) -> Issued {
         let [name, email, language] = [const { String::new() }; 3];
         Issued { voter_id: voter_id.to_owned(), name, email, language, code }
     }
@@ -106,12 +106,12 @@ mod tests {
     #[test]
     fn a_sheet_has_a_picture_and_no_raw_names() {
         let code = Code::from_bytes([7; 15]);
-        let issued = issued("v\"1", code);
+        let issued = issued_to("v\"1", code);
         let page = html(ElectionId([1; 16]), "http://a/", &[issued]).expect("short");
         assert!(page.contains("<svg") && !page.contains("<?xml"));
         assert!(page.contains("v&quot;1"));
         let long = "x".repeat(5000);
-        let issued = issued("v", Code::from_bytes([7; 15]));
+        let issued = issued_to("v", Code::from_bytes([7; 15]));
         assert!(html(ElectionId([1; 16]), &long, &[issued]).is_err());
     }
 }
