@@ -61,7 +61,7 @@ async function findings(page: Page): Promise<string[]> {
   const found = await page.evaluate(async () => {
     window.scrollTo(0, 0);
     const view = document.querySelector('.q-ledger-view')?.getBoundingClientRect();
-    const rows = [...document.querySelectorAll('.q-ledger-view [role=row]')];
+    const rows = Array.from(document.querySelectorAll('.q-ledger-view [role=row]'));
     for (const row of rows) {
       const { bottom } = row.getBoundingClientRect();
       row.toggleAttribute('data-out', view !== undefined && bottom > view.bottom);
