@@ -2,7 +2,7 @@
 //!
 //! | path | what | policy |
 //! |---|---|---|
-//! | `/`, `/e/…`, `/admin/…` and so on | the application's page; its router reads the path | nonce |
+//! | `/`, `/e/…`, `/admin/…`, … | the application, whose router reads the path | nonce |
 //! | `/booth.html`, `/check.html` | the voter's pages | no nonce; may talk to the other nodes |
 //! | `/quorate-trustee.html` | offered for download, never run here | attachment |
 //! | `/assets/…` | files whose names hold their hash | kept for a year |
