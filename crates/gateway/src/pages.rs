@@ -2,9 +2,8 @@
 //!
 //! | path | what | policy |
 //! |---|---|---|
-//! | `/`, `/e/…`, `/admin/…` and so on | the application's page; its router reads the path | nonce |
-//! | `/booth.html` | the voting booth | no nonce, no inline; may talk to the other nodes |
-//! | `/check.html` | checks receipts and opened ballots on a second device | as the booth |
+//! | `/`, `/e/…`, `/admin/…`, … | the application, whose router reads the path | nonce |
+//! | `/booth.html`, `/check.html` | the voter's pages | no nonce; may talk to the other nodes |
 //! | `/quorate-trustee.html` | offered for download, never run here | attachment |
 //! | `/assets/…` | files whose names hold their hash | kept for a year |
 //! | `/feed-test` | a plain page that shows the live feed | nonce |

@@ -1,20 +1,35 @@
+/** Kinds of entries as nodes name them, and as people read them. */
+
 import { useTranslation } from 'react-i18next';
 
-/** Kinds of entries, in the order in which an election has them. */
-export const KINDS = [
-  'manifest',
-  'roll',
-  'ceremony',
-  'endorsement',
-  'open',
-  'ballot',
-  'close',
-  'share',
-  'result',
-] as const;
+/** Keys of texts by the nodes' names, in the order in which an election has them. */
+const KEYS: Readonly<Record<string, string>> = {
+  manifest: 'manifest',
+  'roll chunk': 'roll',
+  'ceremony message': 'ceremony',
+  endorsement: 'endorsement',
+  opening: 'open',
+  ballot: 'ballot',
+  pause: 'pause',
+  resumption: 'resume',
+  extension: 'extend',
+  reset: 'reset',
+  'change of the roll': 'rollChange',
+  'paper mark': 'paper',
+  closing: 'close',
+  'decryption share': 'share',
+  result: 'result',
+  "authority's new key": 'authorityKey',
+  unreadable: 'unreadable',
+};
+
+export const KINDS: readonly string[] = Object.keys(KEYS);
 
 /** The kind in words; kinds that these texts do not know are shown as they are called. */
 export function useKind(): (kind: string) => string {
   const { t } = useTranslation();
-  return (kind) => t(`kind.${kind}`, { defaultValue: kind });
+  return (kind) => {
+    const key = Object.hasOwn(KEYS, kind) ? KEYS[kind] : undefined;
+    return key === undefined ? kind : t(`kind.${key}`);
+  };
 }

@@ -23,8 +23,7 @@ export function CopyButton({ text, label }: { readonly text: string; readonly la
 export function CodeBlock({ text }: { readonly text: string }) {
   return (
     <div className="q-code">
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable */}
-      <pre tabIndex={0}>
+      <pre>
         <code>{text}</code>
       </pre>
       <CopyButton text={text} />

@@ -235,6 +235,10 @@ export default {
     pause: 'إيقاف التصويت مؤقتًا',
     resume: 'استئناف التصويت',
     extend: 'تمديد التصويت',
+    reset: 'إعادة الضبط',
+    rollChange: 'تغيير في القائمة',
+    paper: 'إشارة إلى تصويت ورقي',
+    authorityKey: 'مفتاح جديد لعقدة',
     unreadable: 'غير مقروء',
   },
   entry: {

@@ -252,6 +252,10 @@ export default {
     pause: 'Abstimmung unterbrochen',
     resume: 'Abstimmung fortgesetzt',
     extend: 'Abstimmung verlängert',
+    reset: 'Zurückgesetzt',
+    rollChange: 'Änderung des Verzeichnisses',
+    paper: 'Vermerk einer Papierstimme',
+    authorityKey: 'Neuer Schlüssel eines Knotens',
     unreadable: 'Unlesbar',
   },
   entry: {

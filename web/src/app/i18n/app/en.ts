@@ -243,6 +243,10 @@ export default {
     pause: 'Voting paused',
     resume: 'Voting resumed',
     extend: 'Voting extended',
+    reset: 'Reset',
+    rollChange: 'Change of the roll',
+    paper: 'Mark of a paper ballot',
+    authorityKey: 'New key of a node',
     unreadable: 'Unreadable',
   },
   entry: {

@@ -248,6 +248,10 @@ export default {
     pause: 'Votación en pausa',
     resume: 'Votación reanudada',
     extend: 'Votación prolongada',
+    reset: 'Restablecimiento',
+    rollChange: 'Cambio del censo',
+    paper: 'Anotación de voto en papel',
+    authorityKey: 'Nueva clave de un nodo',
     unreadable: 'Ilegible',
   },
   entry: {

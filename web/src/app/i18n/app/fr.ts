@@ -246,6 +246,10 @@ export default {
     pause: 'Vote suspendu',
     resume: 'Vote repris',
     extend: 'Vote prolongé',
+    reset: 'Réinitialisation',
+    rollChange: 'Changement de la liste',
+    paper: 'Mention d’un vote sur papier',
+    authorityKey: 'Nouvelle clé d’un nœud',
     unreadable: 'Illisible',
   },
   entry: {
