@@ -81,7 +81,7 @@ impl Gateway {
         if headers.contains_key(HOP) {
             return false;
         }
-        if changes(method) && self.life.views().borrow().leader.is_none() {
+        if changes(method) && !self.life.knows_leader() {
             return true;
         }
         match election.and_then(|text| text.parse().ok()) {
@@ -164,9 +164,13 @@ impl Gateway {
     }
 }
 
-/// Whether another node may do better: it does not know the election either, or is not able now.
+/// Whether another node may do better: it does not know the election either, is not able now, or
+/// does not know the token; the operator's is good at one node only, where it was let in already.
 fn can_not(status: reqwest::StatusCode) -> bool {
-    status == StatusCode::NOT_FOUND || status == StatusCode::SERVICE_UNAVAILABLE
+    matches!(
+        status,
+        StatusCode::NOT_FOUND | StatusCode::SERVICE_UNAVAILABLE | StatusCode::UNAUTHORIZED
+    )
 }
 
 fn too_large_ballot() -> Problem {

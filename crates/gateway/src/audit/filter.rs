@@ -126,12 +126,10 @@ impl Reading {
         let found = match self.order {
             Order::Oldest => LIST.after(store, self.at.unwrap_or(0), limit).await?,
             Order::Newest => {
-                let end = match self.at {
-                    Some(at) => at,
-                    None => LIST.last(store).await? + 1,
-                };
+                let beyond = LIST.last(store).await?.saturating_add(1);
+                let end = self.at.unwrap_or(beyond).min(beyond);
                 let after = end.saturating_sub(CHUNK + 1);
-                let count = usize::try_from(end - after - 1).unwrap_or(0);
+                let count = usize::try_from(end.saturating_sub(after + 1)).unwrap_or(0);
                 let mut found: Vec<(u64, Entry)> = match count {
                     0 => Vec::new(),
                     count => LIST.after(store, after, count).await?,

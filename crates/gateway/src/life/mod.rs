@@ -235,6 +235,13 @@ impl Life {
         judge::cluster(self.0.facts.node, now, (vitals.leader, vitals.term), &sightings)
     }
 
+    /// Whether this node knows who leads the store: by the last view, or, when that knew nobody, by
+    /// what is so now.
+    pub(crate) fn knows_leader(&self) -> bool {
+        let by_view = self.0.view.borrow().leader.is_some();
+        by_view || (self.0.probe)().leader.is_some()
+    }
+
     /// Where the other nodes serve HTTP, the healthiest first; none that is away or takes leave.
     pub(crate) fn peers(&self) -> Vec<String> {
         let view = self.view();

@@ -72,6 +72,12 @@ fn pages_go_both_ways_and_filters_fit_together() {
     let older = page(&server, &format!("?order=newest&limit=4&cursor={next}"));
     assert_eq!(numbers(&older), [3, 2, 1]);
     assert!(older["next_cursor"].is_null());
+    assert_eq!(numbers(&page(&server, "?order=newest&cursor=0")), [] as [u64; 0]);
+    assert_eq!(numbers(&page(&server, "?order=newest&cursor=1")), [] as [u64; 0]);
+    let far = format!("?order=newest&limit=1&cursor={}", u64::MAX);
+    assert_eq!(numbers(&page(&server, &far)), [7]);
+    let far = format!("?cursor={}", u64::MAX);
+    assert_eq!(numbers(&page(&server, &far)), [] as [u64; 0]);
     let time = items(&first)[2]["time_ms"].as_u64().expect("a time");
     let since = numbers(&page(&server, &format!("?since={time}")));
     assert!(since.contains(&3) && since.ends_with(&[4, 5, 6, 7]), "{since:?}");

@@ -84,6 +84,19 @@ fn a_node_without_a_leader_passes_acts_on_and_survives_its_peers() {
     cut_off.wait(|| std::net::TcpStream::connect(first).is_err());
     let answer = create("bob").expect(201);
     assert_eq!(node(&answer), Some("2"), "the next peer that answers");
+    // A token that the other node does not know was let in here, and is served here.
+    let other = Place { members: vec![1, 2, 3], leader: None, authority: Store::new() };
+    let settings = Settings { limits: gateway::Limits::none(), ..Settings::default() };
+    let own_token = "a-token-of-this-node-alone";
+    let alone = Server::node_with_token(
+        3,
+        servers[1].store(),
+        (settings, Standing::Permanent),
+        (other, own_token),
+    );
+    let body = json!({ "name": "eve", "display": "eve", "grants": [] }).to_string();
+    let made = alone.call("POST", "/api/v1/accounts", own_token, &body).expect(201);
+    assert_eq!(node(&made), Some("3"));
     // Reading needs no leader.
     let read = cut_off.call("GET", "/api/v1/accounts", TOKEN, "").expect(200);
     assert_eq!(node(&read), Some("3"));

@@ -137,8 +137,18 @@ impl Server {
     pub(crate) fn node_at(
         index: u8,
         store: &Store,
-        (settings, standing): (Settings, Standing),
+        settings: (Settings, Standing),
         place: Place,
+    ) -> Self {
+        Self::node_with_token(index, store, settings, (place, TOKEN))
+    }
+
+    /// The same with an operator's token of its own.
+    pub(crate) fn node_with_token(
+        index: u8,
+        store: &Store,
+        (settings, standing): (Settings, Standing),
+        (place, token): (Place, &str),
     ) -> Self {
         let name = authority::testing::key_name(index);
         let authority = Authority::new(
@@ -168,7 +178,7 @@ impl Server {
         let member = |member: &u8| (u64::from(*member), "127.0.0.1:1".to_owned(), true);
         let members = place.members.iter().map(member).collect();
         let vitals = Vitals { leader: place.leader, members, ..Vitals::default() };
-        let token = AdminToken::parse(TOKEN, standing).expect("long enough");
+        let token = AdminToken::parse(token, standing).expect("long enough");
         let probe = Arc::new(move || vitals.clone());
         let gateway = Gateway::new((handle, client), token, facts, settings, probe)
             .expect("settings that work");
