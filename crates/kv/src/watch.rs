@@ -358,6 +358,7 @@ impl WatchHub {
         let events = watcher.complete(kv, events)?;
         if watcher.has_room_for(&events) {
             watcher.push(WatchResponse::Events { header, events });
+            watcher.told(revision);
             self.ready.insert(id);
         } else if !self.options.has(Mutant::WatchDropsWhenFull) {
             self.leave(id);

@@ -171,6 +171,12 @@ impl Watcher {
         self.push(WatchResponse::Canceled { header, compact_revision, reason: reason.into() });
     }
 
+    /// `revision` was queued. Another watcher may still fail to be told of it, and then all read it
+    /// from the store who have not got it.
+    pub(super) fn told(&mut self, revision: i64) {
+        self.done = self.done.max(revision);
+    }
+
     /// `revision` did not fit into the queue: it and what follows come from the store.
     pub(super) fn fall_behind(&mut self, revision: i64) {
         self.place = Place::Behind;

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use kv::api::{
     Compare, CompareResult, CompareTarget, Error, KeyRange, PutRequest, RangeRequest, Request,
-    TxnOperation, TxnRequest, WatchRequest,
+    TxnOperation, TxnRequest, WatchRequest, WatchResponse,
 };
 use kv::command::{Body, CallOrigin, Envelope};
 use kv::{Applied, Fault, Kv, WatchHub};
@@ -124,4 +124,25 @@ fn a_damaged_record_is_no_answer_and_no_event() {
     assert_eq!(kv.read(&get(false), 1), Err(Error::Corrupt));
     assert!(kv.read(&get(true), 1).is_ok(), "the index is in memory");
     assert!(matches!(hub.catch_up(&kv, 10), Err(ReadError::Damaged { revision: 2, .. })));
+}
+
+/// One watcher got the revision, another one could not, since the value before is damaged.
+#[test]
+fn who_was_told_is_not_told_again_when_another_could_not_be() {
+    let (mut kv, is_bad) = opened();
+    let mut hub = WatchHub::new();
+    let range = || KeyRange::single("a");
+    let watch = |prev_kv| WatchRequest { range: range(), prev_kv, ..Default::default() };
+    let ids = [hub.create(watch(false), &kv), hub.create(watch(true), &kv)];
+    let applied = apply(&mut kv, put(false)).expect("the disk is well");
+    is_bad.set(true);
+    assert!(hub.publish(&kv, &applied.events).is_err(), "the value before cannot be read");
+    hub.on_replaced(&kv);
+    is_bad.set(false);
+    assert!(matches!(hub.catch_up(&kv, 10), Ok(false)));
+    for id in ids {
+        let messages = std::iter::from_fn(|| hub.take(id));
+        let is_events = |message: &WatchResponse| matches!(message, WatchResponse::Events { .. });
+        assert_eq!(messages.filter(is_events).count(), 1);
+    }
 }
