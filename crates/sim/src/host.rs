@@ -161,6 +161,11 @@ impl Host {
         Self { log_disk, state_disks, ..Self::new(0, self.member, swarm) }
     }
 
+    fn owner(&self, seed: u64) -> Owner {
+        let salt = Prng::named(seed, &format!("salt/{}", self.member)).next_u64();
+        Owner { cluster: 1, member: self.member as u64 + 1, salt }
+    }
+
     /// Starts a process on the folders as they are.
     ///
     /// # Errors
@@ -171,8 +176,7 @@ impl Host {
         swarm: &Swarm,
         #[cfg(feature = "mutants")] mutant: Option<crate::Seeded>,
     ) -> Result<(Process, Recovered), String> {
-        let salt = Prng::named(seed, &format!("salt/{}", self.member)).next_u64();
-        let owner = Owner { cluster: 1, member: self.member as u64 + 1, salt };
+        let owner = self.owner(seed);
         let log_options = WalOptions {
             segment_bytes: swarm.log_segment_bytes,
             #[cfg(feature = "mutants")]
@@ -194,11 +198,7 @@ impl Host {
         let state = StateStore::open(self.state_disks.clone(), state_options, log.generation())
             .map_err(|why| why.to_string())?;
         #[cfg(feature = "mutants")]
-        let state = {
-            let mut state = state;
-            state.seed(mutant.and_then(crate::Seeded::kv));
-            state
-        };
+        let state = seeded(state, mutant);
         let recovered =
             log.recovered(LogIndex::new(state.applied())).map_err(|why| why.to_string())?;
         let salvaged = log.salvaged().map_err(|why| why.to_string())?;
@@ -330,6 +330,13 @@ impl Host {
         let late: Nanos = self.late_ns.values().map(|by| random.below(*by)).sum();
         (self.clock.tick_after() + late, self.late_ns.keys().copied().collect())
     }
+}
+
+/// The state with a seeded bug, if there is one.
+#[cfg(feature = "mutants")]
+fn seeded(mut state: StateStore<SimDisk>, mutant: Option<crate::Seeded>) -> StateStore<SimDisk> {
+    state.seed(mutant.and_then(crate::Seeded::kv));
+    state
 }
 
 impl Process {

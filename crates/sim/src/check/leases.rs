@@ -1,6 +1,6 @@
 //! L1: a lease ends no sooner than its holder may count on. L2: what has ended is not renewed, and
-//! what lives is not said to have ended. (L3, that an old leader's clock counts for nothing, is part
-//! of the reference; L4, that they end, is seen at the end of a run.)
+//! what lives is not said to have ended. (L3, that an old leader's clock counts for nothing, is
+//! part of the reference; L4, that they end, is seen at the end of a run.)
 
 use std::collections::BTreeMap;
 

@@ -321,29 +321,33 @@ impl Marks {
                     self.hit(Mark::WindowFull);
                 }
             }
-            Fact::Answered { request, result, .. } => match result {
-                Ok(Response::Txn(txn)) if has_compare(request) => {
-                    let mark = if txn.succeeded { Mark::SwapSucceeded } else { Mark::SwapFailed };
-                    self.hit(mark);
-                }
-                Ok(Response::Range(_)) if is_past(request) => self.hit(Mark::PastRead),
-                Ok(Response::Compact(_)) => self.hit(Mark::Compacted),
-                Ok(Response::LeaseGrant(_)) => self.hit(Mark::LeaseGranted),
-                Ok(Response::LeaseRevoke(_)) => self.hit(Mark::LeaseRevoked),
-                Ok(Response::LeaseKeepAlive(kept)) => self.hit(match kept.ttl > 0 {
-                    true => Mark::LeaseRenewed,
-                    false => Mark::LeaseFoundEnded,
-                }),
-                Err(Error::LeaseNotFound) => self.hit(Mark::LeaseFoundEnded),
-                Ok(_) => {}
-                Err(Error::Compacted) if is_past(request) => self.hit(Mark::PastRefused),
-                Err(Error::FutureRevision) if is_past(request) => self.hit(Mark::FutureRefused),
-                Err(error) => self.hit(match error.outcome() {
-                    Outcome::Unknown => Mark::OutcomeUnknown,
-                    Outcome::NotApplied => Mark::RefusedForCertain,
-                }),
-            },
+            Fact::Answered { request, result, .. } => self.answered(request, result),
             _ => {}
+        }
+    }
+
+    fn answered(&mut self, request: &Request, result: &Result<Response, Error>) {
+        match result {
+            Ok(Response::Txn(txn)) if has_compare(request) => {
+                let mark = if txn.succeeded { Mark::SwapSucceeded } else { Mark::SwapFailed };
+                self.hit(mark);
+            }
+            Ok(Response::Range(_)) if is_past(request) => self.hit(Mark::PastRead),
+            Ok(Response::Compact(_)) => self.hit(Mark::Compacted),
+            Ok(Response::LeaseGrant(_)) => self.hit(Mark::LeaseGranted),
+            Ok(Response::LeaseRevoke(_)) => self.hit(Mark::LeaseRevoked),
+            Ok(Response::LeaseKeepAlive(kept)) => self.hit(match kept.ttl > 0 {
+                true => Mark::LeaseRenewed,
+                false => Mark::LeaseFoundEnded,
+            }),
+            Err(Error::LeaseNotFound) => self.hit(Mark::LeaseFoundEnded),
+            Ok(_) => {}
+            Err(Error::Compacted) if is_past(request) => self.hit(Mark::PastRefused),
+            Err(Error::FutureRevision) if is_past(request) => self.hit(Mark::FutureRefused),
+            Err(error) => self.hit(match error.outcome() {
+                Outcome::Unknown => Mark::OutcomeUnknown,
+                Outcome::NotApplied => Mark::RefusedForCertain,
+            }),
         }
     }
 
