@@ -30,6 +30,13 @@ impl Configurations {
         self.list.last().expect("the list is never empty")
     }
 
+    /// Index of the oldest one that is kept. Older ones are forgotten only once it is committed, so
+    /// it is; after a restart this may be more than the state machine has applied, and without it
+    /// no snapshot could say what the membership is.
+    pub(crate) fn oldest(&self) -> LogIndex {
+        self.list.first().map_or(LogIndex::ZERO, |(index, _)| *index)
+    }
+
     /// The newest one at or below `index`.
     pub(crate) fn at(&self, index: LogIndex) -> Option<&(LogIndex, Membership)> {
         self.list.iter().rev().find(|(since, _)| *since <= index)

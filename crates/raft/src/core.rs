@@ -71,6 +71,9 @@ impl Core {
         let configurations = Configurations::new(memberships);
         let (quorum_since, membership) = configurations.in_force();
         let last = recovered.last;
+        // Of a log that damage may have cut, nobody knows.
+        let known = configurations.oldest().min(last.index);
+        let committed = if recovered.restriction.is_none() { known } else { LogIndex::ZERO };
         Self {
             quorum: Quorum::new(membership, &config),
             quorum_since: Some(*quorum_since),
@@ -86,7 +89,7 @@ impl Core {
             started_in: hard_state.term,
             log: Log::new(base, recovered.term_starts, last, recovered.tail),
             durability: Durability::new(last.index),
-            commit: applied.max(base.index),
+            commit: applied.max(base.index).max(committed),
             handed: applied,
             applied,
             state_held: LogIndex::ZERO,

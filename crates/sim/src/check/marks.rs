@@ -212,7 +212,7 @@ listed! {
 
 /// Marks that only many seeds must hit.
 const RARE: &[Mark] = &[Mark::RefusedDamage, Mark::StageFailed, Mark::WipedReplaced];
-const RARE_FROM: u64 = 1000;
+const RARE_FROM: u64 = 5000;
 
 /// How often each mark was hit.
 #[derive(Clone, Debug, PartialEq, Eq)]

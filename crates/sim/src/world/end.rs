@@ -166,6 +166,10 @@ impl World {
             for &member in &able {
                 let (to, from) =
                     (Link { from: member, to: outsider }, Link { from: outsider, to: member });
+                // What outsiders said before the core was chosen is not theirs to say any more: on
+                // a narrow link, the entries of a leader that has long given up would pass for a
+                // leader's (seed 1344).
+                self.net.reset(from, OUTSIDE);
                 match fate {
                     1 => self.net.trouble(to, OUTSIDE, cut, always),
                     2 => self.net.trouble(from, OUTSIDE, cut, always),
