@@ -23,6 +23,9 @@ const FLAGS = [
   '--disable-features=LocalNetworkAccessChecks',
 ];
 
+/** Everything is slow on a busy machine. */
+const PATIENCE_MS = 120_000;
+
 export function launch(): Promise<Browser> {
   if (CHROMIUM === undefined) throw new Error('no chromium; CHROMIUM names another place');
   return chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
@@ -92,6 +95,7 @@ export async function openPage(
     ...options,
   });
   const page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE_MS);
   complaints.watch(page);
   await serveBuilt(page);
   return page;
@@ -111,6 +115,8 @@ export async function axeFindings(page: Page): Promise<string[]> {
   // What sticks to the top would stand over what is scrolled below it.
   await page.evaluate(() => window.scrollTo(0, 0));
   const found = await page.evaluate(async () => {
+    // Under the header, which stays in its place, nothing can be judged.
+    window.scrollTo(0, 0);
     const { axe: own } = globalThis as unknown as {
       axe: { run(): Promise<{ violations: AxeResult[]; incomplete: AxeResult[] }> };
     };

@@ -47,6 +47,11 @@ pub(crate) const SUITES: &[Suite] = &[
         command: "npm --prefix web --silent run gate",
     },
     Suite {
+        name: "web: pages in a browser, at real clusters",
+        needs: &["node", "npm", "chromium"],
+        command: "npm --prefix web --silent run e2e",
+    },
+    Suite {
         name: "tampered archives, verifier in Rust",
         needs: &[],
         command: "cargo run --release -p corpus -- --sample 360 check",

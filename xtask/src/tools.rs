@@ -18,6 +18,11 @@ pub(crate) const TOOLS: &[Tool] = &[
         skipped_without: "the walk with etcd's own command line client",
     },
     Tool {
+        program: "chromium",
+        package: "chromium",
+        skipped_without: "the pages in a real browser",
+    },
+    Tool {
         program: "strace",
         package: "strace",
         skipped_without: "the system-call trace that shows fdatasync before an answer",

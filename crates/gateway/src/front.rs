@@ -1,6 +1,7 @@
 //! What every request passes on its way in and out, outermost first.
 //!
-//! 1. a name (`x-request-id`), its place in a trace ([`crate::trace`]) and one log line; a panic becomes a problem
+//! 1. a name (`x-request-id`), its place in a trace ([`crate::trace`]) and one log line; a panic
+//!    becomes a problem
 //! 2. security headers; CORS for public data
 //! 3. room ([`crate::shed`]) and time
 //! 4. who asks, whether they may (`x-rights` of the OpenAPI document), how often

@@ -78,9 +78,9 @@ fn trustees(view: ElectionView<'_>) -> Vec<TrusteeProgress> {
     let has_endorsed = |trustee: u8| {
         match &phase {
         Phase::Empty => false,
-        Phase::Setup { missing } => !missing.iter().any(
-            |blocker| matches!(blocker, Blocker::TrusteeEndorsement { index, .. } if *index == trustee),
-        ),
+        Phase::Setup { missing } => !missing.iter().any(|blocker| {
+            matches!(blocker, Blocker::TrusteeEndorsement { index, .. } if *index == trustee)
+        }),
         _ => true,
     }
     };

@@ -108,12 +108,9 @@ impl Layout {
             places.insert(Column::VoterId, email);
             "a list with a header; voters are told apart by their address"
         } else {
-            let known = "voter_id, email, name, language, weight, group";
-            mistakes.add(
-                line,
-                1,
-                format!("no column says who a voter is: name one voter_id, or give email; known columns are {known}"),
-            );
+            let reason = "no column says who a voter is: name one voter_id, or give email; known \
+                          columns are voter_id, email, name, language, weight, group";
+            mistakes.add(line, 1, reason);
             return None;
         };
         Some(Self {

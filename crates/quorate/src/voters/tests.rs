@@ -1,3 +1,5 @@
+//! Lists as offices have them, good and bad.
+
 use super::*;
 
 fn mistakes(bytes: &[u8]) -> Vec<String> {

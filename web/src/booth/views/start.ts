@@ -166,7 +166,14 @@ async function useCode(app: App, typed: string): Promise<void> {
     code.fill(0);
     return app.show(messageView('voted'));
   }
-  app.voter = { code, key, group: place?.group ?? group, weight: place?.weight, last, isChainKnown };
+  app.voter = {
+    code,
+    key,
+    group: place?.group ?? group,
+    weight: place?.weight,
+    last,
+    isChainKnown,
+  };
   app.questions = questionsOf(facts.contests, app.voter.group);
   app.answers = app.questions.map(() => undefined);
   app.isOneByOne = app.questions.length > 3;

@@ -50,8 +50,8 @@ pub(crate) struct MailArgs {
     #[arg(long)]
     unknown: bool,
     /// Letters a minute at most; mail servers have limits
-    #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
-    per_minute: u32,
+    #[arg(long, value_name = "N", default_value = "300")]
+    per_minute: std::num::NonZeroU32,
     #[command(flatten)]
     booth: BoothArgs,
 }
@@ -153,7 +153,7 @@ async fn mail_all(
 ) -> Result<(), Failure> {
     let mut journal = Journal::open(&args.codes.with_extension("mail"))?;
     let mut count = Count::default();
-    let mut pace = tokio::time::interval(Duration::from_secs(60) / args.per_minute);
+    let mut pace = tokio::time::interval(Duration::from_secs(60) / args.per_minute.get());
     let bar = progress::bar_on_stderr("letters");
     bar.set_length(issued.len() as u64);
     for voter in issued {
