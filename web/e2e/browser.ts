@@ -115,8 +115,6 @@ export async function axeFindings(page: Page): Promise<string[]> {
   // What sticks to the top would stand over what is scrolled below it.
   await page.evaluate(() => window.scrollTo(0, 0));
   const found = await page.evaluate(async () => {
-    // Under the header, which stays in its place, nothing can be judged.
-    window.scrollTo(0, 0);
     const { axe: own } = globalThis as unknown as {
       axe: { run(): Promise<{ violations: AxeResult[]; incomplete: AxeResult[] }> };
     };
