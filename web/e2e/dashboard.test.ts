@@ -18,7 +18,7 @@ const BINARY =
   fileURLToPath(new URL('../../target/release/quorate', import.meta.url));
 
 /** Where pictures go, when somebody wants some. */
-const PICTURES = process.env.QUORATE_SCREENSHOTS;
+const PICTURES = process.env.QUORATE_PICTURES;
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
