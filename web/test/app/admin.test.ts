@@ -171,6 +171,7 @@ describe('definitions as files', () => {
       options: 3,
       min: 0,
       max: 3,
+      blank: true,
     });
   });
 

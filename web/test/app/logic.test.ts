@@ -196,6 +196,10 @@ const CONTESTS = [
     kind: 'one' as const,
     min: 1,
     max: 1,
+    highest: 1,
+    blank: true,
+    groups: [],
+    candidates: [],
     options: ['=Ada', 'Grace, H.', '(blank)'],
   },
 ];

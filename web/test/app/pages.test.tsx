@@ -166,7 +166,9 @@ describe('results', () => {
       phase: 'published',
       entries: 20,
       definition: {
-        contests: [{ title: 'Chair', kind: 'one', min: 1, max: 1, options: ['Ada', '(blank)'] }],
+        contests: [
+          { title: 'Chair', kind: 'one', min: 1, max: 1, highest: 1, options: ['Ada', '(blank)'] },
+        ],
       },
       result: { ballots: 8, weight: 8, counts: [[6, 2]] },
       turnout: { voters: 8, weight: 8, ballots: 9, roll_voters: 16, roll_weight: 16 },

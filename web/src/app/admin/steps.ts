@@ -87,7 +87,12 @@ export function standingOf(
     if (isRollFirst && name === 'keys') return { name, state: 'done' };
     return { name, state: place < at ? 'done' : 'later' };
   });
-  return { steps, next, blockers: election.phase === 'setup' ? election.blockers : [] };
+  return { steps, next, blockers: hasBlockers(election) ? election.blockers : [] };
+}
+
+/** Before it is sealed the steps themselves say what is missing. */
+function hasBlockers({ phase }: Election): boolean {
+  return phase === 'setup' || phase === 'paused';
 }
 
 function nextOf(
@@ -108,6 +113,7 @@ function nextOf(
       if (opens !== null && opens > minute) return [{ kind: 'wait-opening', opens }, 'vote'];
       return [{ kind: 'open' }, 'vote'];
     case 'open':
+    case 'paused':
       if (closes !== null && closes > minute) return [{ kind: 'wait-closing', closes }, 'vote'];
       return [{ kind: 'close' }, 'vote'];
     case 'closed':

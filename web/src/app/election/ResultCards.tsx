@@ -79,6 +79,18 @@ export function ResultCards({ election }: { readonly election: Election }) {
 function Contest({ contest, weight }: { readonly contest: ContestRows; readonly weight: number }) {
   const { t } = useTranslation();
   const { number, percent } = useFormats();
+  const { kind, highest, isWithheld } = contest;
+  if (isWithheld) {
+    return (
+      <Card title={contest.title}>
+        <p>{t('results.withheld')}</p>
+      </Card>
+    );
+  }
+  const full = weight * highest;
+  const shares = { one: 'results.sharesOne', score: 'results.sharesScore' }[
+    kind as 'one' | 'score'
+  ];
   return (
     <Card title={contest.title}>
       <table className="q-table q-bars">
@@ -102,19 +114,17 @@ function Contest({ contest, weight }: { readonly contest: ContestRows; readonly 
                 <span className="q-bar" aria-hidden="true">
                   <span
                     data-blank={isBlank}
-                    style={{ inlineSize: `${weight === 0 ? 0 : (100 * votes) / weight}%` }}
+                    style={{ inlineSize: `${full === 0 ? 0 : (100 * votes) / full}%` }}
                   />
                 </span>
               </th>
               <td className="q-number">{number(votes)}</td>
-              <td className="q-number">{percent(votes, weight)}</td>
+              <td className="q-number">{percent(votes, full)}</td>
             </tr>
           ))}
         </tbody>
       </table>
-      <p className="q-muted q-small">
-        {t(contest.kind === 'one' ? 'results.sharesOne' : 'results.sharesSome')}
-      </p>
+      <p className="q-muted q-small">{t(shares ?? 'results.sharesSome')}</p>
     </Card>
   );
 }

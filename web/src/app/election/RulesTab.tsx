@@ -42,10 +42,11 @@ export function RulesTab() {
   );
 }
 
-function Question({ title, kind, min, max, options }: Schemas['Contest']) {
+function Question({ title, kind, min, max, highest, options }: Schemas['Contest']) {
   const { t } = useTranslation();
-  const rule =
-    kind === 'one' ? t('rules.one') : t('rules.some', { min, max, count: options.length });
+  const places = { min, max, highest, count: options.length };
+  const key = { one: 'rules.one', score: 'rules.score', lists: 'rules.lists' }[kind as 'one'];
+  const rule = t(key ?? 'rules.some', places);
   return (
     <div className="q-stack-s">
       <h3>{title}</h3>

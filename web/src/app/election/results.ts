@@ -17,8 +17,12 @@ export interface ContestRows {
   readonly title: string;
   readonly kind: string;
   readonly rows: readonly Row[];
-  /** The most votes of an option; what a full bar stands for is the whole weight. */
+  /** The most votes of an option. */
   readonly best: number;
+  /** The highest score that one ballot may give an option; 1 where options are chosen. */
+  readonly highest: number;
+  /** Too few have answered: nothing was decrypted. */
+  readonly isWithheld: boolean;
 }
 
 /** Rows by contest in ballot order. */
@@ -33,13 +37,14 @@ export function rowsOf(
       isBlank: option === BLANK,
     }));
     const best = Math.max(0, ...rows.filter((row) => !row.isBlank).map((row) => row.votes));
-    return { title: contest.title, kind: contest.kind, rows, best };
+    const { title, kind, highest } = contest;
+    return { title, kind, rows, best, highest, isWithheld: counts[at]?.length === 0 };
   });
 }
 
 export function resultCsv(contests: readonly ContestRows[], weight: number): string {
-  const rows = contests.flatMap(({ title, rows: own }) =>
-    own.map(({ option, votes }): (string | number)[] => [
+  const rows = contests.flatMap(({ title, rows: own, isWithheld }) =>
+    (isWithheld ? [] : own).map(({ option, votes }): (string | number)[] => [
       title,
       option,
       votes,

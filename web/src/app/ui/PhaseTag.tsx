@@ -8,6 +8,7 @@ const TONES: Record<PhaseName, Tone> = {
   draft: 'plain',
   setup: 'info',
   open: 'good',
+  paused: 'warn',
   closed: 'warn',
   published: 'accent',
 };

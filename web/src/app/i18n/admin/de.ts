@@ -19,6 +19,7 @@ export default {
       draft: 'In Vorbereitung: Verzeichnis und Schlüssel',
       setup: 'Versiegelt, wartet auf Unterschriften oder die Öffnung',
       open: 'Die Abstimmung läuft',
+      paused: 'Ruht',
       closed: 'Wartet auf die Treuhänder',
       published: 'Abgeschlossen',
     },

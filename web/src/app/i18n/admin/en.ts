@@ -19,6 +19,7 @@ export default {
       draft: 'Being prepared: roll and keys',
       setup: 'Sealed, waiting for signatures or to be opened',
       open: 'Voting is going on',
+      paused: 'Paused',
       closed: 'Waiting for the trustees',
       published: 'Finished',
     },

@@ -19,6 +19,7 @@ export default {
       draft: 'En preparación: censo y claves',
       setup: 'Sellada, a la espera de firmas o de abrirse',
       open: 'Se está votando',
+      paused: 'En pausa',
       closed: 'A la espera de los custodios',
       published: 'Terminada',
     },

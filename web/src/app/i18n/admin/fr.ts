@@ -19,6 +19,7 @@ export default {
       draft: 'En préparation : liste et clés',
       setup: 'Scellé, en attente de signatures ou d’ouverture',
       open: 'Le vote est en cours',
+      paused: 'Suspendu',
       closed: 'En attente des gardiens',
       published: 'Terminé',
     },

@@ -50,6 +50,7 @@ export default {
     draft: 'Entwurf',
     setup: 'In Vorbereitung',
     open: 'Läuft',
+    paused: 'Ruht',
     closed: 'Beendet, wird gezählt',
     published: 'Ergebnis veröffentlicht',
   },
@@ -94,6 +95,7 @@ export default {
       setup:
         'Die Regeln sind versiegelt. Treuhänder und Knoten unterschreiben sie, bevor es losgeht.',
       open: 'Die Abstimmung läuft. Stimmzettel sind verschlüsselt; niemand kennt den Zwischenstand.',
+      paused: 'Die Abstimmung ruht: Zurzeit wird kein Stimmzettel angenommen.',
       closed:
         'Die Abstimmung ist beendet. Die Treuhänder entschlüsseln die Summen, nie einzelne Stimmzettel.',
       published:
@@ -122,6 +124,10 @@ export default {
     open: {
       title: 'Wählen',
       text: 'Halten Sie Ihren Code bereit. Ihr Stimmzettel wird in Ihrem Browser verschlüsselt, bevor er abgeschickt wird.',
+    },
+    paused: {
+      title: 'Die Abstimmung ruht',
+      text: 'Sie geht weiter, wenn die Wahlleitung es sagt. Abgegebene Stimmen bleiben.',
     },
     closed: {
       title: 'Wird gezählt',
@@ -214,6 +220,10 @@ export default {
     share: 'Anteil',
     blank: 'Leer (Enthaltung)',
     sharesOne: 'Anteile an allen gezählten Stimmzetteln, leere eingeschlossen.',
+    sharesScore:
+      'Punkte insgesamt; ein voller Balken ist die Höchstpunktzahl von jedem Stimmzettel.',
+    withheld:
+      'Nicht entschlüsselt: Weniger Personen, als die Wahl verlangt, haben diese Frage beantwortet; die Zahlen würden zeigen, wie Einzelne gestimmt haben.',
     sharesSome:
       'Anteile an allen gezählten Stimmzetteln; auf jedem waren mehrere Antworten möglich.',
     none: 'Es gibt noch kein Ergebnis',
@@ -329,6 +339,8 @@ export default {
     noDraft: 'Die Fragen sind noch nicht veröffentlicht.',
     questions: 'Fragen',
     one: 'Eine Antwort ist möglich.',
+    score: 'Jede Möglichkeit bekommt 0 bis {{highest}} Punkte, zusammen {{min}} bis {{max}}.',
+    lists: 'Gewählt werden eine Liste und {{min}} bis {{max}} ihrer Kandidaten.',
     some: '{{min}} bis {{max}} von {{count}} Antworten sind möglich.',
     people: 'Wer zählt, und was gilt',
     trustees:

@@ -49,6 +49,7 @@ export default {
     draft: 'Draft',
     setup: 'Being prepared',
     open: 'Open',
+    paused: 'Paused',
     closed: 'Closed, being counted',
     published: 'Results published',
   },
@@ -92,6 +93,7 @@ export default {
       draft: 'This election has been announced. Its questions may still change.',
       setup: 'The rules are sealed. Trustees and nodes are signing them before voting begins.',
       open: 'Voting is going on. Ballots are encrypted; nobody knows how it stands.',
+      paused: 'Voting is paused: no ballot is taken at the moment.',
       closed: 'Voting is over. The trustees are decrypting the sums, never a single ballot.',
       published: 'Voting is over and the result is published. Anyone can recompute it.',
     },
@@ -118,6 +120,10 @@ export default {
     open: {
       title: 'Vote',
       text: 'Have your code ready. Your ballot is encrypted in your browser before it is sent.',
+    },
+    paused: {
+      title: 'Voting is paused',
+      text: 'It goes on when the administrators say so. Ballots that were cast stay.',
     },
     closed: {
       title: 'Being counted',
@@ -207,6 +213,9 @@ export default {
     share: 'Share',
     blank: 'Blank (abstained)',
     sharesOne: 'Shares are of all ballots counted, blank ones included.',
+    sharesScore: 'Points in all; a full bar is the highest score from every ballot.',
+    withheld:
+      'Not decrypted: fewer people answered this question than the election demands, so the counts would show how single people voted.',
     sharesSome: 'Shares are of all ballots counted; several options could be chosen on each.',
     none: 'There is no result yet',
     sealed:
@@ -317,6 +326,8 @@ export default {
     noDraft: 'The questions have not been published yet.',
     questions: 'Questions',
     one: 'One option can be chosen.',
+    score: 'Each option is given 0 to {{highest}} points, together {{min}} to {{max}}.',
+    lists: 'One list is chosen, and {{min}} to {{max}} of its candidates.',
     some: 'Between {{min}} and {{max}} of {{count}} options can be chosen.',
     people: 'Who decrypts, and how votes count',
     trustees: 'Any {{threshold}} of these {{count}} trustees can decrypt the sums together:',

@@ -50,6 +50,7 @@ export default {
     draft: 'Borrador',
     setup: 'En preparación',
     open: 'Abierta',
+    paused: 'En pausa',
     closed: 'Cerrada, en recuento',
     published: 'Resultado publicado',
   },
@@ -93,6 +94,7 @@ export default {
       draft: 'Esta votación está anunciada. Las preguntas aún pueden cambiar.',
       setup: 'Las reglas están selladas. Los custodios y los nodos las firman antes de empezar.',
       open: 'Se está votando. Las papeletas están cifradas; nadie sabe cómo va.',
+      paused: 'La votación está en pausa: ahora no se acepta ninguna papeleta.',
       closed: 'La votación ha terminado. Los custodios descifran las sumas, nunca una papeleta.',
       published:
         'La votación ha terminado y el resultado está publicado. Cualquiera puede recalcularlo.',
@@ -120,6 +122,10 @@ export default {
     open: {
       title: 'Votar',
       text: 'Tenga su código a mano. Su papeleta se cifra en su navegador antes de enviarse.',
+    },
+    paused: {
+      title: 'La votación está en pausa',
+      text: 'Sigue cuando lo digan quienes la administran. Las papeletas emitidas se conservan.',
     },
     closed: {
       title: 'En recuento',
@@ -211,6 +217,9 @@ export default {
     share: 'Porcentaje',
     blank: 'En blanco (abstención)',
     sharesOne: 'Porcentajes sobre todas las papeletas contadas, incluidas las en blanco.',
+    sharesScore: 'Puntos en total; una barra llena es la puntuación máxima de todas las papeletas.',
+    withheld:
+      'No descifrado: respondieron menos personas de las que exige la votación; las cifras mostrarían cómo votó cada una.',
     sharesSome:
       'Porcentajes sobre todas las papeletas contadas; en cada una se podían elegir varias.',
     none: 'Todavía no hay resultado',
@@ -322,6 +331,8 @@ export default {
     noDraft: 'Las preguntas aún no se han publicado.',
     questions: 'Preguntas',
     one: 'Se puede elegir una opción.',
+    score: 'Cada opción recibe de 0 a {{highest}} puntos, en total de {{min}} a {{max}}.',
+    lists: 'Se elige una lista y de {{min}} a {{max}} de sus candidatos.',
     some: 'Se pueden elegir entre {{min}} y {{max}} de {{count}} opciones.',
     people: 'Quién descifra y qué cuenta',
     trustees: '{{threshold}} de estos {{count}} custodios pueden descifrar juntos las sumas:',

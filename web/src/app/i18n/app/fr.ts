@@ -49,6 +49,7 @@ export default {
     draft: 'Brouillon',
     setup: 'En préparation',
     open: 'Ouvert',
+    paused: 'Suspendu',
     closed: 'Clos, en dépouillement',
     published: 'Résultat publié',
   },
@@ -92,6 +93,7 @@ export default {
       draft: 'Ce scrutin est annoncé. Les questions peuvent encore changer.',
       setup: 'Les règles sont scellées. Gardiens et nœuds les signent avant le début du vote.',
       open: 'Le vote est en cours. Les bulletins sont chiffrés ; personne ne sait où l’on en est.',
+      paused: 'Le vote est suspendu : aucun bulletin n’est accepté pour l’instant.',
       closed: 'Le vote est terminé. Les gardiens déchiffrent les sommes, jamais un seul bulletin.',
       published: 'Le vote est terminé et le résultat publié. Tout le monde peut le recalculer.',
     },
@@ -118,6 +120,10 @@ export default {
     open: {
       title: 'Voter',
       text: 'Préparez votre code. Votre bulletin est chiffré dans votre navigateur avant d’être envoyé.',
+    },
+    paused: {
+      title: 'Le vote est suspendu',
+      text: 'Il reprend quand les administrateurs le décident. Les bulletins déposés restent.',
     },
     closed: {
       title: 'En dépouillement',
@@ -209,6 +215,9 @@ export default {
     share: 'Part',
     blank: 'Blanc (abstention)',
     sharesOne: 'Parts de tous les bulletins comptés, blancs compris.',
+    sharesScore: 'Points au total ; une barre pleine est la note maximale de chaque bulletin.',
+    withheld:
+      'Non déchiffré : moins de personnes que le scrutin l’exige ont répondu à cette question ; les chiffres montreraient comment chacune a voté.',
     sharesSome:
       'Parts de tous les bulletins comptés ; plusieurs choix étaient possibles sur chacun.',
     none: 'Il n’y a pas encore de résultat',
@@ -320,6 +329,8 @@ export default {
     noDraft: 'Les questions ne sont pas encore publiées.',
     questions: 'Questions',
     one: 'Un seul choix est possible.',
+    score: 'Chaque réponse reçoit de 0 à {{highest}} points, au total de {{min}} à {{max}}.',
+    lists: 'On choisit une liste, et de {{min}} à {{max}} de ses candidats.',
     some: 'De {{min}} à {{max}} choix sur {{count}} sont possibles.',
     people: 'Qui déchiffre, et ce qui compte',
     trustees: '{{threshold}} de ces {{count}} gardiens peuvent déchiffrer les sommes ensemble :',
