@@ -4,7 +4,13 @@ import { type Bytes, concat, textBytes, toHex, u8, u16be, u32be, u64be } from '.
 import { KIND_BYTE } from '../crypto/contest.ts';
 import { sign } from '../crypto/signature.ts';
 import { type Contest, type Definition, MAJORITIES, TIES } from './definition.ts';
-import type { Authority, RollSummary, Trustee } from './manifest.ts';
+import {
+  type Act,
+  ADMIN_TAGS,
+  type Authority,
+  type RollSummary,
+  type Trustee,
+} from './manifest.ts';
 
 const VERSION = 1;
 const DRAFT_TAG = 'quorate/draft/v1';
@@ -141,13 +147,8 @@ export function writeManifest(draft: DraftParts, sealing: Sealing): Bytes {
 }
 
 /** Signs an act of the administrator about a sealed manifest. */
-export function signAct(seed: Bytes, act: 'seal' | 'open' | 'close', fingerprint: Bytes): Bytes {
-  const tags = {
-    seal: 'quorate/manifest/v1/admin',
-    open: 'quorate/open/v1',
-    close: 'quorate/close/v1',
-  };
-  return sign(seed, tags[act], fingerprint);
+export function signAct(seed: Bytes, act: Act, fingerprint: Bytes): Bytes {
+  return sign(seed, ADMIN_TAGS[act], fingerprint);
 }
 
 const KEY_LINE = 'quorate administrator key v1';

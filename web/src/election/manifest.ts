@@ -164,7 +164,7 @@ export function checkManifest(manifest: Manifest): BallotContext | undefined {
 /** What is signed about a manifest, by whom, under which tag. */
 export type Act = 'seal' | 'open' | 'close';
 
-const ADMIN_TAGS: Record<Act, string> = {
+export const ADMIN_TAGS: Record<Act, string> = {
   seal: 'quorate/manifest/v1/admin',
   open: 'quorate/open/v1',
   close: 'quorate/close/v1',
