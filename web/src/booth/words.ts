@@ -1,15 +1,8 @@
 /** Words in one of five languages. */
 
-/** Languages by their own names. */
-export const LANGUAGES = {
-  en: 'English',
-  de: 'Deutsch',
-  es: 'Español',
-  fr: 'Français',
-  ar: 'العربية',
-} as const;
+import { LANGUAGES, type Language } from '../languages.ts';
 
-export type Language = keyof typeof LANGUAGES;
+export { LANGUAGES, type Language };
 export type Texts = Readonly<Record<string, string>>;
 
 function isLanguage(text: string): text is Language {
