@@ -1,6 +1,7 @@
 import { useMutation } from '@tanstack/react-query';
 import { useId, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { verifyInWorker } from '../../verify/browser.ts';
 import type { Report } from '../../verify/report.ts';
 import { fetchBytes } from '../api/client.ts';
 import { ApiError } from '../api/problem.ts';
@@ -9,7 +10,6 @@ import { useFormats } from '../ui/format.ts';
 import { Icon } from '../ui/icons.tsx';
 import { saveAs } from '../ui/save.ts';
 import { Card, Failure, Notice, Tag } from '../ui/ui.tsx';
-import { verifyInWorker } from '../verify/inWorker.ts';
 import { useElectionId } from './useElection.ts';
 
 type Step =
@@ -58,8 +58,8 @@ function InBrowser({ id }: { readonly id: string }) {
         setStep({ kind: 'fetching', loaded, total }),
       );
       const trust = file === undefined ? await nodeTrust(`${base}/trust`) : await file.text();
-      return await verifyInWorker(archive, trust, (done, all) =>
-        setStep({ kind: 'checking', done, all }),
+      return await verifyInWorker(archive, trust ?? '', ({ done, total }) =>
+        setStep({ kind: 'checking', done, all: total }),
       );
     },
     onSettled: () => setStep(undefined),
