@@ -23,7 +23,7 @@ bench: ## Comparisons, into target/bench/figures.jsonl (docs/benchmarks.md)
 	cargo run --release --bin bench -- $(BENCH_ARGS)
 
 soak: ## SEEDS fresh simulator seeds (the first one is the time); all tampered archives
-	cargo run --release --package sim -- report --profile mixed --seeds $(SEEDS) --first-seed $$(date +%s)
+	cargo run --profile soak --package sim -- report --profile mixed --seeds $(SEEDS) --first-seed $$(date +%s)
 	cargo run --release --package corpus -- check
 	npm --prefix web ci --ignore-scripts && npm --prefix web run build && npm --prefix web --silent run corpus:all
 

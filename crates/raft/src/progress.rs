@@ -5,6 +5,12 @@
 //! messages and bytes. *Snapshot*: what the member needs next was cut away; nothing is appended
 //! until the shell reports how the delivery ended.
 //!
+//! The window in messages opens slowly (as TCP's does, RFC 5681 3.1): it begins with
+//! [`FIRST_WINDOW`] and grows by one with every message that is acknowledged. A network that lets
+//! appends overtake each other has them refused and brings the member back to *Probe*; a full
+//! window sent after each good probe would be refused again, and the waste would grow with the
+//! square of what the member lacks.
+//!
 //! Losses are found by heartbeats: each append remembers the heartbeat round it was sent before. A
 //! member that answers a later round without having received the append has lost it (or will get
 //! it late, which does no harm), and is probed from what it has.
@@ -35,20 +41,15 @@ pub(crate) struct Progress {
 #[derive(Clone, Debug, Hash)]
 enum Flow {
     /// `sent_in`: the round in which the unanswered probe was sent.
-    Probe {
-        next: LogIndex,
-        sent_in: Option<u64>,
-    },
-    Replicate {
-        next: LogIndex,
-        window: VecDeque<Sent>,
-        window_bytes: u64,
-    },
+    Probe { next: LogIndex, sent_in: Option<u64> },
+    /// `opened`: so many messages may be under way, if the configuration allows as many.
+    Replicate { next: LogIndex, opened: usize, window: VecDeque<Sent>, window_bytes: u64 },
     /// The first entry that it needs.
-    Snapshot {
-        next: LogIndex,
-    },
+    Snapshot { next: LogIndex },
 }
+
+/// Messages that may follow each other unanswered right after a probe (as TCP's first ten, RFC 6928).
+const FIRST_WINDOW: usize = 8;
 
 /// An unanswered append.
 #[derive(Clone, Copy, Debug, Hash)]
@@ -123,8 +124,8 @@ impl Progress {
     pub(crate) fn has_room(&self, config: &Config) -> bool {
         match &self.flow {
             Flow::Probe { sent_in, .. } => sent_in.is_none(),
-            Flow::Replicate { window, window_bytes, .. } => {
-                window.len() < config.inflight_messages_max
+            Flow::Replicate { opened, window, window_bytes, .. } => {
+                window.len() < config.inflight_messages_max.min(*opened)
                     && *window_bytes < config.inflight_bytes_max
             }
             Flow::Snapshot { .. } => false,
@@ -135,7 +136,7 @@ impl Progress {
     pub(crate) fn on_sent(&mut self, last: LogIndex, bytes: u64, round: u64) {
         match &mut self.flow {
             Flow::Probe { sent_in, .. } => *sent_in = Some(round),
-            Flow::Replicate { next, window, window_bytes } => {
+            Flow::Replicate { next, window, window_bytes, .. } => {
                 *next = last.next();
                 *window_bytes += bytes;
                 window.push_back(Sent { last, bytes, round });
@@ -145,23 +146,24 @@ impl Progress {
     }
 
     /// The member holds everything up to `matched`.
-    pub(crate) fn on_accepted(&mut self, matched: LogIndex) {
+    pub(crate) fn on_accepted(&mut self, matched: LogIndex, config: &Config) {
         self.matched = self.matched.max(matched);
         let lowest_next = self.matched.next();
         match &mut self.flow {
             Flow::Probe { .. } => {
-                let window = VecDeque::new();
-                self.flow = Flow::Replicate { next: lowest_next, window, window_bytes: 0 };
+                let (opened, window) = (FIRST_WINDOW, VecDeque::new());
+                self.flow = Flow::Replicate { next: lowest_next, opened, window, window_bytes: 0 };
             }
             // It came by what it needs in another way.
             Flow::Snapshot { next } if lowest_next > *next => {
                 self.flow = Flow::Probe { next: lowest_next, sent_in: None };
             }
             Flow::Snapshot { .. } => {}
-            Flow::Replicate { next, window, window_bytes } => {
+            Flow::Replicate { next, opened, window, window_bytes } => {
                 *next = lowest_next.max(*next);
                 while let Some(sent) = window.front().filter(|sent| sent.last <= matched) {
                     *window_bytes -= sent.bytes;
+                    *opened = (*opened + 1).min(config.inflight_messages_max);
                     window.pop_front();
                 }
             }
@@ -219,5 +221,43 @@ impl Progress {
             inflight_bytes,
             silent_ticks: now - self.heard_at,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MemberId;
+
+    fn config() -> Config {
+        Config { inflight_messages_max: 12, ..Config::new(MemberId::new(1), 1) }
+    }
+
+    /// Sends as much as is allowed; returns how many appends that were.
+    fn fill(progress: &mut Progress, config: &Config) -> usize {
+        let mut count = 0;
+        while progress.has_room(config) {
+            progress.on_sent(progress.next(), 1, 1);
+            count += 1;
+        }
+        count
+    }
+
+    #[test]
+    fn the_window_opens_with_what_is_acknowledged_and_closes_with_a_refusal() {
+        let config = config();
+        let mut progress = Progress::new(LogIndex::new(1), 0);
+        assert_eq!(fill(&mut progress, &config), 1, "a probe goes alone");
+        progress.on_accepted(LogIndex::new(0), &config);
+        assert_eq!(fill(&mut progress, &config), FIRST_WINDOW);
+        progress.on_accepted(LogIndex::new(3), &config);
+        assert_eq!(fill(&mut progress, &config), 2 * 3, "three are answered, so three more fit");
+        progress.on_accepted(LogIndex::new(14), &config);
+        assert_eq!(fill(&mut progress, &config), config.inflight_messages_max);
+        assert!(progress.is_expected_rejection(LogIndex::new(20)));
+        progress.probe(LogIndex::new(15));
+        assert_eq!(fill(&mut progress, &config), 1);
+        progress.on_accepted(LogIndex::new(15), &config);
+        assert_eq!(fill(&mut progress, &config), FIRST_WINDOW);
     }
 }

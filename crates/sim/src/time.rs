@@ -20,11 +20,17 @@ pub const SECOND: Nanos = 1_000 * MILLI;
 pub struct Queue<E> {
     now: Nanos,
     next_number: u64,
-    /// Time, number and slot.
-    order: BinaryHeap<Reverse<(Nanos, u64, usize)>>,
+    /// Time, number and slot in one number, so that one comparison orders them.
+    order: BinaryHeap<Reverse<u128>>,
     slots: Vec<Option<E>>,
     free: Vec<usize>,
 }
+
+/// Bits of a key that hold the slot: 2^24 events may wait at a time.
+const SLOT_BITS: u32 = 24;
+
+/// Bits of a key that hold the number: 2^40 events in all.
+const NUMBER_BITS: u32 = 40;
 
 impl<E> Default for Queue<E> {
     fn default() -> Self {
@@ -47,7 +53,9 @@ impl<E> Queue<E> {
             self.slots.len() - 1
         });
         self.slots[slot] = Some(event);
-        self.order.push(Reverse((time.max(self.now), self.next_number, slot)));
+        assert!(slot < 1 << SLOT_BITS && self.next_number < 1 << NUMBER_BITS, "too many events");
+        let place = (self.next_number << SLOT_BITS) | slot as u64;
+        self.order.push(Reverse(u128::from(time.max(self.now)) << 64 | u128::from(place)));
     }
 
     /// Lets `event` happen after `delay`.
@@ -57,8 +65,9 @@ impl<E> Queue<E> {
 
     /// Takes the next event and moves the present to it.
     pub fn pop(&mut self) -> Option<E> {
-        let Reverse((time, _, slot)) = self.order.pop()?;
-        self.now = time;
+        let Reverse(key) = self.order.pop()?;
+        self.now = (key >> 64) as Nanos;
+        let slot = (key as u64 & ((1 << SLOT_BITS) - 1)) as usize;
         self.free.push(slot);
         self.slots[slot].take()
     }

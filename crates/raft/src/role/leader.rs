@@ -114,7 +114,7 @@ impl Leader {
         if matched > core.log.last().index {
             return; // No correct member holds more of this log than its leader.
         }
-        progress.on_accepted(matched);
+        progress.on_accepted(matched, &core.config);
         self.replicate_all(core);
     }
 
@@ -188,7 +188,7 @@ impl Leader {
         }
         progress.on_heartbeat_reply(round, received);
         if matched > progress.matched {
-            progress.on_accepted(matched);
+            progress.on_accepted(matched, &core.config);
         }
         self.replicate_all(core);
     }
