@@ -31,7 +31,7 @@ use cluster::Cluster;
 use folder::Folder;
 use indicatif::ProgressBar;
 use office::{Office, Signed};
-use outage::Outage;
+use outage::{Kills, Outage, Plan};
 use report::{GapFacts, Summary, say};
 use scenario::Scenario;
 use script::Script;
@@ -68,8 +68,11 @@ pub(crate) struct DemoCommand {
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// Let the leader live
-    #[arg(long)]
+    #[arg(long, conflicts_with = "kills")]
     no_kill: bool,
+    /// Kill and restart nodes so many times while ballots are cast, evenly over the vote
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    kills: u16,
     /// End when the election is verified
     #[arg(long)]
     exit: bool,
@@ -187,7 +190,7 @@ async fn demonstrate(
         },
     );
     print!("{summary}");
-    let judged = judge(&summary, &vote);
+    let judged = judge(&summary, &vote, usize::from(command.kills));
     let difference = report::first_difference(&summary.tables);
     stage.watchdog().counted(difference.map(|row| format!("Option '{}' differs.", row.option)));
     stage.scene().step = "done";
@@ -261,7 +264,7 @@ impl Shown {
 struct Vote {
     cast: Cast,
     casting_time: Duration,
-    outage: Option<Outage>,
+    outage: Option<(Outage, Kills)>,
 }
 
 async fn vote(
@@ -293,8 +296,13 @@ async fn vote(
         if !kills {
             return Ok(None);
         }
-        let progress = casting.progress();
-        outage::run(cluster, office.election(), scenario.ballots(), progress, &bar).await.map(Some)
+        let plan = Plan {
+            election: office.election(),
+            ballots: scenario.ballots(),
+            kills: usize::from(command.kills),
+            seed: command.seed.unwrap_or(1),
+        };
+        outage::run(cluster, plan, casting.progress(), &bar).await.map(Some)
     };
     let timed = async { Ok((casting.run(scenario).await?, started.elapsed())) };
     let shown = show_progress(&casting, &bar);
@@ -370,8 +378,9 @@ fn summary(
         refused: cast.refused.len(),
         unknown: cast.unknown.len(),
         receipts,
-        gap: outage.as_ref().map(|outage| GapFacts {
+        gap: outage.as_ref().map(|(outage, kills)| GapFacts {
             node: outage.node,
+            kills: *kills,
             cast_after: outage.ordered_after_kill(cast),
             cast_without: outage.ordered_without_node(cast),
             puts: outage.put_gap,
@@ -391,7 +400,7 @@ fn summary(
 }
 
 /// Whether everything that must hold holds.
-fn judge(summary: &Summary, vote: &Vote) -> Result<(), Failure> {
+fn judge(summary: &Summary, vote: &Vote, kills: usize) -> Result<(), Failure> {
     let wrong = |message: String| Err(Failure::new(exit::FAILED, message));
     if let Some(row) = report::first_difference(&summary.tables) {
         let official = row.official.map(|count| format!(", the official total {count}"));
@@ -409,6 +418,12 @@ fn judge(summary: &Summary, vote: &Vote) -> Result<(), Failure> {
     }
     if let Some(reason) = vote.cast.refused.first().or(vote.cast.unknown.first()) {
         return wrong(reason.clone());
+    }
+    if let Some((_, done)) = &vote.outage
+        && done.all < kills
+    {
+        let all = done.all;
+        return wrong(format!("the vote was over after {all} of {kills} kills: cast more ballots"));
     }
     if summary.cosigners.len() < summary.authorities {
         let (signed, all) = (summary.cosigners.len(), summary.authorities);

@@ -1,5 +1,6 @@
 //! The accident in the middle of the vote: the leader is killed while ballots are under way, the
-//! vote goes on without it, and it comes back before the close.
+//! vote goes on without it, and it comes back before the close. Where more is asked for, one node
+//! after another is killed until the vote ends.
 
 use super::Failure;
 use super::casting::Cast;
@@ -8,6 +9,7 @@ use super::gap::{Probe, longest_gap};
 use super::report::say_over;
 use crate::exit;
 use crate::http::{ApiClient, Content, ElectionView, Reply};
+use base::Prng;
 use election::ElectionId;
 use indicatif::ProgressBar;
 use reqwest::Method;
@@ -28,6 +30,8 @@ const PROBE_TIME: Duration = Duration::from_secs(20);
 const WARM_UP: Duration = Duration::from_secs(5);
 /// How long the node may take to catch up.
 const CATCH_UP_PATIENCE: Duration = Duration::from_secs(60);
+/// Longest time that a node stays away in a series of kills.
+const AWAY_MS_MAX: u64 = 1_500;
 /// Between two looks.
 const POLL: Duration = Duration::from_millis(100);
 
@@ -62,24 +66,83 @@ impl Outage {
     }
 }
 
-/// Kills the leader when about a third of `ballots` is cast, and starts it again when enough have
-/// been cast without it.
+/// How often nodes were killed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Kills {
+    /// In all.
+    pub(super) all: usize,
+    /// Of them, the leader of that moment.
+    pub(super) leaders: usize,
+}
+
+/// Who is killed, and how often, while how many ballots are cast.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Plan {
+    pub(super) election: ElectionId,
+    pub(super) ballots: usize,
+    pub(super) kills: usize,
+    /// Chooses the nodes after the first one, and how long they stay away.
+    pub(super) seed: u64,
+}
+
+/// The first accident, measured, and then as many kills as `plan` wants, evenly over the vote.
 pub(super) async fn run(
     cluster: &Cluster,
-    election: ElectionId,
-    ballots: usize,
+    plan: Plan,
     mut casting: watch::Receiver<Cast>,
     bar: &ProgressBar,
+) -> Result<(Outage, Kills), Failure> {
+    let outage = first(cluster, plan, &mut casting, bar).await?;
+    let mut kills = Kills { all: 1, leaders: 1 };
+    let mut random = Prng::named(plan.seed, "kills");
+    let begun = casting.borrow().ordered.len();
+    while kills.all < plan.kills {
+        let left = plan.ballots.saturating_sub(begun);
+        let due = begun + left * kills.all / plan.kills;
+        wait(&mut casting, |cast| cast.is_done || cast.ordered.len() >= due).await?;
+        if casting.borrow().is_done {
+            break;
+        }
+        let leader = cluster.leader().await?;
+        let others = cluster.len() as u64 - 1;
+        let place = match random.chance(1, 2) {
+            true => leader,
+            false => (leader + 1 + random.below(others) as usize) % cluster.len(),
+        };
+        cluster.kill(place).await?;
+        tokio::time::sleep(Duration::from_millis(random.below(AWAY_MS_MAX))).await;
+        cluster.restart(place).await?;
+        wait_caught_up(cluster, place, plan.election).await?;
+        kills.all += 1;
+        kills.leaders += usize::from(place == leader);
+        if kills.all.is_multiple_of(10) {
+            let ordered = casting.borrow().ordered.len();
+            say_over(bar, &format!("{} kills, {ordered} ballots", kills.all));
+        }
+    }
+    Ok((outage, kills))
+}
+
+/// Kills the leader when about a third of the ballots is cast (sooner if more kills are to come),
+/// and starts it again when enough have been cast without it.
+async fn first(
+    cluster: &Cluster,
+    plan: Plan,
+    casting: &mut watch::Receiver<Cast>,
+    bar: &ProgressBar,
 ) -> Result<Outage, Failure> {
-    let kill_at = (ballots / 3).min(ballots.saturating_sub(WITHOUT_NODE + LATE)).max(1);
-    wait(&mut casting, |cast| cast.ordered.len() >= kill_at / 2).await?;
+    let Plan { election, ballots, kills, .. } = plan;
+    let is_only = kills < 2;
+    let share = if is_only { ballots / 3 } else { ballots / (kills + 1) };
+    let kill_at = share.min(ballots.saturating_sub(WITHOUT_NODE + LATE)).max(1);
+    wait(casting, |cast| cast.ordered.len() >= kill_at / 2).await?;
     let probe = Probe::new(&cluster.client_addresses())
         .map_err(|error| Failure::new(exit::FAILED, error))?;
     let outage = async {
         let warm = probe.wait_for(PUTS_BEFORE, Instant::now());
         let _ = tokio::time::timeout(WARM_UP, warm).await;
         let leader = cluster.leader().await?;
-        wait(&mut casting, |cast| cast.ordered.len() >= kill_at).await?;
+        wait(casting, |cast| cast.ordered.len() >= kill_at).await?;
         let before = casting.borrow().ordered.len();
         let killed_at = cluster.kill(leader).await?;
         let node = cluster.id(leader);
@@ -95,8 +158,8 @@ pub(super) async fn run(
     };
     let put_gap = probe.longest_gap(killed_at);
     let away = |cast: &Cast| cast.ordered.iter().filter(|at| **at > killed_at).count();
-    let enough = WITHOUT_NODE.max(ballots / 3);
-    wait(&mut casting, |cast| cast.is_done || away(cast) >= enough).await?;
+    let enough = if is_only { WITHOUT_NODE.max(ballots / 3) } else { WITHOUT_NODE };
+    wait(casting, |cast| cast.is_done || away(cast) >= enough).await?;
     let restarted_at = Instant::now();
     cluster.restart(leader).await?;
     wait_caught_up(cluster, leader, election).await?;

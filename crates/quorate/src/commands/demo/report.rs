@@ -1,6 +1,7 @@
 //! What the demonstration prints: a line for each step, and a summary at the end.
 
 use super::cluster::Addresses;
+use super::outage::Kills;
 use super::scenario::Scenario;
 use indicatif::ProgressBar;
 use std::fmt;
@@ -108,6 +109,8 @@ fn cut(text: &str, width: usize) -> String {
 pub(super) struct GapFacts {
     /// Number of the killed node.
     pub(super) node: u64,
+    /// This kill and those that followed.
+    pub(super) kills: Kills,
     /// Ballots ordered after the kill.
     pub(super) cast_after: usize,
     /// Of them, while the node was away.
@@ -192,10 +195,14 @@ impl fmt::Display for Summary {
 impl Summary {
     fn fmt_gap(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(gap) = self.gap else { return Ok(()) };
-        let GapFacts { node, cast_after, cast_without, puts, ballots } = gap;
+        let GapFacts { node, kills, cast_after, cast_without, puts, ballots } = gap;
         let killed = format!("node {node}, the leader; {cast_after} ballots cast after the kill");
         fact(f, "killed", killed)?;
         fact(f, "", format_args!("{cast_without} of them before the node was started again"))?;
+        if kills.all > 1 {
+            let Kills { all, leaders } = kills;
+            fact(f, "", format_args!("{all} kills in all, {leaders} of them of the leader"))?;
+        }
         let (puts, ballots) = (short(puts), short(ballots));
         fact(f, "write gap", format_args!("{puts} without a put, {ballots} without a ballot"))
     }
