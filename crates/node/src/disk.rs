@@ -178,6 +178,12 @@ impl Disk for RealDisk {
             .map_err(|error| disk_error(DiskOperation::WriteAt, name, &error))
     }
 
+    /// "Not needed" makes Linux start writing what is dirty in the range; it keeps pages that are
+    /// being written.
+    fn begin_sync(&mut self, name: &str, offset: u64, len: u64) {
+        self.forget_cached(name, offset, len);
+    }
+
     fn set_len(&mut self, name: &str, len: u64) -> Result<(), DiskError> {
         self.file(DiskOperation::SetLen, name)?
             .set_len(len)

@@ -192,11 +192,12 @@ impl Core {
             && self.durability.stalled_ticks(self.now) < self.config.disk_patience_ticks
     }
 
-    /// What a snapshot of the state at `index` is of, if it is applied and still known.
+    /// What a snapshot of the state at `index` is of, if it is applied and still known. Who was
+    /// never told who the group is has nothing of it: its empty log is no beginning of the group's.
     pub(crate) fn snapshot_at(&self, index: LogIndex) -> Option<Snapshot> {
         let last = self.log.id_at(index).filter(|last| last.index <= self.applied)?;
         let (membership_index, membership) = self.configurations.at(index)?.clone();
-        Some(Snapshot { last, membership_index, membership })
+        (!membership.voters().is_empty()).then_some(Snapshot { last, membership_index, membership })
     }
 
     /// Notes the shell's clock.

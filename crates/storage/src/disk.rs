@@ -48,6 +48,11 @@ pub trait Disk {
     /// [`DiskErrorKind::Full`] without space; after any error a part may have been written.
     fn write_at(&mut self, name: &str, offset: u64, bytes: &[u8]) -> Result<(), DiskError>;
 
+    /// Lets bytes that were written go to the medium while more is prepared, so that the sync that
+    /// follows has less to wait for. A wish, which may come to nothing: they are as undecided as
+    /// before until [`Disk::sync`] has returned, and that is also what reports a failure.
+    fn begin_sync(&mut self, _name: &str, _offset: u64, _len: u64) {}
+
     /// Cuts the file to `len` bytes or extends it with zeros.
     ///
     /// # Errors

@@ -2,6 +2,11 @@
 //!
 //! Everywhere the manifest goes first, in both slots, and the files after it: a crash between
 //! leaves files that the next opening ignores and takes for recycling.
+//!
+//! A log under load is cut about once a segment, and each sync of a slot costs it as much as a
+//! batch. So a cut that frees no space, since its files would only be kept for recycling, is not
+//! saved by itself: it is in what the next two segments save when they are begun, and the files
+//! wait until then.
 
 use super::loss::remove_salvage;
 use super::manifest::META_BYTES_MAX;
@@ -14,11 +19,13 @@ use super::index::RecordIndex;
 
 impl<D: Disk> Wal<D> {
     /// Gives up whole segments whose records all lie below `index`, for recycling. Records below
-    /// `index` in the segment that holds it stay. The owner must no longer need what is cut.
+    /// `index` in the segment that holds it stay. The owner must no longer need what is cut. Where
+    /// that would free space it is durable and the files are given up on return; otherwise both
+    /// may follow later, and the next opening may find it not done.
     ///
     /// # Errors
-    /// [`WriteError::Full`]: nothing was cut yet, the call can be made again; the next opening may
-    /// find it done. Any other failure poisons the log.
+    /// [`WriteError::Full`]: the records are gone, their files not yet; the call can be made
+    /// again. Any other failure poisons the log.
     ///
     /// # Panics
     /// When the last batch is not synced.
@@ -29,20 +36,39 @@ impl<D: Disk> Wal<D> {
         let first = holder.unwrap_or(if beyond { self.segments.active } else { 0 });
         // The segment of the last batch stays: the numbers go on from it.
         let first = first.min(self.segments.active - u64::from(self.offset == 0));
+        if first > self.manifest.first_segment {
+            let dropped = (first - self.manifest.first_segment) as usize;
+            self.starts.drain(..dropped.min(self.starts.len()));
+            self.index.drop_below(first);
+            self.manifest.first_segment = first;
+            self.manifest.start = self.starts.front().copied().unwrap_or((0, 0));
+            self.manifest.next_index = self.index.floor().unwrap_or(0);
+            self.manifest.first_index = self.index.first().or(self.index.floor()).unwrap_or(0);
+        }
+        if self.segments.can_wait_for_cut(self.manifest.first_segment) {
+            return Ok(());
+        }
+        self.finish_waiting_cut()
+    }
+
+    /// Makes a cut durable in both slots, if it is not, and gives its files up.
+    pub(super) fn finish_waiting_cut(&mut self) -> Result<(), WriteError> {
+        if self.manifest.first_segment == self.segments.first {
+            return Ok(());
+        }
+        if self.manifest.first_in_both() < self.manifest.first_segment {
+            self.refresh_manifest();
+            self.save_both()?;
+        }
+        self.give_up_cut()
+    }
+
+    /// Gives up the files of segments that neither slot of the manifest names any more.
+    pub(super) fn give_up_cut(&mut self) -> Result<(), WriteError> {
+        let first = self.manifest.first_in_both();
         if first <= self.segments.first {
             return Ok(());
         }
-        let mut kept = self.index.clone();
-        kept.drop_below(first);
-        let dropped = (first - self.segments.first) as usize;
-        self.refresh_manifest();
-        self.manifest.first_segment = first;
-        self.manifest.start = self.starts.get(dropped).copied().unwrap_or((0, 0));
-        self.manifest.next_index = kept.floor().unwrap_or(0);
-        self.manifest.first_index = kept.first().or(kept.floor()).unwrap_or(0);
-        self.save_both()?;
-        self.index = kept;
-        self.starts.drain(..dropped.min(self.starts.len()));
         let result = self.segments.cut_below(&mut self.disk, first);
         self.checked(result)
     }

@@ -7,10 +7,12 @@
 //!
 //! # Which slots say what
 //! What must not be forgotten is in *both* slots before anybody relies on it
-//! ([`Manifest::save_both`]): metas, cuts, resets, losses and their settlement. So either slot
+//! ([`Manifest::save_both`]): metas, resets, losses and their settlement. So either slot
 //! alone holds the last meta that was acknowledged, wherever the log is damaged. What only proves
 //! more the fresher it is (the durable end at a seal or at a new segment) goes to one slot
-//! ([`Manifest::save`]); with the older one less of a lost tail is noticed.
+//! ([`Manifest::save`]); with the older one less of a lost tail is noticed. A cut may come into
+//! the slots with whatever is saved next: nobody relies on it, and no file that was cut away is
+//! touched, before both name the new first segment ([`Manifest::first_in_both`]).
 //!
 //! # Layout
 //! ```text
@@ -50,6 +52,8 @@ pub(super) const META_BYTES_MAX: usize = SLOT_BYTES - META_AT;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Manifest {
     sequence: u64,
+    /// The first segment in each slot as far as this process saved it; 0 is below every segment.
+    saved_first: [u64; SLOT_FILES.len()],
     pub(super) first_segment: u64,
     /// Number of the first batch of that segment and the crc it repeats; number 0 if unknown.
     pub(super) start: (u64, u32),
@@ -77,6 +81,7 @@ impl Manifest {
     pub(super) fn new(first_segment: u64, start: (u64, u32)) -> Self {
         Self {
             sequence: 0,
+            saved_first: [0; SLOT_FILES.len()],
             first_segment,
             start,
             active_segment: first_segment,
@@ -130,12 +135,19 @@ impl Manifest {
     /// Writes the next slot and syncs it. After an error the other slot holds what was saved
     /// before, and `self` is as it was.
     pub(super) fn save<D: Disk>(&mut self, disk: &mut D, seed: u32) -> Result<(), DiskError> {
-        let next = Self { sequence: self.sequence + 1, ..self.clone() };
-        let file = SLOT_FILES[(next.sequence % 2) as usize];
+        let mut next = Self { sequence: self.sequence + 1, ..self.clone() };
+        let slot = (next.sequence % 2) as usize;
+        let file = SLOT_FILES[slot];
         disk.write_at(file, 0, &next.encode(seed))?;
         disk.sync(file)?;
+        next.saved_first[slot] = next.first_segment;
         *self = next;
         Ok(())
+    }
+
+    /// Segments below this one are part of the log in neither slot.
+    pub(super) fn first_in_both(&self) -> u64 {
+        self.saved_first.into_iter().min().unwrap_or(0)
     }
 
     /// Writes both slots, one after the other.
@@ -194,6 +206,7 @@ impl Manifest {
         let meta = block.get(META_AT..META_AT + u32_at(block, META_LEN_AT) as usize)?;
         Some(Self {
             sequence: u64_at(block, 8),
+            saved_first: [0; SLOT_FILES.len()],
             first_segment: u64_at(block, 16),
             start: (u64_at(block, 24), u32_at(block, 88)),
             active_segment: u64_at(block, 32),

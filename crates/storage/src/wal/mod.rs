@@ -66,6 +66,10 @@ use recovery::segment32;
 use segments::Segments;
 use std::collections::VecDeque;
 
+/// Pieces of a batch are this part of a segment: 512 KiB of one of 32 MiB. Each costs two calls of
+/// the system, and the first one is the time that the disk waits for its first byte.
+const PIECES_A_SEGMENT: u64 = 64;
+
 /// How a log is opened, and made if it is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WalOptions {
@@ -279,8 +283,9 @@ impl<D: Disk> Wal<D> {
         Ok(())
     }
 
-    /// Writes and syncs a seal if every batch is durable and the last one is not a seal already.
-    /// Returns whether the log is sealed now. To be called when nothing was written for a while.
+    /// Writes and syncs a seal if every batch is durable and the last one is not a seal already,
+    /// and finishes a cut that was waiting. Returns whether the log is sealed now. To be called
+    /// when nothing was written for a while.
     ///
     /// # Errors
     /// As [`Wal::write`] and [`Wal::sync`].
@@ -292,10 +297,12 @@ impl<D: Disk> Wal<D> {
                 let seal = Part { kind, meta: None, truncate_from: None, records: &[] };
                 self.write_part(&seal)?;
                 self.sync()?;
-                Ok(true)
             }
-            state => Ok(state == State::Sealed),
+            State::Sealed => {}
+            _ => return Ok(false),
         }
+        self.finish_waiting_cut()?;
+        Ok(true)
     }
 
     /// Goes a step of at most `budget_bytes` towards having the next segment ready; to be called
@@ -443,8 +450,7 @@ impl<D: Disk> Wal<D> {
             record_count: len32(part.records.len() + usize::from(part.meta.is_some())),
             body_bytes: len32(body_bytes),
         };
-        let (chain, slots) = self.encode(&header, part.meta.as_ref(), part.records);
-        let result = self.disk.write_at(&self.segments.active_file, self.offset, &self.scratch);
+        let (chain, slots, result) = self.place(&header, part);
         let full = result.as_ref().is_err_and(|error| error.kind == DiskErrorKind::Full);
         if !(full && self.seeded.has(Mutant::FullIsSuccess)) {
             self.has_ghost = full;
@@ -479,7 +485,7 @@ impl<D: Disk> Wal<D> {
         self.segments.activate();
         self.starts.push_back((self.next_number, self.chain));
         self.offset = 0;
-        Ok(())
+        self.give_up_cut()
     }
 
     /// Removes what may be left of a batch that found no space: without its header it is
@@ -506,32 +512,42 @@ impl<D: Disk> Wal<D> {
         Some((last, self.index.tag(last)?))
     }
 
-    /// Lays the batch out in `scratch`; returns its last crc and where its records lie.
-    fn encode(
+    /// Writes the batch at `offset`, piece by piece, so that the disk is busy with one while the
+    /// next is laid out. Returns the batch's last crc and where its records lie; after a failed
+    /// piece the rest is laid out, but not written.
+    fn place(
         &mut self,
         header: &Header,
-        meta: Option<&Bytes>,
-        records: &[(u64, u64, Bytes)],
-    ) -> (u32, Vec<Slot>) {
+        part: &Part<'_>,
+    ) -> (u32, Vec<Slot>, Result<(), DiskError>) {
+        let piece_bytes = piece_bytes(self.geometry);
+        let mut pieces = Pieces {
+            disk: &mut self.disk,
+            file: &self.segments.active_file,
+            at: self.offset,
+            result: Ok(()),
+        };
         let out = &mut self.scratch;
         out.clear();
         let mut crc = header.encode(self.seed, out);
-        if let Some(meta) = meta {
+        if let Some(meta) = &part.meta {
             crc = encode_record(crc, 0, 0, meta, out);
         }
-        let mut slots = Vec::with_capacity(records.len());
-        for (index, tag, payload) in records {
-            slots.push(Slot {
-                segment: segment32(header.segment),
-                offset: len32(self.offset as usize + out.len()),
-                len: len32(payload.len()),
-                seed: crc,
-            });
+        let segment = segment32(header.segment);
+        let mut slots = Vec::with_capacity(part.records.len());
+        for (index, tag, payload) in part.records {
+            let offset = len32(pieces.at as usize + out.len());
+            slots.push(Slot { segment, offset, len: len32(payload.len()), seed: crc });
             crc = encode_record(crc, *index, *tag, payload, out);
+            if out.len() as u64 > piece_bytes {
+                pieces.write_whole(out, piece_bytes);
+            }
         }
         // Whole sectors: the rest of the last one would otherwise have to be read first.
-        out.resize(header.extent(self.geometry.sector_bytes) as usize, 0);
-        (crc, slots)
+        let end = self.offset + header.extent(self.geometry.sector_bytes);
+        out.resize((end - pieces.at) as usize, 0);
+        pieces.write(out);
+        (crc, slots, pieces.result)
     }
 
     /// Makes the durable end known to the manifest.
@@ -585,6 +601,44 @@ impl<D: Disk> Wal<D> {
             error
         })
     }
+}
+
+/// The pieces of a batch on their way to the disk.
+struct Pieces<'a, D> {
+    disk: &'a mut D,
+    file: &'a str,
+    /// Where the next one goes.
+    at: u64,
+    /// The first failure; nothing is written after it.
+    result: Result<(), DiskError>,
+}
+
+impl<D: Disk> Pieces<'_, D> {
+    /// Takes off `out` what ends at a multiple of `piece_bytes` of the file, and has the disk
+    /// begin with it. A page of the file then belongs to one piece.
+    fn write_whole(&mut self, out: &mut Vec<u8>, piece_bytes: u64) {
+        let end = (self.at + out.len() as u64) / piece_bytes * piece_bytes;
+        let whole = (end - self.at) as usize;
+        let at = self.at;
+        self.write(&out[..whole]);
+        if self.result.is_ok() {
+            self.disk.begin_sync(self.file, at, whole as u64);
+        }
+        out.drain(..whole);
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        if self.result.is_ok() {
+            self.result = self.disk.write_at(self.file, self.at, bytes);
+        }
+        self.at += bytes.len() as u64;
+    }
+}
+
+/// A batch is written in pieces of this many bytes, whole sectors: small ones too where segments
+/// are small, as in a simulation.
+fn piece_bytes(geometry: Geometry) -> u64 {
+    (geometry.segment_bytes / PIECES_A_SEGMENT).next_multiple_of(geometry.sector_bytes)
 }
 
 /// Whether `right` lies directly behind `left`.

@@ -29,8 +29,8 @@ impl<D: Disk> Wal<D> {
     pub fn scrub(&self, scrub: &mut WalScrub, budget_bytes: u64) -> Result<(), ReadError> {
         let mut checked = 0;
         while checked < budget_bytes.max(1) {
-            let place = scrub.next.filter(|(segment, ..)| *segment >= self.segments.first);
-            let place = place.or_else(|| self.start_of(self.segments.first));
+            let place = scrub.next.filter(|(segment, ..)| *segment >= self.manifest.first_segment);
+            let place = place.or_else(|| self.start_of(self.manifest.first_segment));
             scrub.next = None;
             let Some((segment, offset, number, chain)) = place else { return Ok(()) };
             if segment >= self.segments.active {
@@ -57,7 +57,7 @@ impl<D: Disk> Wal<D> {
 
     /// Where a segment up to the active one begins, if that is known.
     fn start_of(&self, segment: u64) -> Option<(u64, u64, u64, u32)> {
-        let at = usize::try_from(segment.checked_sub(self.segments.first)?).ok()?;
+        let at = usize::try_from(segment.checked_sub(self.manifest.first_segment)?).ok()?;
         let (number, chain) = self.starts.get(at).copied().filter(|(number, _)| *number > 0)?;
         Some((segment, 0, number, chain))
     }

@@ -14,6 +14,7 @@ const FILL_BYTES: u64 = 1 << 20;
 
 #[derive(Debug)]
 pub(super) struct Segments {
+    /// The first one that is not given up; the log may begin behind it.
     pub(super) first: u64,
     pub(super) active: u64,
     pub(super) active_file: String,
@@ -118,6 +119,13 @@ impl Segments {
             self.name_next(disk, PREPARING_FILE)?;
         }
         Ok(self.next == Next::Ready)
+    }
+
+    /// Whether the files below `first` can wait to be given up: the next segment is there without
+    /// them, and all of them would be kept for recycling, so that no space is held back.
+    pub(super) fn can_wait_for_cut(&self, first: u64) -> bool {
+        let waiting = first.saturating_sub(self.first);
+        self.next == Next::Ready && self.spares.len() as u64 + waiting <= self.spares_max as u64
     }
 
     /// Bytes of the next segment that are there already.

@@ -3,7 +3,7 @@
 use crate::support::*;
 use base::Prng;
 use storage::memory::MemoryDisk;
-use storage::{Batch, Disk, DiskOperation};
+use storage::{Batch, Disk, DiskOperation, Wal};
 
 /// One batch a sector, eight a segment.
 fn filled(disk: &MemoryDisk, records_count: u64) {
@@ -120,4 +120,74 @@ fn a_cut_interrupted_anywhere_is_done_or_not_done() {
             assert_eq!(open_wal(&disk).unwrap().1.last_index, Some(28));
         }
     }
+}
+
+/// A log whose next segment is prepared, so that what is cut away can wait to be recycled.
+fn prepared(disk: &MemoryDisk) -> Wal<MemoryDisk> {
+    filled(disk, 23);
+    let (mut wal, _) = open_wal(disk).unwrap();
+    while !wal.prepare_ahead(4096).unwrap() {}
+    wal
+}
+
+const FIRST: &str = "wal-0000000000000001";
+
+#[test]
+fn a_cut_that_frees_no_space_waits_for_the_next_two_segments() {
+    let disk = MemoryDisk::new();
+    let mut wal = prepared(&disk);
+    let (slots, files) = (manifest_slots(&disk), names(&disk));
+    wal.cut_before(9).unwrap();
+    assert_eq!(wal.first_index(), Some(8));
+    assert_eq!((manifest_slots(&disk), names(&disk)), (slots, files), "the disk rests");
+
+    commit(&mut wal, &records(&[record(24, 9, "in the next segment")]));
+    assert!(names(&disk).contains(&FIRST.to_owned()), "one slot still needs it");
+    while !wal.prepare_ahead(4096).unwrap() {}
+    for index in 25..=32 {
+        commit(&mut wal, &records(&[record(index, 9, "and the one after that")]));
+    }
+    assert!(names(&disk).contains(&format!("spare-{FIRST}")), "both slots know");
+    assert_eq!(open_wal(&disk).unwrap().1.first_index, Some(8));
+}
+
+#[test]
+fn a_waiting_cut_is_finished_when_the_log_is_idle_or_space_is_needed() {
+    let sealed: fn(&mut Wal<MemoryDisk>) = |wal| assert_eq!(wal.seal_if_idle(), Ok(true));
+    let cut_further: fn(&mut Wal<MemoryDisk>) = |wal| wal.cut_before(17).unwrap();
+    for (first_index, finish) in [(8, sealed), (16, cut_further)] {
+        let disk = MemoryDisk::new();
+        let mut wal = prepared(&disk);
+        wal.cut_before(9).unwrap();
+        finish(&mut wal);
+        assert!(!names(&disk).contains(&FIRST.to_owned()));
+        assert_eq!(open_wal(&disk).unwrap().1.first_index, Some(first_index));
+    }
+}
+
+/// Whatever is left of a cut that waits: either slot alone finds all that it needs.
+#[test]
+fn a_waiting_cut_survives_a_crash_and_the_loss_of_a_slot() {
+    for (batches, seed) in (0..20).flat_map(|batches| (0..10).map(move |seed| (batches, seed))) {
+        let disk = MemoryDisk::new();
+        let mut wal = prepared(&disk);
+        wal.cut_before(9).unwrap();
+        for index in 24..24 + batches {
+            commit(&mut wal, &records(&[record(index, 9, "on")]));
+            wal.prepare_if_due(1024).unwrap();
+        }
+        disk.crash(&mut Prng::named(seed, "crash"));
+        for slot in ["manifest-0", "manifest-1"] {
+            let damaged = disk.fork();
+            damaged.flip(slot, 20, 1);
+            let (wal, recovered) = open_wal(&damaged).unwrap();
+            assert_eq!(recovered.loss, None, "{batches} {seed} {slot}");
+            assert!([Some(1), Some(8)].contains(&recovered.first_index));
+            assert_eq!(wal.last_index(), Some(23 + batches));
+        }
+    }
+}
+
+fn manifest_slots(disk: &MemoryDisk) -> [Vec<u8>; 2] {
+    ["manifest-0", "manifest-1"].map(|slot| disk.bytes(slot))
 }

@@ -135,7 +135,9 @@ fn a_full_disk_at_any_write_is_said_and_got_over() {
             assert!(full || result.is_ok(), "{name} {writes}: {result:?}");
             if full {
                 // Reads go on, and what was durable stays so.
-                assert!(contents(&wal).starts_with(&before), "{name} {writes}");
+                let held = contents(&wal);
+                let cut = name == "cut" && before.ends_with(&held);
+                assert!(cut || held.starts_with(&before), "{name} {writes}");
                 // A seal that is durable is merely missing from the manifest.
                 let again = work(&mut wal);
                 assert!(matches!(again, Err(WriteError::Full(_))) || name == "seal", "{name}");
