@@ -201,8 +201,7 @@ impl<D: Disk> StateStore<D> {
     }
 
     fn offset_of(&self, damage: &storage::Damage) -> u64 {
-        let segment_bytes = self.kv.store().backing().log().segment_bytes();
-        damage.segment.unwrap_or(0) * segment_bytes + damage.offset
+        damage.offset_in(self.kv.store().backing().log().segment_bytes())
     }
 
     fn halt(&self, error: &ReadError) -> Halt {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use kv::api::{Error, Request, Response};
 use kv::command::CallOrigin;
 use raft::{Entry, LogId, LogIndex, MemberId, Membership, RoleName, Term, Ticket};
-use storage::Chunk;
+use storage::{Chunk, ReadError};
 
 /// Durations, in milliseconds; each is rounded up to whole ticks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -230,7 +230,7 @@ pub enum Event {
         /// For whom.
         to: MemberId,
         /// The part, or why it cannot be read.
-        chunk: Result<Chunk, String>,
+        chunk: Result<Chunk, ReadError>,
     },
     /// A part of a snapshot was taken in.
     Staged {

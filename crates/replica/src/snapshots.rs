@@ -25,7 +25,7 @@ use crate::state_store::{Export, StageError};
 use crate::state_thread::StateOrder;
 use raft::{Input, LogIndex, MemberId, Snapshot};
 use std::collections::BTreeMap;
-use storage::Chunk;
+use storage::{Chunk, ReadError};
 
 /// About so many bytes of records are in one part.
 pub(crate) const CHUNK_BYTES: u64 = 256 << 10;
@@ -150,19 +150,26 @@ impl Replica {
     pub(crate) fn on_exported(
         &mut self,
         to: MemberId,
-        chunk: Result<Chunk, String>,
+        chunk: Result<Chunk, ReadError>,
         effects: &mut Vec<Effect>,
     ) {
         let offer = self.snapshots.outgoing.get(&to).and_then(|outgoing| outgoing.offer.as_ref());
-        let Some(id) = offer.map(|offer| offer.id) else { return };
+        let Some(Offer { id, segment_bytes, .. }) = offer else { return };
+        let (id, segment_bytes) = (*id, *segment_bytes);
         match chunk {
             Ok(chunk) => {
                 let bytes: usize = chunk.records.iter().map(bytes::Bytes::len).sum();
                 self.snapshots.allowance = self.snapshots.allowance.saturating_sub(bytes as u64);
                 effects.push(Effect::Send { to, message: PeerMessage::Chunk { id, chunk } });
             }
-            // A part of the own state is damaged: another member must lead and send one.
-            Err(_) => {
+            // A part of the own state is damaged: another member must lead and send one. Perhaps
+            // there is none, so it is also repaired now, and not only when the check of the whole
+            // state comes by.
+            Err(error) => {
+                if let ReadError::Damaged(damage) = &error {
+                    let offset = damage.offset_in(segment_bytes);
+                    effects.push(Effect::State(StateOrder::Inspect { offset }));
+                }
                 self.end_outgoing(to, None, effects);
                 if self.is_leader() {
                     self.drive(Input::TransferRequested { to: None }, effects);

@@ -160,7 +160,7 @@ impl<D: Disk> StateStore<D> {
             }
             StateOrder::Export { to, from, through } => {
                 let chunk = self.export_chunk(from, CHUNK_BYTES, through);
-                Some(Event::Exported { to, chunk: chunk.map_err(|error| error.to_string()) })
+                Some(Event::Exported { to, chunk })
             }
             StateOrder::BeginStage { segment_bytes } => {
                 let next =

@@ -38,10 +38,33 @@ pub struct Model {
     compactions: Vec<(LogIndex, i64)>,
     leases: Leases,
     origins: BTreeSet<(u64, u64, u64)>,
+    /// Lives of each member's process that took part.
+    lives: BTreeMap<u64, Lives>,
     /// Where each operation took effect, and its answer.
     outcomes: BTreeMap<Operation, Outcome>,
     /// Calls found more than once in the ledger, and therefore to be ignored.
     repeated: u64,
+}
+
+/// The newest lives of one member's process, and the newest of those before: of them the store
+/// remembers no calls, so that none takes effect any more.
+#[derive(Debug, Default)]
+struct Lives {
+    newest: BTreeSet<u64>,
+    forgotten: Option<u64>,
+}
+
+impl Lives {
+    fn is_forgotten(&self, incarnation: u64) -> bool {
+        self.forgotten.is_some_and(|forgotten| incarnation <= forgotten)
+    }
+
+    fn note(&mut self, incarnation: u64) {
+        self.newest.insert(incarnation);
+        if self.newest.len() > kv::INCARNATIONS_MAX {
+            self.forgotten = self.forgotten.max(self.newest.pop_first());
+        }
+    }
 }
 
 /// A write that was committed.
@@ -74,9 +97,12 @@ impl Model {
             let envelope = kv::command::decode(data)
                 .map_err(|why| format!("entry {index} is committed but no command: {why}"))?;
             let CallOrigin { member, incarnation, call } = envelope.origin;
-            if !self.origins.insert((member, incarnation, call)) {
+            let lives = self.lives.entry(member).or_default();
+            let is_late = lives.is_forgotten(incarnation);
+            if !self.origins.insert((member, incarnation, call)) || is_late {
                 self.repeated += 1;
             } else {
+                lives.note(incarnation);
                 revision = match &envelope.body {
                     Body::Write(request) => self.write(index, before, request)?,
                     Body::Advance { elapsed_ms, term } if *term == id.term.get() => {

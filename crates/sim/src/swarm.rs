@@ -147,7 +147,8 @@ pub struct Swarm {
     pub log_keeping: LogKeeping,
     /// Bytes of its state that a member checks at a time.
     pub scrub_bytes: u64,
-    /// Bytes of snapshots a member sends in a second.
+    /// Bytes of snapshots a member sends in a second: enough for the largest state well within the
+    /// time that a group has to recover.
     pub snapshot_bytes_per_second: u64,
     /// Segments of the write-ahead log.
     pub log_segment_bytes: u64,
@@ -258,7 +259,7 @@ impl Swarm {
             apply_bytes_max: log_uniform(random, 64, 1 << 20),
             log_keeping: log_keeping(&mut Prng::named(seed, "log keeping")),
             scrub_bytes: log_uniform(&mut Prng::named(seed, "scrub"), 1 << 10, 16 << 10),
-            snapshot_bytes_per_second: 1 << Prng::named(seed, "snapshots").between(18, 26),
+            snapshot_bytes_per_second: 1 << Prng::named(seed, "snapshots").between(20, 26),
             log_segment_bytes: 512 * log_uniform(random, 32, 240),
             value_segment_bytes: log_uniform(random, 16 << 10, 120 << 10),
             sync: Span::new(sync_min, sync_min + log_uniform(random, 10_000, 8 * MILLI)),

@@ -18,6 +18,13 @@ pub struct Damage {
     pub reason: &'static str,
 }
 
+impl Damage {
+    /// The place in a log of segments of `segment_bytes`, counted from the log's beginning.
+    pub fn offset_in(&self, segment_bytes: u64) -> u64 {
+        self.segment.unwrap_or(0) * segment_bytes + self.offset
+    }
+}
+
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} is damaged at byte {}", self.file, self.offset)?;

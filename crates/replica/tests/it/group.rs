@@ -13,7 +13,7 @@ const SHORT: LogKeeping = LogKeeping {
     sync_every_bytes: 1 << 20,
 };
 
-fn with_short_logs() -> (Cluster, u64) {
+pub(crate) fn with_short_logs() -> (Cluster, u64) {
     let mut cluster = Cluster::new(3);
     cluster.keeping = SHORT;
     cluster.restart_all();
@@ -21,7 +21,7 @@ fn with_short_logs() -> (Cluster, u64) {
     (cluster, leader)
 }
 
-fn write(cluster: &mut Cluster, member: u64, count: u64) {
+pub(crate) fn write(cluster: &mut Cluster, member: u64, count: u64) {
     for number in 0..count {
         let written = cluster.call(member, put(&format!("k{number}"), &format!("v{number}")));
         assert!(written.is_ok(), "{written:?}");

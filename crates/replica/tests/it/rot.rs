@@ -2,6 +2,7 @@
 //! is cut.
 
 use crate::cluster::Cluster;
+use crate::group::{with_short_logs, write};
 use crate::{get, put, value};
 use kv::api::{Error, PutRequest, Request, Response};
 use raft::{LogIndex, RoleName};
@@ -107,6 +108,33 @@ fn a_read_that_meets_damage_is_refused_until_it_is_repaired() {
     cluster.ticks(5);
     assert_eq!(repaired(&cluster, hurt), 1);
     assert_eq!(value(&cluster.call(hurt, get("k33"))), "v33");
+}
+
+/// A member that alone can send a snapshot would otherwise try in vain until its whole state has
+/// been checked (seed 1795998175 of the simulator).
+#[test]
+fn a_snapshot_that_meets_damage_has_it_repaired() {
+    let mut cluster = with_short_logs().0;
+    let leader = cluster.run_until_leader();
+    write(&mut cluster, leader, 40);
+    cluster.restart_all();
+    let leader = cluster.run_until_leader();
+    let away = cluster.other_than(leader);
+    cluster.stop(away);
+    write(&mut cluster, leader, 120);
+    rot(&cluster, leader, "v21");
+    let rounds = |cluster: &Cluster| cluster.members[&leader].replica.state().scrub_rounds;
+    let before = rounds(&cluster);
+    cluster.try_restart(away).expect("its folders are whole");
+    for _ in 0..200 {
+        cluster.ticks(1);
+        if repaired(&cluster, leader) > 0 {
+            break;
+        }
+    }
+    assert_eq!((repaired(&cluster, leader), rounds(&cluster)), (1, before));
+    cluster.ticks(300);
+    assert_same(&cluster);
 }
 
 #[test]

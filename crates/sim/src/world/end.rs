@@ -60,7 +60,7 @@ const LEADERS_MAX: u64 = 2;
 
 /// Least calls and effective faults a second in a harsh run; most calls in an idle one.
 const HARSH_CALLS_MIN: u64 = 50;
-const HARSH_FAULTS_MIN: u64 = 1;
+pub(super) const HARSH_FAULTS_MIN: u64 = 1;
 const IDLE_CALLS_MAX: u64 = 1;
 
 /// One of so many members has its platter read from end to end.
@@ -215,6 +215,17 @@ impl World {
         }
     }
 
+    /// A change that began before the core was chosen may end in it, and somebody of it is no
+    /// member any more: nobody asks it then.
+    fn ask_members_of(&mut self, core: &Core) {
+        let membership = self.truth.membership();
+        let members = core.members.iter().copied();
+        let asked: Vec<Member> = members.filter(|it| membership.contains(id_of(*it))).collect();
+        if !asked.is_empty() && asked != self.callers.targets() {
+            self.callers.turn_to(asked);
+        }
+    }
+
     /// The longest election timeout.
     fn timeout_ns(&self) -> Nanos {
         self.swarm.timing.election_max_ms * MILLI
@@ -248,6 +259,7 @@ impl World {
     /// The next look at the core.
     pub(super) fn on_core_due(&mut self, step: u64) -> Result<(), Violation> {
         let Some(mut core) = self.core.take() else { return Ok(()) };
+        self.ask_members_of(&core);
         let (now, counts) = (self.queue.now(), self.callers.counts());
         let (next, after) = match step {
             0 => {

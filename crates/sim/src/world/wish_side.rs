@@ -138,7 +138,8 @@ impl World {
                 let (id, context) = self.take_machine()?;
                 change(vec![ChangeStep::AddLearner { id, context, plan: Plan::Replace(voter) }])
             }
-            9 => {
+            // The newcomer is a learner at first: until then there is one voter less.
+            9 if may_shrink => {
                 let (id, context) = self.take_machine()?;
                 let remove = ChangeStep::Remove { id: voter };
                 let add = ChangeStep::AddLearner { id, context, plan: Plan::Promote };
