@@ -9,7 +9,7 @@
 //! shell may have merged the writes that covered it with a later truncation, and an answer of an
 //! older term helps nobody.
 
-use crate::{HardState, LogIndex, MemberId, Membership, Message, Persist, Rebase, Ticket};
+use crate::{Entries, HardState, LogIndex, MemberId, Membership, Message, Persist, Rebase, Ticket};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
@@ -178,7 +178,7 @@ impl Durability {
         now: u64,
         hard_state: HardState,
         memberships: Option<Vec<(LogIndex, Membership)>>,
-        entries: Vec<crate::Entry>,
+        entries: Entries,
         last: LogIndex,
     ) -> Persist {
         self.issued = self.issued.next();

@@ -2,6 +2,7 @@
 
 use crate::Membership;
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use bytes::Bytes;
 use core::fmt;
 
@@ -91,6 +92,10 @@ pub struct Entry {
     /// Content.
     pub payload: Payload,
 }
+
+/// Consecutive entries that never change. Clones share them, so that one copy of what a leader
+/// appends serves its disk, every follower in this process's messages, and its state machine.
+pub type Entries = Arc<[Entry]>;
 
 impl Entry {
     /// What an entry costs beside its payload, so that empty ones are bounded too.

@@ -1,7 +1,8 @@
 //! The two sides of the machine: what may happen to a member, and what it may order.
 
 use crate::{
-    ChangeError, ChangeStep, Entry, HardState, LogId, LogIndex, MemberId, Membership, Message, Term,
+    ChangeError, ChangeStep, Entries, Entry, HardState, LogId, LogIndex, MemberId, Membership,
+    Message, Term,
 };
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -112,7 +113,7 @@ pub enum Effect {
     /// Apply these entries, committed and locally durable, in order; report [`Input::Applied`].
     Apply {
         /// Consecutive entries; each index comes once in a process life.
-        entries: Vec<Entry>,
+        entries: Entries,
     },
     /// Read entries back and report [`Input::Loaded`]. One at a time.
     Load {
@@ -236,7 +237,7 @@ pub struct Persist {
     /// Entries from here on (as persisted before) are void.
     pub truncate_from: Option<LogIndex>,
     /// Consecutive entries that follow what is kept.
-    pub entries: Vec<Entry>,
+    pub entries: Entries,
 }
 
 /// Why nothing was appended.

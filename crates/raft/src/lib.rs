@@ -78,7 +78,7 @@ mod timeless;
 pub mod wire;
 
 pub use config::{Config, ConfigError, LeaderLease, Recovered, Restriction};
-pub use entry::{Entry, HardState, LogId, LogIndex, MemberId, Payload, Term};
+pub use entry::{Entries, Entry, HardState, LogId, LogIndex, MemberId, Payload, Term};
 pub use interface::{
     Aborted, ChangeRefused, Effect, Input, Persist, ReadId, Rebase, Refused, RoleName, Snapshot,
     Ticket, TransferFailed,

@@ -8,9 +8,10 @@
 //! term is kept (a run-length code: terms never fall), so the term of any index, the check of an
 //! append and the search for the place where two logs agree need no disk.
 
-use crate::{Entry, LogId, LogIndex, Term};
+use crate::{Entries, Entry, LogId, LogIndex, Term};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::hash::{Hash, Hasher};
 
 /// One entry in memory, with the sum of the sizes of all entries up to and including it, so that
 /// the size of any range is one subtraction.
@@ -31,12 +32,30 @@ pub(crate) struct Log {
     tail: VecDeque<Cached>,
     /// The running sum of sizes before the first entry of `tail`.
     base_bytes: u64,
+    recent: Recent,
+}
+
+/// The last slice that was asked for, or came in: mostly the next one is of the same entries, for
+/// another follower, the disk or the state machine. It is no state: whether it is there changes
+/// nothing but the cost.
+#[derive(Clone, Debug, Default)]
+struct Recent(Entries);
+
+impl Hash for Recent {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 
 impl Log {
     /// The log that was recovered, whose consistency the caller has checked.
     pub(crate) fn new(base: LogId, term_starts: Vec<LogId>, last: LogId, tail: Vec<Entry>) -> Self {
-        let mut log = Self { base, term_starts, last, tail: VecDeque::new(), base_bytes: 0 };
+        let mut log = Self {
+            base,
+            term_starts,
+            last,
+            tail: VecDeque::new(),
+            base_bytes: 0,
+            recent: Recent::default(),
+        };
         for entry in tail {
             log.push(entry);
         }
@@ -99,6 +118,7 @@ impl Log {
     /// # Panics
     /// When the log does not hold that entry.
     pub(crate) fn cut(&mut self, index: LogIndex) {
+        self.recent = Recent::default();
         self.base = self.id_at(index).expect("the log is cut inside");
         let follows = (index < self.last.index).then(|| self.run_of(index.next())).flatten();
         let runs_below = self.term_starts.partition_point(|start| start.index <= index);
@@ -137,6 +157,7 @@ impl Log {
 
     /// Drops the entry at `from` and all after it.
     pub(crate) fn truncate(&mut self, from: LogIndex) {
+        self.recent = Recent::default();
         while self.tail.back().is_some_and(|cached| cached.entry.id.index >= from) {
             self.tail.pop_back();
         }
@@ -148,10 +169,10 @@ impl Log {
 
     /// Entries in memory from `from` through `through`: as many as fit into `max_bytes`, at least
     /// one if there is any.
-    pub(crate) fn slice(&self, from: LogIndex, through: LogIndex, max_bytes: u64) -> Vec<Entry> {
+    pub(crate) fn slice(&mut self, from: LogIndex, through: LogIndex, max_bytes: u64) -> Entries {
         let through = through.min(self.last.index);
         if from > through || from < self.first_cached() {
-            return Vec::new();
+            return Entries::default();
         }
         let start = self.offset(from);
         let budget_end = self.end_bytes_at(from.before()).saturating_add(max_bytes);
@@ -161,7 +182,23 @@ impl Log {
             Some(cached) if fits(cached) => limit,
             _ => self.tail.partition_point(fits).clamp(start + 1, limit),
         };
-        self.tail.range(start..end).map(|cached| cached.entry.clone()).collect()
+        if !self.is_recent(start, end) {
+            let entries = self.tail.range(start..end).map(|cached| cached.entry.clone());
+            self.recent = Recent(entries.collect());
+        }
+        self.recent.0.clone()
+    }
+
+    /// Keeps `entries`, which were just appended, for the next slice.
+    pub(crate) fn remember(&mut self, entries: &Entries) {
+        self.recent = Recent(entries.clone());
+    }
+
+    /// Whether the recent slice is of these places of `tail`: with the same number of entries and
+    /// the same last one all are the same (log matching).
+    fn is_recent(&self, start: usize, end: usize) -> bool {
+        let last = self.tail.get(end - 1).map(|cached| cached.entry.id);
+        self.recent.0.len() == end - start && self.recent.0.last().map(|entry| entry.id) == last
     }
 
     /// The sizes of the entries above `after` through `through`; those not in memory count 0.

@@ -4,8 +4,7 @@
 //! term first; a message of an older term is answered, if at all, with [`Body::NewerTerm`]. Only
 //! pre-votes stand outside this rule: they are questions and change nobody's term.
 
-use crate::{Entry, LogId, LogIndex, ReadId, Term};
-use alloc::vec::Vec;
+use crate::{Entries, Entry, LogId, LogIndex, ReadId, Term};
 use core::fmt;
 
 /// One message.
@@ -49,7 +48,7 @@ pub enum Body {
         /// The entry before.
         prev: LogId,
         /// Consecutive entries after `prev`; may be empty.
-        entries: Vec<Entry>,
+        entries: Entries,
         /// The leader's commit index.
         commit: LogIndex,
     },

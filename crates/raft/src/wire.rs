@@ -480,5 +480,5 @@ fn append(wire: WireAppend) -> Result<Body, DecodeError> {
         };
         entries.push(Entry { id: LogId::new(Term::new(entry.term), index), payload });
     }
-    Ok(Body::Append { prev, entries, commit: LogIndex::new(wire.commit) })
+    Ok(Body::Append { prev, entries: entries.into(), commit: LogIndex::new(wire.commit) })
 }

@@ -63,8 +63,8 @@ impl<D: Disk> StateStore<D> {
     }
 
     /// These entries are applied after the repair.
-    pub(crate) fn wait_with(&mut self, entries: Vec<Entry>) {
-        self.health.waiting.extend(entries);
+    pub(crate) fn wait_with(&mut self, entries: &[Entry]) {
+        self.health.waiting.extend_from_slice(entries);
     }
 
     /// What waited, if it need not wait any more.

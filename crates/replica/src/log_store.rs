@@ -15,8 +15,8 @@ use crate::admission::Admission;
 use bytes::Bytes;
 use meta::Meta;
 use raft::{
-    Entry, HardState, LogId, LogIndex, MemberId, Membership, Payload, Persist, Rebase, Recovered,
-    Restriction, Term, Ticket,
+    Entries, Entry, HardState, LogId, LogIndex, MemberId, Membership, Payload, Persist, Rebase,
+    Recovered, Restriction, Term, Ticket,
 };
 use storage::{Batch, Disk, Loss, ReadError, Wal, WalOptions, WalScrub};
 
@@ -290,7 +290,7 @@ impl<D: Disk> LogStore<D> {
             memberships: Some(vec![(id.index, alone.clone())]),
             rebase: None,
             truncate_from: None,
-            entries: vec![Entry { id, payload: Payload::Membership(Box::new(alone)) }],
+            entries: [Entry { id, payload: Payload::Membership(Box::new(alone)) }].into(),
         };
         self.write(&[order])?;
         self.sync()?;
@@ -319,7 +319,7 @@ impl<D: Disk> LogStore<D> {
             memberships: Some(vec![(base.index, members)]),
             rebase: Some(Rebase::Snapshot { base, keeps_log: false }),
             truncate_from: None,
-            entries: Vec::new(),
+            entries: Entries::default(),
         };
         self.write(&[order])?;
         self.sync()

@@ -6,7 +6,7 @@ use crate::snapshots::CHUNK_BYTES;
 use crate::state_store::{Halt, StageError, StateStore};
 use bytes::Bytes;
 use kv::RevisionEvents;
-use raft::{Entry, LogIndex, MemberId};
+use raft::{Entries, LogIndex, MemberId};
 use storage::{Chunk, Disk};
 
 /// An order; to be carried out in sequence.
@@ -15,7 +15,7 @@ pub enum StateOrder {
     /// Apply these entries; answered by [`Event::Applied`].
     Apply {
         /// In order, without holes.
-        entries: Vec<Entry>,
+        entries: Entries,
     },
     /// Make what is applied durable; answered by [`Event::Synced`].
     Sync,
@@ -141,7 +141,7 @@ impl<D: Disk> StateStore<D> {
             }
             StateOrder::Repair { index, records } => {
                 if self.repair(index.get(), &records)? {
-                    let entries = self.take_waiting();
+                    let entries: Entries = self.take_waiting().into();
                     match entries.is_empty() {
                         true => Some(Event::Checked { state: self.summary(), scrub: None }),
                         false => self.apply_or_wait(entries, &mut outcome)?,
@@ -192,20 +192,21 @@ impl<D: Disk> StateStore<D> {
     /// in here until that is repaired.
     fn apply_or_wait(
         &mut self,
-        mut entries: Vec<Entry>,
+        entries: Entries,
         outcome: &mut StateOutcome,
     ) -> Result<Option<Event>, Halt> {
         if self.is_halted() {
-            self.wait_with(entries);
+            self.wait_with(&entries);
             return Ok(None);
         }
         let applied = self.apply(&entries)?;
         outcome.changes = applied.changes;
-        entries.retain(|entry| entry.id.index > applied.report.through);
+        let done = entries.partition_point(|entry| entry.id.index <= applied.report.through);
+        let rest = &entries[done..];
         if self.is_halted() {
-            self.wait_with(entries);
-        } else if !entries.is_empty() {
-            outcome.rest = Some(StateOrder::Apply { entries });
+            self.wait_with(rest);
+        } else if !rest.is_empty() {
+            outcome.rest = Some(StateOrder::Apply { entries: rest.into() });
         }
         Ok(Some(Event::Applied(applied.report)))
     }

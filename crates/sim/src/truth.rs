@@ -487,7 +487,7 @@ impl MemberTruth {
             if let Some(from) = order.truncate_from {
                 log.truncate_from(from);
             }
-            for entry in &order.entries {
+            for entry in order.entries.iter() {
                 if is_recovered(&log, recovered) {
                     return found(log);
                 }
@@ -653,7 +653,7 @@ mod tests {
         let truncate_from = truncate_from.map(LogIndex::new);
         let ticket = Ticket::new(ticket);
         let (hard_state, memberships, rebase) = (None, None, None);
-        Persist { ticket, hard_state, memberships, rebase, truncate_from, entries }
+        Persist { ticket, hard_state, memberships, rebase, truncate_from, entries: entries.into() }
     }
 
     fn log_of(entries: &[Entry]) -> Recovered {

@@ -159,5 +159,5 @@ impl<D: Disk> LogThread<D> {
 }
 
 fn size_bytes<'a>(orders: impl IntoIterator<Item = &'a Persist>) -> u64 {
-    orders.into_iter().flat_map(|order| &order.entries).map(raft::Entry::size_bytes).sum()
+    orders.into_iter().flat_map(|order| order.entries.iter()).map(raft::Entry::size_bytes).sum()
 }

@@ -115,7 +115,7 @@ impl<D: Disk> StateThread<D> {
                 StateOrder::Apply { entries } => {
                     for step in entries.chunks(STEP_ENTRIES) {
                         let started = Instant::now();
-                        self.carry_out(StateOrder::Apply { entries: step.to_vec() })?;
+                        self.carry_out(StateOrder::Apply { entries: step.into() })?;
                         self.metrics.apply_seconds.observe(started.elapsed().as_secs_f64());
                     }
                 }

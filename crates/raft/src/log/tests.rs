@@ -95,19 +95,19 @@ fn cuts_the_tail_and_its_terms() {
 #[test]
 fn slices_by_bytes_but_never_to_nothing() {
     let mut log = log(&[1, 1, 1, 1, 1]);
-    let slice = |log: &Log, from: u64, through: u64, bytes| {
+    let slice = |log: &mut Log, from: u64, through: u64, bytes| {
         indexes(&log.slice(from.into(), through.into(), bytes))
     };
-    assert_eq!(slice(&log, 1, 9, u64::MAX), [1, 2, 3, 4, 5]);
-    assert_eq!(slice(&log, 2, 4, u64::MAX), [2, 3, 4]);
-    assert_eq!(slice(&log, 2, 5, 80), [2, 3]);
-    assert_eq!(slice(&log, 2, 5, 79), [2]);
-    assert_eq!(slice(&log, 2, 5, 0), [2]);
-    assert_eq!(slice(&log, 6, 9, 99), vec![0; 0]);
+    assert_eq!(slice(&mut log, 1, 9, u64::MAX), [1, 2, 3, 4, 5]);
+    assert_eq!(slice(&mut log, 2, 4, u64::MAX), [2, 3, 4]);
+    assert_eq!(slice(&mut log, 2, 5, 80), [2, 3]);
+    assert_eq!(slice(&mut log, 2, 5, 79), [2]);
+    assert_eq!(slice(&mut log, 2, 5, 0), [2]);
+    assert_eq!(slice(&mut log, 6, 9, 99), vec![0; 0]);
     log.evict(LogIndex::new(2), 0);
     assert_eq!(log.first_cached().get(), 3);
-    assert_eq!(slice(&log, 2, 5, 99), vec![0; 0]);
-    assert_eq!(slice(&log, 3, 5, 80), [3, 4]);
+    assert_eq!(slice(&mut log, 2, 5, 99), vec![0; 0]);
+    assert_eq!(slice(&mut log, 3, 5, 80), [3, 4]);
 }
 
 #[test]

@@ -8,9 +8,8 @@ use crate::core::Core;
 use crate::message::Body;
 use crate::mutant::Mutant;
 use crate::read::READS_MAX;
-use crate::{Aborted, Effect, Entry, LogId, LogIndex, MemberId, ReadId};
+use crate::{Aborted, Effect, Entries, Entry, LogId, LogIndex, MemberId, ReadId};
 use alloc::collections::BTreeMap;
-use alloc::vec::Vec;
 
 /// See the module.
 #[derive(Clone, Debug, Hash)]
@@ -98,7 +97,7 @@ impl Follower {
         core: &mut Core,
         from: MemberId,
         prev: LogId,
-        entries: Vec<Entry>,
+        entries: Entries,
         commit: LogIndex,
     ) {
         if core.is_swamped() {
@@ -117,7 +116,7 @@ impl Follower {
             return;
         }
         let matched = prev.index.plus(entries.len() as u64);
-        take_entries(core, entries);
+        take_entries(core, &entries);
         self.received = self.received.max(matched);
         let shared = if core.has(Mutant::CommitBeyondNewEntry) { commit } else { matched };
         core.advance_commit(commit.min(shared));
@@ -196,15 +195,14 @@ impl Follower {
 ///
 /// # Panics
 /// When the append contradicts what is committed here.
-fn beyond_base(core: &Core, prev: LogId, mut entries: Vec<Entry>) -> Option<(LogId, Vec<Entry>)> {
+fn beyond_base(core: &Core, prev: LogId, entries: Entries) -> Option<(LogId, Entries)> {
     let base = core.log.base();
     let Some(skip) = base.index.get().checked_sub(prev.index.get()).filter(|skip| *skip > 0) else {
         return Some((prev, entries));
     };
     let at_base = entries.get(skip as usize - 1)?.id;
     assert!(at_base == base, "entry {at_base} is {base} here: the group has diverged");
-    entries.drain(..skip as usize);
-    Some((base, entries))
+    Some((base, entries[skip as usize..].into()))
 }
 
 /// Whether the log holds `prev`, so that what follows it in another log may follow it here.
@@ -217,7 +215,7 @@ fn holds(core: &Core, prev: LogId) -> bool {
 
 /// Adds what is new; cuts the log only where an entry differs (never on a mere repetition, which
 /// may be late and shorter than what came since).
-fn take_entries(core: &mut Core, entries: Vec<Entry>) {
+fn take_entries(core: &mut Core, entries: &Entries) {
     let always = core.has(Mutant::TruncateOnEveryAppend);
     let is_new = |core: &Core, entry: &Entry| {
         core.log.id_at(entry.id.index) != Some(entry.id) || (always && entry.id.index > core.commit)
@@ -229,7 +227,10 @@ fn take_entries(core: &mut Core, entries: Vec<Entry>) {
     if from <= core.log.last().index {
         core.truncate(from);
     }
-    for entry in entries.into_iter().skip(first_new) {
-        core.append(entry);
+    for entry in &entries[first_new..] {
+        core.append(entry.clone());
+    }
+    if first_new == 0 {
+        core.log.remember(entries);
     }
 }

@@ -15,7 +15,8 @@ use crate::progress::Progress;
 use crate::read::{Reader, Reads};
 use crate::status::PeerProgress;
 use crate::{
-    Aborted, ChangeStep, Effect, Entry, LogId, LogIndex, MemberId, Payload, Refused, TransferFailed,
+    Aborted, ChangeStep, Effect, Entries, Entry, LogId, LogIndex, MemberId, Payload, Refused,
+    TransferFailed,
 };
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -439,7 +440,7 @@ fn send_loaded(
             bytes <= core.config.append_bytes_max
         };
         let count = rest.iter().take_while(fits).count().max(1);
-        send_append(core, peer, progress, round, rest[..count].to_vec());
+        send_append(core, peer, progress, round, rest[..count].into());
     }
 }
 
@@ -448,7 +449,7 @@ fn send_append(
     peer: MemberId,
     progress: &mut Progress,
     round: u64,
-    entries: Vec<Entry>,
+    entries: Entries,
 ) {
     let prev_index = progress.next().before();
     let prev = core.log.id_at(prev_index).expect("the entry before the next is in the log");

@@ -3,9 +3,9 @@
 use super::shadow::{Delivery, Shadow, membership_in};
 use super::truth::{Check, Truth, ensure};
 use crate::{
-    Body, ChangeRefused, ChangeStep, Config, Effect, Entry, HardState, Input, LogIndex, MemberId,
-    Membership, Message, Mutant, Persist, Plan, Raft, ReadId, Recovered, Refused, Restriction,
-    RoleName, Status, Ticket,
+    Body, ChangeRefused, ChangeStep, Config, Effect, Entries, Entry, HardState, Input, LogIndex,
+    MemberId, Membership, Message, Mutant, Persist, Plan, Raft, ReadId, Recovered, Refused,
+    Restriction, RoleName, Status, Ticket,
 };
 use base::{Machine, Prng};
 use bytes::Bytes;
@@ -48,7 +48,7 @@ struct Member {
 
 /// Orders for the state machine.
 enum ToApply {
-    Entries(Vec<Entry>),
+    Entries(Entries),
     Snapshot(LogIndex),
 }
 
@@ -582,7 +582,7 @@ impl World {
         if persist.truncate_from.is_some() {
             ensure!(role != RoleName::Leader, "leader {id} cuts its own log");
         }
-        let bare = Persist { entries: Vec::new(), ..persist.clone() };
+        let bare = Persist { entries: Entries::default(), ..persist.clone() };
         member.log.carry_out(&bare);
         let prev = member.log.last();
         let base = member.log.base;
@@ -622,7 +622,7 @@ impl World {
         match effect {
             Effect::Send { to, message } => return self.on_send(id, to, message),
             Effect::Apply { entries } => {
-                for entry in &entries {
+                for entry in entries.iter() {
                     member.handed = member.handed.next();
                     ensure!(entry.id.index == member.handed, "{id} skips or repeats an entry");
                     let is_durable = member.disk.get(entry.id.index) == Some(entry);
@@ -863,7 +863,8 @@ impl Member {
     fn tear(&mut self, parts: usize) {
         let Some(persist) = self.writing.front_mut() else { return };
         if parts > 0 && persist.rebase.is_none() && persist.memberships.is_none() {
-            persist.entries.truncate(parts - 1);
+            let kept = persist.entries.len().min(parts - 1);
+            persist.entries = persist.entries[..kept].into();
             self.finish(1);
         }
     }

@@ -68,7 +68,7 @@ impl Disk {
         if let Some(from) = persist.truncate_from {
             self.entries.retain(|entry| entry.id.index < from);
         }
-        for entry in persist.entries {
+        for entry in persist.entries.iter().cloned() {
             assert_eq!(entry.id.index, self.last().index.next(), "a hole on the disk");
             self.entries.push(entry);
         }

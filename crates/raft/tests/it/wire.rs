@@ -5,8 +5,8 @@ use base::Prng;
 use bytes::Bytes;
 use raft::wire::{DecodeError, decode, decode_payload, encode, encode_behind, encode_payload};
 use raft::{
-    Body, ChangeError, ChangeStep, Entry, LogId, Malformed, MemberId, Membership, Message, Payload,
-    Plan,
+    Body, ChangeError, ChangeStep, Entries, Entry, LogId, Malformed, MemberId, Membership, Message,
+    Payload, Plan,
 };
 
 fn id(term: u64, index: u64) -> LogId {
@@ -23,8 +23,11 @@ fn message(term: u64, body: Body) -> Message {
 
 fn samples() -> Vec<(Message, &'static str)> {
     let empty = Entry { id: id(5, 8), payload: Payload::Empty };
-    let append =
-        Body::Append { prev: id(4, 7), entries: vec![empty, data(5, 9, "hi")], commit: 6.into() };
+    let append = Body::Append {
+        prev: id(4, 7),
+        entries: [empty, data(5, 9, "hi")].into(),
+        commit: 6.into(),
+    };
     let read_reply = |index: Option<u64>| Body::ReadReply {
         read: 3.into(),
         incarnation: 1,
@@ -83,7 +86,7 @@ fn every_message_has_its_frozen_bytes() {
 fn payloads_share_the_memory_of_the_frame() {
     let text = "a payload that is long enough to see where it lies";
     let entries = vec![data(1, 1, text)];
-    let body = Body::Append { prev: LogId::ZERO, entries, commit: 0.into() };
+    let body = Body::Append { prev: LogId::ZERO, entries: entries.into(), commit: 0.into() };
     let frame = encode_behind(b"header", &message(1, body));
     let Ok(Message { body: Body::Append { entries, .. }, .. }) = decode(frame.slice(6..)) else {
         panic!("an append");
@@ -101,10 +104,13 @@ fn impossible_messages_are_refused_with_the_place() {
     };
     let append = |entries| Body::Append { prev: id(4, 7), entries, commit: 0.into() };
     check(
-        append(vec![data(4, 8, "a"), data(3, 9, "b")]),
+        append([data(4, 8, "a"), data(3, 9, "b")].into()),
         "entry 1 of the append does not follow the one before it",
     );
-    check(append(vec![data(6, 8, "a")]), "entry 0 of the append does not follow the one before it");
+    check(
+        append([data(6, 8, "a")].into()),
+        "entry 0 of the append does not follow the one before it",
+    );
     check(
         Body::AppendAccepted { matched: u64::MAX.into() },
         "matched is above 4611686018427387904",
@@ -113,9 +119,10 @@ fn impossible_messages_are_refused_with_the_place() {
         Body::AppendRejected { prev: 3.into(), have: id(1, 4), term_start: 1.into() },
         "the rejected append and what is held do not fit",
     );
-    let body = Body::Append { prev: id(4, u64::MAX), entries: Vec::new(), commit: 0.into() };
+    let body =
+        Body::Append { prev: id(4, u64::MAX), entries: Entries::default(), commit: 0.into() };
     check(body, "prev is above 4611686018427387904");
-    let hole = Message { term: 5.into(), body: append(vec![data(4, 9, "a")]) };
+    let hole = Message { term: 5.into(), body: append([data(4, 9, "a")].into()) };
     assert_eq!(hole.check(), Err(Malformed::Entries { position: 0 }));
 }
 

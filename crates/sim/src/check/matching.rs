@@ -21,7 +21,7 @@ impl Checker for LogMatching {
     fn see(&mut self, fact: &Fact<'_>, truth: &Truth) -> Result<(), Violation> {
         let Fact::Ordered { member, persist } = fact else { return Ok(()) };
         let log = &truth.members[*member].ordered;
-        for entry in &persist.entries {
+        for entry in persist.entries.iter() {
             let Some(link) = log.at(entry.id.index).filter(|link| link.id == entry.id) else {
                 let text = format!(
                     "member {} writes {} at another place of its log",

@@ -47,7 +47,7 @@ impl History {
     ) -> Result<(), Violation> {
         self.tickets[member] += 1;
         let ticket = Ticket::new(self.tickets[member]);
-        let (truncate_from, entries) = (cut.map(LogIndex::new), entries.to_vec());
+        let (truncate_from, entries) = (cut.map(LogIndex::new), entries.into());
         let (memberships, rebase) = (None, None);
         let persist = Persist { ticket, hard_state, memberships, rebase, truncate_from, entries };
         self.tell(&Fact::Ordered { member, persist: &persist })
@@ -470,7 +470,7 @@ fn r12_a_log_cut_above_the_durable_state_and_a_snapshot_of_something_else() {
         memberships: None,
         rebase: Some(raft::Rebase::Cut { base }),
         truncate_from: None,
-        entries: Vec::new(),
+        entries: raft::Entries::default(),
     };
     let cut = Fact::Ordered { member: 0, persist: &persist };
     check(history.tell(&cut), "R12", "its state is durable through 0");

@@ -361,7 +361,7 @@ impl Member {
                 outcome.sent.push(Packet { from: id, to, load: Load::Message(message) });
             }
             Effect::Apply { entries } => {
-                for entry in &entries {
+                for entry in entries.iter() {
                     let follows = entry.id.index == self.applied.next();
                     ensure!(follows, "R5: member {id} skips or repeats {}", entry.id);
                     let is_durable = self.disk.get(entry.id.index) == Some(entry);
@@ -422,7 +422,7 @@ impl Member {
     fn check_changes(&self, persist: &Persist, after: &Status) -> Check {
         let id = self.config.id;
         let mut earlier = self.log.memberships().map(|(index, _)| index).collect::<Vec<_>>();
-        for entry in &persist.entries {
+        for entry in persist.entries.iter() {
             let Payload::Membership(next) = &entry.payload else { continue };
             let open = earlier.iter().find(|index| **index > after.commit);
             ensure!(open.is_none(), "R9: leader {id} changes to {next} while {open:?} is open");
