@@ -67,7 +67,7 @@ use voting::{Intake, Vote, Voting};
 
 pub use electorate::Standing;
 pub use setup::Blocker;
-pub use voting::{CredentialState, Turnout};
+pub use voting::{ClassTurnout, CredentialState, Turnout};
 
 use crate::{
     entry::{Body, ENTRY_BYTES_MAX, Entry, Kind},
@@ -84,6 +84,8 @@ use crate::{
 
 /// Ballots verified together: larger batches are no faster.
 const BATCH_MAX: usize = 256;
+/// Most leaves that [`Fold::live_counts_at`] goes back.
+pub const LIVE_LEAVES_MAX: usize = 4096;
 
 /// How far an election has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -683,8 +685,13 @@ impl Fold {
         Some((*electorate.voter(place), electorate.standing(place)))
     }
 
-    /// Who may answer each contest now, and who did; empty before the opening. Goes over the whole
-    /// roll.
+    /// Who has voted by class (group and weight), classes ascending; empty before the opening.
+    pub fn classes(&self) -> Vec<ClassTurnout> {
+        self.voting().map(|voting| voting.classes().collect()).unwrap_or_default()
+    }
+
+    /// Who may answer each contest now, and who did; empty before the opening. Goes over all
+    /// classes.
     pub fn participation(&self) -> Vec<Participation> {
         match self.closed() {
             Some(closed) => closed.participation.clone(),
@@ -697,6 +704,16 @@ impl Fold {
     pub fn live_counts(&self) -> Option<(u64, &[Vec<u64>])> {
         let voting = self.voting()?;
         voting.charter.context.is_none().then(|| (self.tree.size(), voting.live()))
+    }
+
+    /// The weighted counts of an open poll as its first `size` leaves have them, so that they
+    /// belong to a checkpoint of that size. Reads the leaves that came since: `None` when they are
+    /// more than [`LIVE_LEAVES_MAX`], when ballots were forgotten among them, when the tree is
+    /// smaller, before the opening, and in a secret election.
+    pub fn live_counts_at(&self, size: u64) -> Option<Vec<Vec<u64>>> {
+        let voting = self.voting().filter(|voting| voting.charter.context.is_none())?;
+        let since = self.leaves.get(usize::try_from(size).ok()?..)?;
+        (since.len() <= LIVE_LEAVES_MAX).then(|| voting.live_before(since, &self.leaves))?
     }
 
     /// The roll that the manifest names, from the opening on.
