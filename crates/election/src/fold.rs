@@ -173,6 +173,13 @@ enum Change {
     Succeeded(Authority),
 }
 
+/// What was verified about entries before they are pushed.
+pub struct Verified {
+    ballots: BTreeMap<[u8; 32], Result<(), Refusal>>,
+    /// Whether every one of them is a ballot, signed by its appender.
+    appended: bool,
+}
+
 /// The state of one election after some entries.
 pub struct Fold {
     election: ElectionId,
@@ -256,18 +263,52 @@ impl Fold {
         let mut verdicts = Vec::with_capacity(entries.len());
         for run in entries.chunk_by(|one, next| ballot(one) == ballot(next)) {
             for batch in run.chunks(BATCH_MAX) {
-                let ballots =
-                    batch.iter().filter_map(|bytes| match Entry::decode(bytes).ok()?.body {
-                        Body::Ballot(ballot) => Some(ballot),
-                        _ => None,
-                    });
-                let known = self.verify_together(ballots, rng);
-                self.verdicts.set_batch(known);
-                verdicts.extend(batch.iter().map(|bytes| self.push(bytes)));
-                self.verdicts.clear_batch();
+                let verified = self.verify(batch, rng);
+                verdicts.extend(self.push_verified(batch, verified));
             }
         }
         verdicts
+    }
+
+    /// The costly part of [`push_batch`](Self::push_batch), which changes nothing: several threads
+    /// may verify parts of what is to be pushed. What it says about ballots holds whatever is
+    /// pushed in between, as long as that are ballots.
+    pub fn verify(&self, entries: &[Bytes], rng: &mut (impl CryptoRng + ?Sized)) -> Verified {
+        let decoded: Vec<Entry<'_>> =
+            entries.iter().filter_map(|bytes| Entry::decode(bytes).ok()).collect();
+        let ballots = decoded.iter().filter_map(|entry| match entry.body {
+            Body::Ballot(ballot) => Some(ballot),
+            _ => None,
+        });
+        let ballots = self.verify_together(ballots, rng);
+        let only_ballots = decoded.len() == entries.len()
+            && decoded.iter().all(|entry| entry.body.kind() == Kind::Ballot);
+        let appended = only_ballots && self.are_appended(&decoded, rng);
+        Verified { ballots, appended }
+    }
+
+    /// Pushes ballots, or single entries, about which [`verify`](Self::verify) has spoken.
+    pub fn push_verified(
+        &mut self,
+        entries: &[Bytes],
+        verified: Verified,
+    ) -> Vec<Result<Accepted, Refusal>> {
+        let Verified { ballots, appended } = verified;
+        self.verdicts.set_batch(ballots, appended);
+        let verdicts = entries.iter().map(|bytes| self.push(bytes)).collect();
+        self.verdicts.clear_batch();
+        verdicts
+    }
+
+    /// Whether all entries are signed by their appenders, as one equation.
+    fn are_appended(&self, entries: &[Entry<'_>], rng: &mut (impl CryptoRng + ?Sized)) -> bool {
+        let Some(charter) = self.charter() else { return false };
+        let claims = entries.iter().map(|entry| {
+            let key = charter.appender(entry.appender, self.successions.newest(entry.appender))?;
+            Some(entry.claim(key, charter.manifest.id))
+        });
+        let claims: Option<Vec<_>> = claims.collect();
+        claims.is_some_and(|claims| ballot::signature::verify_batch(&claims, rng))
     }
 
     /// Checks ballots before they are ordered, by the same rules against the current state, and
@@ -344,7 +385,9 @@ impl Fold {
         let Some(charter) = self.charter() else {
             return self.judge_first(entry);
         };
-        charter.check_appender(entry, self.successions.newest(entry.appender))?;
+        if !self.verdicts.are_appended() {
+            charter.check_appender(entry, self.successions.newest(entry.appender))?;
+        }
         self.check_stamp(entry, &charter.manifest)?;
         match (&self.stage, entry.body) {
             (Stage::Closed(closed), Body::Ballot(ballot)) if self.takes_late(entry) => {

@@ -37,7 +37,7 @@ pub use definition::{Definition, Issuer, Problem, Revote, Secrecy};
 pub use entry::{Appender, Body, Entry};
 pub use fold::{
     Accepted, Blocker, CheckedBallot, ClassTurnout, CredentialState, Fold, LIVE_LEAVES_MAX, Phase,
-    Standing, Turnout,
+    Standing, Turnout, Verified,
 };
 pub use id::{ElectionId, ElectionIdError};
 pub use manifest::{Act, Authority, Draft, Endorser, Manifest, Trustee};

@@ -157,6 +157,7 @@ impl ElectionBuilder {
             paper: false,
             accept_small_classes: true,
             test: true,
+            booth: None,
         };
         let (weight, group) = (|_| 1, |_| 0);
         Self { seed, definition, authorities: 3, faulty: 0, voters: 5, weight, group }
@@ -239,7 +240,7 @@ impl ElectionBuilder {
         TestElection {
             draft,
             manifest,
-            context: context,
+            context,
             questions,
             groups,
             admin,

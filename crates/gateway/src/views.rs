@@ -94,6 +94,8 @@ pub(crate) struct DefinitionView {
     pub(crate) issuer: &'static str,
     pub(crate) minimum_ballots: u32,
     pub(crate) test: bool,
+    /// Digest of the booth that is pinned, hex.
+    pub(crate) booth: Option<String>,
 }
 
 /// One question.
@@ -378,6 +380,7 @@ impl From<&Definition> for DefinitionView {
             },
             minimum_ballots: definition.minimum_ballots,
             test: definition.test,
+            booth: definition.booth.map(hex::encode),
         }
     }
 }
