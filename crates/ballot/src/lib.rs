@@ -39,6 +39,7 @@ mod credential;
 mod discrete_log;
 mod elgamal;
 mod encoding;
+pub mod enrolment;
 mod hash;
 mod open;
 mod parsed;

@@ -19,6 +19,27 @@ pub(crate) fn process_cpu() -> Duration {
     read(ClockId::ProcessCPUTime)
 }
 
+/// What `threads` threads need for the same work side by side, if each has a core of its own: the
+/// CPU time of the slowest one. Other programs on the machine do not stretch it.
+pub(crate) fn slowest_cpu<T: Send>(
+    threads: usize,
+    work: impl Fn(usize) -> T + Sync,
+) -> (Duration, Vec<T>) {
+    let timed = |thread: usize| {
+        let begun = thread_cpu();
+        let done = work(thread);
+        (thread_cpu() - begun, done)
+    };
+    let ended: Vec<(Duration, T)> = std::thread::scope(|scope| {
+        let timed = &timed;
+        let started: Vec<_> =
+            (0..threads).map(|thread| scope.spawn(move || timed(thread))).collect();
+        started.into_iter().map(|thread| thread.join().expect("no thread panics")).collect()
+    });
+    let slowest = ended.iter().map(|(used, _)| *used).max().unwrap_or_default();
+    (slowest, ended.into_iter().map(|(_, done)| done).collect())
+}
+
 /// Calls `work` until it has used this much CPU time of this thread, at least once. Each call
 /// says how much it did; the result is what was done a CPU second.
 pub(crate) fn per_cpu_second(budget: Duration, mut work: impl FnMut() -> u64) -> f64 {

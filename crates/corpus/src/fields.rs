@@ -157,7 +157,7 @@ fn manifest_step(field: &Field, change: Change) -> u8 {
     let name = field.name.as_str();
     let is_fixed = |name: &str| {
         let fixed = ["threshold", "revote", "issuer", "minimum", "small-classes", "test"];
-        let more = ["open-poll", "roll-changes", "paper", "extendable"];
+        let more = ["booth", "open-poll", "roll-changes", "paper", "extendable"];
         let keys = ["admin", "joint-key", "attempt", "ceremony", "slack", "seal", "appender"];
         let entry = ["stamp", "signature", "opens", "closes"];
         let contest = name.starts_with("contest-") && {

@@ -109,9 +109,12 @@ fn manifest_fields(walk: &mut Walk<'_>) {
         ("roll-changes", 1),
         ("paper", 1),
         ("small-classes", 1),
-        ("test", 1),
     ] {
         walk.take(name, length);
+    }
+    // The last bit marks a test, the one above that a booth is pinned.
+    if walk.integer("test", 1) >= 2 {
+        walk.take("booth", 32);
     }
     walk.take("admin", 32);
     for at in 0..walk.integer("trustees", 1) {

@@ -26,6 +26,7 @@ mod honest;
 mod layout;
 mod prover;
 mod shares;
+mod successions;
 mod world;
 
 use bytes::Bytes;
@@ -133,5 +134,6 @@ pub fn for_each(mut see: impl FnMut(Item)) {
         }
     }
     foreign::tamper(&worlds[0], see);
+    successions::make(see);
     honest::make(see);
 }

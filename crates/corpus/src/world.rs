@@ -115,6 +115,7 @@ fn orders() -> ElectionBuilder {
             definition.contests.truncate(1);
             definition.contests.extend([merit, council]);
             (definition.roll_changes, definition.paper) = (true, true);
+            definition.booth = Some([0xb0; 32]);
             definition.closes = Some(STAMP + 5);
             definition.extendable_until = Some(STAMP + 9);
         },

@@ -88,6 +88,8 @@ pub struct Definition {
     pub accept_small_classes: bool,
     /// Whether this is only a trial; shown everywhere.
     pub test: bool,
+    /// Digest over the files of the booth that nodes must hand out (`quorate booth check`).
+    pub booth: Option<[u8; 32]>,
 }
 
 /// One thing that keeps a definition from being an election.
@@ -104,6 +106,10 @@ impl fmt::Display for Problem {
         write!(f, "{}: {}", self.field, self.sentence)
     }
 }
+
+/// In the last byte of the fixed part: a test; and a digest of the booth follows.
+const TEST_MARK: u8 = 1;
+const BOOTH_MARK: u8 = 2;
 
 /// What a rehearsal's title begins with.
 pub const REHEARSAL: &str = "Rehearsal: ";
@@ -261,11 +267,12 @@ impl Definition {
         bytes.push(u8::from(self.roll_changes));
         bytes.push(u8::from(self.paper));
         bytes.push(u8::from(self.accept_small_classes));
-        bytes.push(u8::from(self.test));
+        bytes.push(u8::from(self.test) + BOOTH_MARK * u8::from(self.booth.is_some()));
+        self.booth.iter().for_each(|digest| bytes.extend_from_slice(digest));
     }
 
     pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
+        let mut definition = Self {
             title: reader.text("title")?,
             domain: reader.text("domain")?,
             contests: {
@@ -291,8 +298,18 @@ impl Definition {
             roll_changes: reader.flag("roll changes")?,
             paper: reader.flag("paper")?,
             accept_small_classes: reader.flag("small classes accepted")?,
-            test: reader.flag("test")?,
-        })
+            test: false,
+            booth: None,
+        };
+        let marks = reader.u8("marks")?;
+        if marks > TEST_MARK + BOOTH_MARK {
+            return Err(reader.wrong("marks", "must be 0 to 3"));
+        }
+        definition.test = marks & TEST_MARK != 0;
+        if marks & BOOTH_MARK != 0 {
+            definition.booth = Some(reader.array("booth's digest")?);
+        }
+        Ok(definition)
     }
 }
 

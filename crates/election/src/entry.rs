@@ -27,7 +27,7 @@
 //! 30 new key     an authority's new key, signed by a quorum (`succession`)
 //! ```
 
-use ballot::signature::{PublicKey, SigningKey};
+use ballot::signature::{Claim, PublicKey, SigningKey};
 
 use crate::{
     id::ElectionId,
@@ -268,6 +268,12 @@ impl<'a> Entry<'a> {
         let body = read_body(kind, &mut reader)?;
         reader.finish()?;
         Ok(Self { stamp, appender, body, signature: *signature, signed })
+    }
+
+    /// That the signature is by this key for this election, to be verified with others.
+    pub(crate) fn claim(&self, key: PublicKey, election: ElectionId) -> Claim {
+        let message = [&election.0, self.signed].concat();
+        Claim::new(key, TAG, &message, &self.signature)
     }
 
     /// Whether the signature is by this key for this election.

@@ -67,7 +67,7 @@ use voting::{Intake, Vote, Voting};
 
 pub use electorate::Standing;
 pub use setup::Blocker;
-pub use voting::{CredentialState, Turnout};
+pub use voting::{ClassTurnout, CredentialState, Turnout};
 
 use crate::{
     entry::{Body, ENTRY_BYTES_MAX, Entry, Kind},
@@ -84,6 +84,8 @@ use crate::{
 
 /// Ballots verified together: larger batches are no faster.
 const BATCH_MAX: usize = 256;
+/// Most leaves that [`Fold::live_counts_at`] goes back.
+pub const LIVE_LEAVES_MAX: usize = 4096;
 
 /// How far an election has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -171,6 +173,13 @@ enum Change {
     Succeeded(Authority),
 }
 
+/// What was verified about entries before they are pushed.
+pub struct Verified {
+    ballots: BTreeMap<[u8; 32], Result<(), Refusal>>,
+    /// Whether every one of them is a ballot, signed by its appender.
+    appended: bool,
+}
+
 /// The state of one election after some entries.
 pub struct Fold {
     election: ElectionId,
@@ -254,18 +263,52 @@ impl Fold {
         let mut verdicts = Vec::with_capacity(entries.len());
         for run in entries.chunk_by(|one, next| ballot(one) == ballot(next)) {
             for batch in run.chunks(BATCH_MAX) {
-                let ballots =
-                    batch.iter().filter_map(|bytes| match Entry::decode(bytes).ok()?.body {
-                        Body::Ballot(ballot) => Some(ballot),
-                        _ => None,
-                    });
-                let known = self.verify_together(ballots, rng);
-                self.verdicts.set_batch(known);
-                verdicts.extend(batch.iter().map(|bytes| self.push(bytes)));
-                self.verdicts.clear_batch();
+                let verified = self.verify(batch, rng);
+                verdicts.extend(self.push_verified(batch, verified));
             }
         }
         verdicts
+    }
+
+    /// The costly part of [`push_batch`](Self::push_batch), which changes nothing: several threads
+    /// may verify parts of what is to be pushed. What it says about ballots holds whatever is
+    /// pushed in between, as long as that are ballots.
+    pub fn verify(&self, entries: &[Bytes], rng: &mut (impl CryptoRng + ?Sized)) -> Verified {
+        let decoded: Vec<Entry<'_>> =
+            entries.iter().filter_map(|bytes| Entry::decode(bytes).ok()).collect();
+        let ballots = decoded.iter().filter_map(|entry| match entry.body {
+            Body::Ballot(ballot) => Some(ballot),
+            _ => None,
+        });
+        let ballots = self.verify_together(ballots, rng);
+        let only_ballots = decoded.len() == entries.len()
+            && decoded.iter().all(|entry| entry.body.kind() == Kind::Ballot);
+        let appended = only_ballots && self.are_appended(&decoded, rng);
+        Verified { ballots, appended }
+    }
+
+    /// Pushes ballots, or single entries, about which [`verify`](Self::verify) has spoken.
+    pub fn push_verified(
+        &mut self,
+        entries: &[Bytes],
+        verified: Verified,
+    ) -> Vec<Result<Accepted, Refusal>> {
+        let Verified { ballots, appended } = verified;
+        self.verdicts.set_batch(ballots, appended);
+        let verdicts = entries.iter().map(|bytes| self.push(bytes)).collect();
+        self.verdicts.clear_batch();
+        verdicts
+    }
+
+    /// Whether all entries are signed by their appenders, as one equation.
+    fn are_appended(&self, entries: &[Entry<'_>], rng: &mut (impl CryptoRng + ?Sized)) -> bool {
+        let Some(charter) = self.charter() else { return false };
+        let claims = entries.iter().map(|entry| {
+            let key = charter.appender(entry.appender, self.successions.newest(entry.appender))?;
+            Some(entry.claim(key, charter.manifest.id))
+        });
+        let claims: Option<Vec<_>> = claims.collect();
+        claims.is_some_and(|claims| ballot::signature::verify_batch(&claims, rng))
     }
 
     /// Checks ballots before they are ordered, by the same rules against the current state, and
@@ -342,7 +385,9 @@ impl Fold {
         let Some(charter) = self.charter() else {
             return self.judge_first(entry);
         };
-        charter.check_appender(entry, self.successions.newest(entry.appender))?;
+        if !self.verdicts.are_appended() {
+            charter.check_appender(entry, self.successions.newest(entry.appender))?;
+        }
         self.check_stamp(entry, &charter.manifest)?;
         match (&self.stage, entry.body) {
             (Stage::Closed(closed), Body::Ballot(ballot)) if self.takes_late(entry) => {
@@ -683,8 +728,13 @@ impl Fold {
         Some((*electorate.voter(place), electorate.standing(place)))
     }
 
-    /// Who may answer each contest now, and who did; empty before the opening. Goes over the whole
-    /// roll.
+    /// Who has voted by class (group and weight), classes ascending; empty before the opening.
+    pub fn classes(&self) -> Vec<ClassTurnout> {
+        self.voting().map(|voting| voting.classes().collect()).unwrap_or_default()
+    }
+
+    /// Who may answer each contest now, and who did; empty before the opening. Goes over all
+    /// classes.
     pub fn participation(&self) -> Vec<Participation> {
         match self.closed() {
             Some(closed) => closed.participation.clone(),
@@ -697,6 +747,16 @@ impl Fold {
     pub fn live_counts(&self) -> Option<(u64, &[Vec<u64>])> {
         let voting = self.voting()?;
         voting.charter.context.is_none().then(|| (self.tree.size(), voting.live()))
+    }
+
+    /// The weighted counts of an open poll as its first `size` leaves have them, so that they
+    /// belong to a checkpoint of that size. Reads the leaves that came since: `None` when they are
+    /// more than [`LIVE_LEAVES_MAX`], when ballots were forgotten among them, when the tree is
+    /// smaller, before the opening, and in a secret election.
+    pub fn live_counts_at(&self, size: u64) -> Option<Vec<Vec<u64>>> {
+        let voting = self.voting().filter(|voting| voting.charter.context.is_none())?;
+        let since = self.leaves.get(usize::try_from(size).ok()?..)?;
+        (since.len() <= LIVE_LEAVES_MAX).then(|| voting.live_before(since, &self.leaves))?
     }
 
     /// The roll that the manifest names, from the opening on.

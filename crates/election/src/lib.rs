@@ -35,7 +35,10 @@ pub use archive::{Archive, ArchiveError};
 pub use contest::{Contest, Decision, Majority, Rule, Tie};
 pub use definition::{Definition, Issuer, Problem, Revote, Secrecy};
 pub use entry::{Appender, Body, Entry};
-pub use fold::{Accepted, Blocker, CheckedBallot, CredentialState, Fold, Phase, Standing, Turnout};
+pub use fold::{
+    Accepted, Blocker, CheckedBallot, ClassTurnout, CredentialState, Fold, LIVE_LEAVES_MAX, Phase,
+    Standing, Turnout, Verified,
+};
 pub use id::{ElectionId, ElectionIdError};
 pub use manifest::{Act, Authority, Draft, Endorser, Manifest, Trustee};
 #[cfg(any(test, feature = "mutants"))]

@@ -40,6 +40,13 @@ impl Electors {
     }
 }
 
+impl core::ops::AddAssign for Electors {
+    fn add_assign(&mut self, other: Self) {
+        self.voters += other.voters;
+        self.weight += other.weight;
+    }
+}
+
 impl fmt::Display for Electors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} of weight {}", self.voters, self.weight)

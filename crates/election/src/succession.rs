@@ -257,14 +257,7 @@ mod tests {
     };
 
     fn change(election: &TestElection, generation: u32, seed: u8, by: &[u8]) -> SignedSuccession {
-        let key = SigningKey::from_seed(&[seed; 32]).public().to_bytes();
-        let succession = Succession { generation, authority: 3, key };
-        let fingerprint = election.manifest.fingerprint();
-        let sign = |signer: &u8| {
-            let key = &election.appenders[usize::from(*signer) - 1].key;
-            (*signer, succession.sign(&fingerprint, *signer, key))
-        };
-        SignedSuccession { succession, signatures: by.iter().map(sign).collect() }
+        election.succession(generation, 3, [seed; 32], by)
     }
 
     fn append(election: &TestElection, fold: &mut Fold, signed: &SignedSuccession) -> String {

@@ -32,6 +32,7 @@ use crate::{
     order::Order,
     refusal::Refusal,
     roll::{Roll, Voter},
+    succession::{SignedSuccession, Succession},
 };
 
 /// The minute in which everything happens unless a test says otherwise.
@@ -156,6 +157,7 @@ impl ElectionBuilder {
             paper: false,
             accept_small_classes: true,
             test: true,
+            booth: None,
         };
         let (weight, group) = (|_| 1, |_| 0);
         Self { seed, definition, authorities: 3, faulty: 0, voters: 5, weight, group }
@@ -238,7 +240,7 @@ impl ElectionBuilder {
         TestElection {
             draft,
             manifest,
-            context: context,
+            context,
             questions,
             groups,
             admin,
@@ -473,6 +475,38 @@ impl TestElection {
         self.setup_entries().into_iter().for_each(|entry| run.must(entry));
         run.must(self.opening());
         run
+    }
+
+    /// A new key, of the seed, for an authority, signed by others with the keys they have now.
+    ///
+    /// # Panics
+    /// When there are no such signers.
+    pub fn succession(
+        &self,
+        generation: u32,
+        authority: u8,
+        seed: [u8; 32],
+        by: &[u8],
+    ) -> SignedSuccession {
+        let key = SigningKey::from_seed(&seed).public().to_bytes();
+        let succession = Succession { generation, authority, key };
+        let fingerprint = self.manifest.fingerprint();
+        let sign = |signer: &u8| {
+            let key = &self.appenders[usize::from(*signer) - 1].key;
+            (*signer, succession.sign(&fingerprint, *signer, key))
+        };
+        SignedSuccession { succession, signatures: by.iter().map(sign).collect() }
+    }
+
+    /// The authority has the key of the seed from now on, as appender and as cosigner.
+    ///
+    /// # Panics
+    /// When there is no such authority.
+    pub fn take_key(&mut self, authority: u8, seed: [u8; 32]) {
+        let place = usize::from(authority) - 1;
+        self.appenders[place].key = SigningKey::from_seed(&seed);
+        let signer = AuthoritySigner::from_seed(self.signers[place].key().name(), &seed);
+        self.signers[place] = signer.expect("a usable name");
     }
 
     /// The next ballot of a voter, whose chain moves on.

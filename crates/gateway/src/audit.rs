@@ -1,6 +1,6 @@
 //! The audit log: what people with accounts have done at the gateways, who logged in, what the
-//! authorities put on the ledgers beside ballots, what alarms they raised, who led the store. Who,
-//! what, to what, when, under which request, and how it ended.
+//! authorities put on the ledgers beside ballots, what they decided to be final, what alarms they
+//! raised, who led the store. Who, what, to what, when, under which request, and how it ended.
 //!
 //! A numbered list in the store, the same at every node. Reading leaves no entry; whatever may
 //! change something does, also when it was refused. Nobody's password, token or ballot is in it.
@@ -20,6 +20,10 @@ use serde::{Deserialize, Serialize};
 /// Where it lies; the last hundred thousand entries stay.
 pub(crate) const LIST: List = List { prefix: "\0q/audit/", keep: 100_000 };
 
+/// Where the decisions about finality lie: a busy election makes several a second, and they must
+/// not push out what people did.
+pub(crate) const DECISIONS: List = List { prefix: "\0q/audit-decisions/", keep: 100_000 };
+
 /// What kind of entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -34,6 +38,8 @@ pub(crate) enum Kind {
     Alarm,
     /// The store's leader and members.
     Cluster,
+    /// What the authorities agreed on: a size and a root of a ledger.
+    Finality,
 }
 
 impl Kind {
@@ -45,6 +51,15 @@ impl Kind {
             Self::Ledger => "ledger",
             Self::Alarm => "alarm",
             Self::Cluster => "cluster",
+            Self::Finality => "finality",
+        }
+    }
+
+    /// Where entries of this kind lie.
+    pub(crate) fn list(self) -> List {
+        match self {
+            Self::Finality => DECISIONS,
+            Self::Act | Self::Login | Self::Ledger | Self::Alarm | Self::Cluster => LIST,
         }
     }
 }

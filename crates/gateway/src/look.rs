@@ -5,8 +5,8 @@ use crate::encoding::encode;
 use crate::progress;
 use crate::views::{
     AuthorityView, BallotView, CeremonyMessage, CredentialView, DefinitionView, ElectionDetail,
-    ElectionSummary, LastBallot, LeavesView, RefusedEntry, ResultView, SignedRefusalView, blocker,
-    phase_name,
+    ElectionSummary, LastBallot, LeavesView, RefusedEntry, ResultView, SignedRefusalView,
+    TurnoutView, blocker, phase_name,
 };
 use authority::{Authority, ElectionView};
 use ballot::Tracker;
@@ -71,7 +71,7 @@ pub(crate) fn detail(view: ElectionView<'_>, chart: Chart) -> ElectionDetail {
             .map(|manifest| manifest.authorities.iter().map(authority).collect())
             .unwrap_or_default(),
         quorum: manifest.map(election::Manifest::quorum),
-        turnout: fold.turnout().into(),
+        turnout: TurnoutView::of(view),
         next_order: fold.next_order(),
         entries: view.head(),
         shares: match phase {
@@ -87,11 +87,8 @@ pub(crate) fn detail(view: ElectionView<'_>, chart: Chart) -> ElectionDetail {
 /// The published result.
 pub(crate) fn result(view: ElectionView<'_>) -> Option<ResultView> {
     let outcome = view.fold().result()?;
-    Some(ResultView {
-        ballots: outcome.ballots,
-        weight: outcome.weight,
-        counts: outcome.counts.clone(),
-    })
+    let manifest = view.fold().manifest()?;
+    Some(ResultView::new(outcome, &manifest.definition))
 }
 
 /// The state of a ballot that is a leaf.

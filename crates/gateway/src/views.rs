@@ -2,8 +2,15 @@
 
 use crate::encoding;
 use crate::progress::Progress;
-use election::{Blocker, Definition, Phase, Rule, Turnout};
+use authority::ElectionView;
+use election::{
+    Blocker, ClassTurnout, Decided, Definition, Electors, Majority, Outcome, Participation, Phase,
+    Rule, Tie, Turnout,
+};
 use serde::Serialize;
+
+/// Most classes that are shown: with more of them a weight is nearly a name.
+pub(crate) const CLASSES_MAX: usize = 200;
 
 /// `GET /node`.
 #[derive(Debug, Serialize)]
@@ -87,6 +94,8 @@ pub(crate) struct DefinitionView {
     pub(crate) issuer: &'static str,
     pub(crate) minimum_ballots: u32,
     pub(crate) test: bool,
+    /// Digest of the booth that is pinned, hex.
+    pub(crate) booth: Option<String>,
 }
 
 /// One question.
@@ -102,10 +111,55 @@ pub(crate) struct ContestView {
     pub(crate) blank: bool,
     /// Groups of voters who answer it; empty for everybody.
     pub(crate) groups: Vec<u8>,
+    /// How many options can win.
+    pub(crate) seats: u16,
+    /// Least share of the weight that must vote, in per cent.
+    pub(crate) quorum_percent: u8,
+    /// `relative`, `absolute`, `two-thirds` or `three-quarters`.
+    pub(crate) majority: &'static str,
+    /// `lot`, `runoff` or `first-listed`.
+    pub(crate) tie: &'static str,
     /// The candidates of each list, when the options are lists.
     pub(crate) candidates: Vec<Vec<String>>,
     /// What is counted, in ballot order: options, candidates of lists, the blank answer.
     pub(crate) options: Vec<String>,
+}
+
+/// Voters and their total weight.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct ElectorsView {
+    pub(crate) voters: u32,
+    pub(crate) weight: u64,
+}
+
+/// Who may answer one question, and who did.
+#[derive(Debug, Serialize)]
+pub(crate) struct ParticipationView {
+    pub(crate) eligible: ElectorsView,
+    pub(crate) ballots: ElectorsView,
+    pub(crate) paper: ElectorsView,
+}
+
+/// Who has voted of the voters with one group and weight.
+#[derive(Debug, Serialize)]
+pub(crate) struct ClassView {
+    /// 0 for none.
+    pub(crate) group: u8,
+    pub(crate) weight: u32,
+    pub(crate) voters: u32,
+    pub(crate) voted: u32,
+    pub(crate) paper: u32,
+}
+
+/// The counts of an open poll at its newest final checkpoint.
+#[derive(Debug, Serialize)]
+pub(crate) struct LiveView {
+    /// Leaves that they are about.
+    pub(crate) size: u64,
+    /// The checkpoint of that size, which a quorum of authorities has cosigned, as text.
+    pub(crate) checkpoint: String,
+    /// By contest and option, in ballot order.
+    pub(crate) counts: Vec<Vec<u64>>,
 }
 
 /// How many have voted.
@@ -119,6 +173,12 @@ pub(crate) struct TurnoutView {
     /// Credentials marked to vote on paper.
     pub(crate) paper_voters: u32,
     pub(crate) paper_weight: u64,
+    /// By contest; empty before the opening.
+    pub(crate) contests: Vec<ParticipationView>,
+    /// By group and weight, ascending, the first [`CLASSES_MAX`] of them.
+    pub(crate) classes: Vec<ClassView>,
+    /// Only of an open poll; a secret one has no counts before the result.
+    pub(crate) live: Option<LiveView>,
 }
 
 /// `GET /elections/{id}/result`.
@@ -128,6 +188,21 @@ pub(crate) struct ResultView {
     pub(crate) weight: u64,
     /// By contest and option, in ballot order.
     pub(crate) counts: Vec<Vec<u64>>,
+    /// What the rules of each contest make of the counts.
+    pub(crate) decisions: Vec<DecisionView>,
+}
+
+/// What quorum, majority and tie rule of a contest make of its counts.
+#[derive(Debug, Serialize)]
+pub(crate) struct DecisionView {
+    #[serde(flatten)]
+    pub(crate) participation: ParticipationView,
+    /// `decided`, `lot`, `runoff`, `no-quorum`, `no-majority` or `withheld`.
+    pub(crate) finding: &'static str,
+    /// Numbers of the options that won, most votes first.
+    pub(crate) winners: Vec<u16>,
+    /// Numbers of the options that compete for the seats still open.
+    pub(crate) tied: Vec<u16>,
 }
 
 /// `GET /elections/{id}/ballots/{tracker}` and the answer to a cast.
@@ -269,6 +344,19 @@ impl From<&Definition> for DefinitionView {
                 highest,
                 blank: contest.blank,
                 groups: contest.groups.clone(),
+                seats: contest.decision.seats,
+                quorum_percent: contest.decision.quorum_percent,
+                majority: match contest.decision.majority {
+                    Majority::Relative => "relative",
+                    Majority::Absolute => "absolute",
+                    Majority::TwoThirds => "two-thirds",
+                    Majority::ThreeQuarters => "three-quarters",
+                },
+                tie: match contest.decision.tie {
+                    Tie::Lot => "lot",
+                    Tie::Runoff => "runoff",
+                    Tie::FirstListed => "first-listed",
+                },
                 candidates,
                 options: options.map(str::to_owned).collect(),
             }
@@ -292,15 +380,76 @@ impl From<&Definition> for DefinitionView {
             },
             minimum_ballots: definition.minimum_ballots,
             test: definition.test,
+            booth: definition.booth.map(hex::encode),
         }
     }
 }
 
-impl From<Turnout> for TurnoutView {
-    fn from(turnout: Turnout) -> Self {
-        let Turnout { voters, weight, ballots, roll_voters, roll_weight, paper, .. } = turnout;
-        let (paper_voters, paper_weight) = (paper.voters, paper.weight);
-        Self { voters, weight, ballots, roll_voters, roll_weight, paper_voters, paper_weight }
+impl TurnoutView {
+    /// Of an election; goes over all its classes.
+    pub(crate) fn of(view: ElectionView<'_>) -> Self {
+        let fold = view.fold();
+        let Turnout { voters, weight, ballots, roll_voters, roll_weight, paper, .. } =
+            fold.turnout();
+        let classes = fold.classes().into_iter().take(CLASSES_MAX);
+        Self {
+            voters,
+            weight,
+            ballots,
+            roll_voters,
+            roll_weight,
+            paper_voters: paper.voters,
+            paper_weight: paper.weight,
+            contests: fold.participation().iter().map(ParticipationView::from).collect(),
+            classes: classes.map(ClassView::from).collect(),
+            live: live(view),
+        }
+    }
+}
+
+/// The counts below the newest final checkpoint, from the opening to the result.
+fn live(view: ElectionView<'_>) -> Option<LiveView> {
+    let checkpoint = view.final_checkpoint()?;
+    let size = checkpoint.checkpoint.size;
+    let counts = view.fold().live_counts_at(size)?;
+    Some(LiveView { size, checkpoint: checkpoint.to_string(), counts })
+}
+
+impl ResultView {
+    /// The result with what the rules of the definition make of it.
+    pub(crate) fn new(outcome: &Outcome, definition: &Definition) -> Self {
+        let decided = outcome.decisions(definition);
+        let parts = outcome.participation.iter();
+        let decision = |(part, Decided { finding, winners, tied })| DecisionView {
+            participation: ParticipationView::from(part),
+            finding: finding.name(),
+            winners,
+            tied,
+        };
+        Self {
+            ballots: outcome.ballots,
+            weight: outcome.weight,
+            counts: outcome.counts.clone(),
+            decisions: parts.zip(decided).map(decision).collect(),
+        }
+    }
+}
+
+impl From<&Participation> for ParticipationView {
+    fn from(part: &Participation) -> Self {
+        let electors = |Electors { voters, weight }| ElectorsView { voters, weight };
+        Self {
+            eligible: electors(part.eligible),
+            ballots: electors(part.ballots),
+            paper: electors(part.paper),
+        }
+    }
+}
+
+impl From<ClassTurnout> for ClassView {
+    fn from(class: ClassTurnout) -> Self {
+        let ClassTurnout { group, weight, voters, voted, paper } = class;
+        Self { group, weight, voters, voted, paper }
     }
 }
 

@@ -77,7 +77,21 @@ struct DefinitionFile {
     accept_small_classes: bool,
     #[serde(default)]
     test: bool,
+    #[serde(default)]
+    booth: Option<Spanned<String>>,
     contests: Spanned<Vec<Spanned<ContestFile>>>,
+}
+
+/// The digest that `quorate booth check` prints.
+fn read_booth(text: &Spanned<String>) -> Result<[u8; 32], Misplaced> {
+    let mut digest = [0; 32];
+    match hex::decode_to_slice(text.get_ref().as_bytes(), &mut digest) {
+        Ok(()) => Ok(digest),
+        Err(_) => {
+            let reason = "booth is the digest that `quorate booth check` prints, 64 hex digits";
+            Err((text.span(), reason.to_owned()))
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -222,6 +236,7 @@ impl DefinitionFile {
             paper: self.paper,
             accept_small_classes: self.accept_small_classes,
             test: self.test,
+            booth: self.booth.as_ref().map(read_booth).transpose()?,
         })
     }
 

@@ -8,9 +8,12 @@
 mod bodies;
 
 pub(crate) use bodies::{
-    AuthorityView, CeremonyMessage, CeremonyMessages, CredentialView, ElectionList, ElectionView,
-    Leaves, NodeView, Octets, ResultView, RollChunks, SubmitAnswer,
+    AuthorityView, CeremonyMessage, CeremonyMessages, CredentialView, DecisionView, ElectionList,
+    ElectionView, Leaves, NodeView, Octets, ResultView, RollChunks, SubmitAnswer,
 };
+
+#[cfg(test)]
+pub(crate) use bodies::ElectorsView;
 
 use crate::commands::Failure;
 use crate::exit;

@@ -51,6 +51,7 @@ fn facts(facts: &Facts) -> Value {
         "election": facts.election.to_string(),
         "origin": facts.origin,
         "fingerprint": hex(&facts.fingerprint),
+        "booth": facts.manifest.definition.booth.map(|digest| hex(&digest)),
         "size": facts.size,
         "root": hex(facts.root.as_bytes()),
         "ballots": facts.turnout.ballots,

@@ -8,8 +8,18 @@ import { type Choice, ChoiceError } from '../ballot/cast.ts';
 import { preparation } from '../ballot/contests.ts';
 import { openingOf, parseOpening, printOpening, remake } from '../ballot/opening.ts';
 import { trackerOf } from '../crypto/base32.ts';
-import { type Bytes, equal, LayoutError, Reader, textBytes, toHex } from '../crypto/bytes.ts';
+import {
+  type Bytes,
+  equal,
+  fromHex,
+  LayoutError,
+  Reader,
+  textBytes,
+  toHex,
+} from '../crypto/bytes.ts';
+import { printCode } from '../crypto/code.ts';
 import { credentialOfCode } from '../crypto/credential.ts';
+import { makeRequest, printRequest } from '../crypto/enrolment.ts';
 import { sha256 } from '../crypto/hash.ts';
 import type { BallotContext } from '../crypto/statement.ts';
 import type { Contest } from '../election/definition.ts';
@@ -63,6 +73,7 @@ export interface Calls {
   found(manifest: Bytes): ElectionFacts;
   addRoll(chunks: readonly Bytes[]): boolean;
   identify(code: Bytes): { key: string; place: Place | undefined };
+  enrol(token: Bytes, election: string): Enrolment;
   cast(code: Bytes, place: ChainPlace, choices: readonly Choice[], opened: boolean): Cast;
   confirm(receipt: string, ballot: Bytes): Confirmation;
   refusal(bytes: Bytes, ballot: Bytes): { authority: number; code: string } | undefined;
@@ -70,6 +81,18 @@ export interface Calls {
   open(text: string): OpenedBallot;
   openElection(text: string): string;
   ballotOfLeaf(leaf: Bytes): Bytes | undefined;
+}
+
+/** A code that was made here, and what the issuer needs to put its key on the roll. */
+export interface Enrolment {
+  /** Secret, as it is typed. */
+  readonly code: string;
+  /** The key on the roll, hexadecimal. */
+  readonly key: string;
+  /** The request in hexadecimal digits, for an address; holds no secret. */
+  readonly request: string;
+  /** The same for a letter. */
+  readonly text: string;
 }
 
 export interface Cast {
@@ -117,6 +140,18 @@ export class Engine implements Calls {
   #known(): Manifest {
     if (this.#manifest === undefined) throw new EngineError('not-ready', 'no election is loaded');
     return this.#manifest;
+  }
+
+  /** Draws a code for the holder of a token (15 bytes) in an election (32 digits). */
+  enrol(token: Bytes, election: string): Enrolment {
+    const id = fromHex(election);
+    if (id?.length !== 16) throw new EngineError('not-ready', 'no election is named');
+    const code = crypto.getRandomValues(new Uint8Array(15));
+    const credential = credentialOfCode(code, id);
+    const request = makeRequest(token, id, credential);
+    const [printed, key] = [printCode(code), toHex(credential.publicKey)];
+    code.fill(0);
+    return { code: printed, key, request: toHex(request), text: printRequest(request) };
   }
 
   found(bytes: Bytes): ElectionFacts {

@@ -6,16 +6,30 @@ import { remoteEngine } from './remote.ts';
 import { Store } from './store.ts';
 import { loadWords } from './texts.ts';
 import { receiptView, startSending } from './views/casting.ts';
+import { enrolView } from './views/enrol.ts';
 import { electionsView, enterElection, failureView, loadingView } from './views/start.ts';
 import { preferred } from './words.ts';
 
-/** Election and code of the address (`#e=…&c=…`); the code leaves the address bar at once. */
-function readAddress(): { readonly election: string; readonly code: string } {
+interface Address {
+  readonly election: string;
+  readonly code: string;
+  /** For enrolment, and where enrolments are taken. */
+  readonly token: string;
+  readonly issuer: string;
+}
+
+/**
+ * Election and code of the address (`#e=…&c=…`), or election, token and issuer (`#e=…&t=…&i=…`);
+ * code and token leave the address bar at once.
+ */
+function readAddress(): Address {
   const fragment = new URLSearchParams(location.hash.slice(1));
   const election = (fragment.get('e') ?? '').toLowerCase();
   const code = fragment.get('c') ?? '';
-  if (code !== '') history.replaceState(null, '', `${location.pathname}#e=${election}`);
-  return { election: /^[0-9a-f]{32}$/.test(election) ? election : '', code };
+  const [token, issuer] = [fragment.get('t') ?? '', fragment.get('i') ?? ''];
+  if (code !== '' || token !== '')
+    history.replaceState(null, '', `${location.pathname}#e=${election}`);
+  return { election: /^[0-9a-f]{32}$/.test(election) ? election : '', code, token, issuer };
 }
 
 /** Goes on with the ballot that this tab has kept, if any. */
@@ -36,7 +50,10 @@ async function goOn(app: App, hasCode: boolean): Promise<boolean> {
   return true;
 }
 
-async function enter(app: App, address: ReturnType<typeof readAddress>): Promise<void> {
+async function enter(app: App, address: Address): Promise<void> {
+  if (address.token !== '' && address.election !== '') {
+    return app.show(enrolView(address.election, address.token, address.issuer));
+  }
   try {
     app.show(loadingView);
     await app.nodes.discover();

@@ -1,6 +1,6 @@
 /** Questions and rules of an election, as the administrator wrote them and the manifest holds them. */
 
-import type { Reader } from '../crypto/bytes.ts';
+import type { Bytes, Reader } from '../crypto/bytes.ts';
 import { textBytes } from '../crypto/bytes.ts';
 import {
   type ContestRule,
@@ -69,6 +69,8 @@ export interface Definition {
   readonly paper: boolean;
   readonly acceptsSmallClasses: boolean;
   readonly isTest: boolean;
+  /** Digest over the files of the booth that nodes must hand out, if it is pinned. */
+  readonly booth?: Bytes;
 }
 
 export const BLANK = '(blank)';
@@ -119,6 +121,14 @@ export function counterText(contest: Contest, counter: number): string | undefin
   return contest.blank && counter === texts.length ? BLANK : texts[counter];
 }
 
+/** The last byte marks a test (1), and that the digest of a booth follows (2). */
+function readMarks(reader: Reader): Pick<Definition, 'isTest' | 'booth'> {
+  const marks = reader.u8('marks');
+  if (marks > 3) reader.fail('marks', 'is more than 3');
+  const isTest = (marks & 1) === 1;
+  return marks < 2 ? { isTest } : { isTest, booth: reader.take(32, "booth's digest") };
+}
+
 export function readDefinition(reader: Reader): Definition {
   return {
     title: reader.text('title'),
@@ -137,7 +147,7 @@ export function readDefinition(reader: Reader): Definition {
     rollChanges: reader.flag('roll changes'),
     paper: reader.flag('paper'),
     acceptsSmallClasses: reader.flag('small classes'),
-    isTest: reader.flag('test'),
+    ...readMarks(reader),
   };
 }
 

@@ -19,7 +19,8 @@ export type Body =
   | { readonly kind: 'close'; readonly signature: Bytes }
   | { readonly kind: 'share'; readonly trustee: number; readonly share: Bytes }
   | { readonly kind: 'result'; readonly result: Bytes }
-  | { readonly kind: OrderKind; readonly order: SignedOrder };
+  | { readonly kind: OrderKind; readonly order: SignedOrder }
+  | { readonly kind: 'new-key'; readonly succession: Bytes };
 
 export type Kind = Body['kind'];
 
@@ -35,6 +36,13 @@ const KINDS: readonly Kind[] = [
   'result',
   ...ORDER_KINDS,
 ];
+
+/** The byte of an authority's new key. */
+export const NEW_KEY = 30;
+
+function kindOf(byte: number): Kind | undefined {
+  return byte === NEW_KEY ? 'new-key' : KINDS[byte - 1];
+}
 
 export interface Entry {
   /** Minutes since 1970 UTC. */
@@ -55,7 +63,7 @@ export function readEntry(bytes: Bytes): Entry {
   const signed = bytes.subarray(0, -64);
   const reader = new Reader(signed);
   if (reader.u8('version') !== 1) reader.fail('version', 'is not 1');
-  const kind = KINDS[reader.u8('kind') - 1] ?? reader.fail('kind', 'is unknown');
+  const kind = kindOf(reader.u8('kind')) ?? reader.fail('kind', 'is unknown');
   const stamp = reader.u32be('stamp');
   const appender = reader.u8('appender');
   const body = readBody(kind, reader);
@@ -89,6 +97,8 @@ function readBody(kind: Kind, reader: Reader): Body {
       return { kind, trustee: reader.u8('trustee'), share: reader.rest() };
     case 'result':
       return { kind, result: reader.rest() };
+    case 'new-key':
+      return { kind, succession: reader.rest() };
     default:
       return { kind, order: readOrder(kind, reader) };
   }

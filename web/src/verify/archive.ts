@@ -5,6 +5,7 @@
 
 import { sha256 as nobleSha256 } from '@noble/hashes/sha2.js';
 import { type Bytes, equal, LayoutError, textBytes, textOf } from '../crypto/bytes.ts';
+import { NEW_KEY } from '../election/entry.ts';
 import { NoteError, parseNote, type SignedCheckpoint } from '../ledger/note.ts';
 import { leafHash } from '../ledger/tree.ts';
 import { Cursor, type Source } from './source.ts';
@@ -59,17 +60,19 @@ export class Archive {
   readonly #source: Source;
   readonly #hashes: Rows;
   readonly #offsets: readonly number[];
+  /** Indices of the leaves that call themselves an authority's new key. */
+  readonly newKeys: readonly number[];
   readonly checkpoints: readonly SignedCheckpoint[];
 
   private constructor(
     source: Source,
-    hashes: Rows,
-    offsets: readonly number[],
+    { hashes, offsets, newKeys }: Leaves,
     checkpoints: readonly SignedCheckpoint[],
   ) {
     this.#source = source;
     this.#hashes = hashes;
     this.#offsets = offsets;
+    this.newKeys = newKeys;
     this.checkpoints = checkpoints;
   }
 
@@ -90,7 +93,8 @@ export class Archive {
     if (!isOurs) throw new ForeignArchiveError('this file is not an archive of an election');
     const [version] = await cursor.take(1, 'version');
     if (version !== 1) throw new ForeignArchiveError(`format version ${version} is unknown`);
-    const { hashes, offsets } = await readLeaves(cursor);
+    const leaves = await readLeaves(cursor);
+    const { hashes } = leaves;
     for (let index = 0; index < hashes.count; index++) {
       if (!equal(await cursor.take(32, "leaf's hash"), hashes.row(index))) {
         throw new ArchiveError(`leaf ${index} does not have its hash`, index);
@@ -101,7 +105,7 @@ export class Archive {
     const checksum = await new Cursor(cursorRest(source, cursor)).take(32, 'checksum');
     if (cursor.left !== 32) throw new ArchiveError('the archive goes on after its end');
     if (!equal(checksum, computed)) throw new ArchiveError('the checksum is wrong');
-    return new Archive(source, hashes, offsets, checkpoints);
+    return new Archive(source, leaves, checkpoints);
   }
 
   get size(): number {
@@ -141,19 +145,28 @@ function cursorRest(source: Source, { offset }: Cursor): Source {
   return { size: source.size - offset, read: (at, length) => source.read(offset + at, length) };
 }
 
-/** Hashes of the leaves, and where each one begins; one offset more than leaves. */
-async function readLeaves(cursor: Cursor): Promise<{ hashes: Rows; offsets: number[] }> {
+interface Leaves {
+  readonly hashes: Rows;
+  /** Where each leaf begins; one more than leaves. */
+  readonly offsets: readonly number[];
+  readonly newKeys: readonly number[];
+}
+
+async function readLeaves(cursor: Cursor): Promise<Leaves> {
   const count = await cursor.u32be('number of leaves');
   if (count === 0) throw new ArchiveError('an archive has at least one leaf');
   const hashes = new Rows(32);
   const offsets: number[] = [];
+  const newKeys: number[] = [];
   for (let index = 0; index < count; index++) {
     const length = await cursor.u16be("leaf's length");
     offsets.push(cursor.offset);
-    hashes.push(leafHash(await cursor.take(length, 'leaf')));
+    const leaf = await cursor.take(length, 'leaf');
+    hashes.push(leafHash(leaf));
+    if (leaf[1] === NEW_KEY) newKeys.push(index);
   }
   offsets.push(cursor.offset + 2);
-  return { hashes, offsets };
+  return { hashes, offsets, newKeys };
 }
 
 async function readCheckpoints(cursor: Cursor): Promise<SignedCheckpoint[]> {

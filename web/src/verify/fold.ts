@@ -8,7 +8,7 @@ import { type Bytes, LayoutError } from '../crypto/bytes.ts';
 import { framed, sha256 } from '../crypto/hash.ts';
 import { parseBallot } from '../crypto/parsed.ts';
 import { verifyBatch } from '../crypto/proof.ts';
-import { claimHolds, readSignature } from '../crypto/signature.ts';
+import { claimHolds, PublicKey, readSignature } from '../crypto/signature.ts';
 import { EncryptedTally } from '../crypto/tally.ts';
 import {
   appendedMessage,
@@ -21,6 +21,7 @@ import {
 import { isSignedByAdmin } from '../election/manifest.ts';
 import { need, Refusal, refuse } from '../election/refusal.ts';
 import type { Result } from '../election/result.ts';
+import { Successions } from '../election/succession.ts';
 import { TreeHead } from '../ledger/tree.ts';
 import { Counting, withheldOf } from './counting.ts';
 import { obey } from './orders.ts';
@@ -62,6 +63,7 @@ export class Fold {
   readonly #readLeaf: LeafReader;
   readonly #tree = new TreeHead();
   readonly #stamps = new Map<number, number>();
+  readonly #successions = new Successions();
   #stage: Stage = { phase: 'empty' };
   #tally: EncryptedTally | undefined;
   #pending: { readonly vote: Vote; readonly index: number }[] = [];
@@ -149,9 +151,14 @@ export class Fold {
   #advance(entry: Entry, index: number, hash: Bytes): Stage {
     const stage = this.#stage;
     if (stage.phase === 'empty') throw new Error('the first leaf founds the election');
-    checkAppender(entry, stage.charter);
-    this.#checkStamp(entry, stage);
     const { body } = entry;
+    checkAppender(entry, stage.charter, this.#successions.newest(entry.appender));
+    this.#checkStamp(entry, stage);
+    if (body.kind === 'new-key' && stage.phase !== 'published') {
+      const { manifest } = stage.charter;
+      this.#successions.add(index, this.#successions.check(manifest, body.succession));
+      return stage;
+    }
     if (body.kind === 'ballot') return this.#vote(body.ballot, index, stage);
     if (stage.phase === 'setup') return advanceSetup(stage, body);
     if (stage.phase === 'open' && 'order' in body) {
@@ -222,8 +229,9 @@ function foundBy(entry: Entry): Stage {
   return { phase: 'setup', charter, setup: new Setup(charter) };
 }
 
-function checkAppender(entry: Entry, { appenders, manifest }: Charter): void {
-  const key = appenders.get(entry.appender);
+/** `newest` is the key that followed the manifest's, if there is one. */
+function checkAppender(entry: Entry, { appenders, manifest }: Charter, newest?: Bytes): void {
+  const key = newest ? PublicKey.trusted(newest) : appenders.get(entry.appender);
   const parts = readSignature(entry.signature);
   const signed = framed(ENTRY_TAG, appendedMessage(manifest.id, entry));
   const holds = key !== undefined && parts !== undefined && claimHolds({ key, parts, signed });

@@ -61,6 +61,8 @@ export interface Facts {
   readonly election: string;
   readonly origin: string;
   readonly fingerprint: string;
+  /** Digest of the booth that the manifest pins. */
+  readonly booth: string | null;
   readonly size: number;
   readonly root: string;
   readonly ballots: number;
@@ -185,6 +187,7 @@ export function factsOf(
     election: toHex(manifest.id),
     origin: originOf(manifest),
     fingerprint: toHex(manifest.fingerprint),
+    booth: manifest.definition.booth ? toHex(manifest.definition.booth) : null,
     size,
     root: toHex(root),
     ballots,

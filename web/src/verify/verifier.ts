@@ -7,6 +7,7 @@ import { type Bytes, equal, LayoutError } from '../crypto/bytes.ts';
 import { readEntry } from '../election/entry.ts';
 import { type Manifest, originOf, policyOf, readManifest } from '../election/manifest.ts';
 import { decisionsOf } from '../election/result.ts';
+import { Successions } from '../election/succession.ts';
 import {
   covers,
   type Policy,
@@ -115,7 +116,8 @@ class Run {
       this.#check(STEP.trust, () => compareTrust(trust, manifest));
     }
     this.#check(STEP.tree, () => this.#compareTree(roots));
-    this.#check(STEP.cosignatures, () => this.#checkCosignatures(manifest));
+    const successions = await this.#successions(manifest);
+    this.#check(STEP.cosignatures, () => this.#checkCosignatures(manifest, successions));
     this.#check(STEP.prefixes, () => this.#comparePrefixes(roots));
     const fold = new Fold((index) => archive.leaf(index));
     const refused = await this.#judgeLeaves(fold, progress);
@@ -146,11 +148,23 @@ class Run {
     return `${size} leaves.`;
   }
 
-  #checkCosignatures(manifest: Manifest | undefined): string {
+  /** The new keys of authorities that leaves name, whether or not they may. */
+  async #successions(manifest: Manifest | undefined): Promise<Successions> {
+    if (manifest === undefined) return new Successions();
+    const { newKeys } = this.#archive;
+    const leaves = newKeys.map(async (index) => ({
+      index,
+      bytes: await this.#archive.leaf(index),
+    }));
+    return Successions.scan(manifest, await Promise.all(leaves));
+  }
+
+  #checkCosignatures(manifest: Manifest | undefined, successions: Successions): string {
     const policy = this.#trust ?? (manifest && policyOf(manifest));
     if (policy === undefined) throw new Mismatch('no authority is known');
     for (const note of this.#archive.checkpoints) {
-      if (signersOf(policy, note).length < note.signatures.length) {
+      const keys = successions.policyAt(policy, note.checkpoint.size);
+      if (signersOf(keys, note).length < note.signatures.length) {
         throw new Mismatch('somebody who is no authority has signed a checkpoint');
       }
     }
@@ -158,7 +172,7 @@ class Run {
     if (manifest !== undefined && originOf(manifest) !== last.checkpoint.origin) {
       throw new Mismatch('they signed another log');
     }
-    const signers = verifyFinal(policy, last);
+    const signers = verifyFinal(successions.policyAt(policy, last.checkpoint.size), last);
     const quorum = quorumOf(policy.authorities.length, policy.faulty);
     return `${signers.length} authorities signed it; ${quorum} are needed.`;
   }

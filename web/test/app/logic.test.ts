@@ -201,17 +201,35 @@ const CONTESTS = [
     groups: [],
     candidates: [],
     options: ['=Ada', 'Grace, H.', '(blank)'],
+    seats: 1,
+    quorum_percent: 0,
+    majority: 'relative' as const,
+    tie: 'lot' as const,
   },
 ];
 
+/** A question that ballots of this weight have answered. */
+function answered(weight: number) {
+  const of = (weight: number) => ({ voters: weight, weight });
+  return { eligible: of(2 * weight), ballots: of(weight), paper: of(0) };
+}
+
 describe('results', () => {
+  it('are shares of the ballots that had the question', () => {
+    const rows = rowsOf(CONTESTS, [[3, 5, 0]], [answered(8)]);
+    expect(rows).toMatchObject([{ weight: 8, decision: undefined }]);
+    const finding = 'decided' as const;
+    const decision = { ...answered(8), finding, winners: [1], tied: [] };
+    expect(rowsOf(CONTESTS, [[3, 5, 0]], [decision], [decision])).toMatchObject([{ decision }]);
+  });
+
   it('are rows with the best option and the blank one told apart', () => {
-    const [rows] = rowsOf(CONTESTS, [[3, 5, 7]]);
+    const [rows] = rowsOf(CONTESTS, [[3, 5, 7]], []);
     expect(rows).toMatchObject({ best: 5, rows: [{ votes: 3 }, { votes: 5 }, { isBlank: true }] });
   });
 
   it('are written so that no spreadsheet runs them', () => {
-    const csv = resultCsv(rowsOf(CONTESTS, [[3, 5, 0]]), 8);
+    const csv = resultCsv(rowsOf(CONTESTS, [[3, 5, 0]], [answered(8)]));
     expect(csv.split('\r\n').slice(0, 3)).toEqual([
       'contest,option,votes,share',
       "Chair,'=Ada,3,0.375",

@@ -22,7 +22,7 @@ import { LoginForm } from '../../src/app/account/LoginPage.tsx';
 import { GrantFields } from '../../src/app/admin/Grants.tsx';
 import { RollImport } from '../../src/app/admin/RollImport.tsx';
 import { session } from '../../src/app/api/client.ts';
-import { ResultCards } from '../../src/app/election/ResultCards.tsx';
+import { LiveCards, ResultCards } from '../../src/app/election/ResultCards.tsx';
 import { TrackerForm } from '../../src/app/election/TrackerForm.tsx';
 import type { Election } from '../../src/app/election/useElection.ts';
 import { When } from '../../src/app/election/When.tsx';
@@ -158,6 +158,12 @@ describe('a tracking code', () => {
   });
 });
 
+/** So many of twice as many. */
+function halfOf(voters: number) {
+  const of = (voters: number) => ({ voters, weight: voters });
+  return { eligible: of(2 * voters), ballots: of(voters), paper: of(1) };
+}
+
 describe('results', () => {
   it('are a table with bars, the blank votes in words', async () => {
     const election = {
@@ -170,7 +176,12 @@ describe('results', () => {
           { title: 'Chair', kind: 'one', min: 1, max: 1, highest: 1, options: ['Ada', '(blank)'] },
         ],
       },
-      result: { ballots: 8, weight: 8, counts: [[6, 2]] },
+      result: {
+        ballots: 8,
+        weight: 8,
+        counts: [[6, 2]],
+        decisions: [{ ...halfOf(8), finding: 'decided', winners: [0], tied: [] }],
+      },
       turnout: { voters: 8, weight: 8, ballots: 9, roll_voters: 16, roll_weight: 16 },
     } as unknown as Election;
     answers.set(`GET /api/v1/elections/${ID}/entries`, {
@@ -188,6 +199,30 @@ describe('results', () => {
     const cells = screen.getAllByRole('row').map((row) => row.textContent);
     expect(cells).toEqual(['OptionVotesShare', 'Ada675%', 'Blank (abstained)225%']);
     expect(await screen.findByText(/Published .*2027/)).toBeTruthy();
+    expect(screen.getByText('Chosen: Ada.')).toBeTruthy();
+    expect(screen.getByText(/8 of 16 who could answer did so \(50%\). On paper.*: 1/)).toBeTruthy();
+    await expectClean(container);
+  });
+});
+
+describe('an open poll', () => {
+  it('shows its counts with the checkpoint that they stand under', async () => {
+    const election = {
+      id: ID,
+      phase: 'open',
+      definition: {
+        contests: [{ title: 'Lunch', kind: 'one', highest: 1, options: ['Soup', 'Salad'] }],
+      },
+      turnout: {
+        contests: [halfOf(4)],
+        live: { size: 9, checkpoint: 'vote.example/e/1\n9\n', counts: [[3, 1]] },
+      },
+    } as unknown as Election;
+    const container = await show(<LiveCards election={election} />);
+    expect(screen.getByText(/counts of the first 9 entries/)).toBeTruthy();
+    const cells = screen.getAllByRole('row').map((row) => row.textContent);
+    expect(cells).toEqual(['OptionVotesShare', 'Soup375%', 'Salad125%']);
+    expect(screen.queryByText(/Chosen/)).toBeNull();
     await expectClean(container);
   });
 });

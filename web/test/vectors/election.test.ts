@@ -1,9 +1,10 @@
 /** The record of a whole small election, as Rust made it. */
 
 import { describe, expect, it } from 'vitest';
-import { type Bytes, concat, toHex } from '../../src/crypto/bytes.ts';
+import { type Bytes, concat, LayoutError, toHex } from '../../src/crypto/bytes.ts';
 import { readEntry } from '../../src/election/entry.ts';
 import { isEndorsedBy, isSignedByAdmin, readManifest } from '../../src/election/manifest.ts';
+import { readSuccession, Successions } from '../../src/election/succession.ts';
 import { parsePolicy } from '../../src/ledger/policy.ts';
 import { Archive } from '../../src/verify/archive.ts';
 import { exitStatus } from '../../src/verify/report.ts';
@@ -28,6 +29,8 @@ interface Election {
     readonly name: string;
     /** As verifiers report it. */
     readonly result: unknown;
+    /** The body of the entry with an authority's new key, where there is one. */
+    readonly succession?: string;
     readonly trust_file: string;
   }[];
 }
@@ -76,6 +79,48 @@ describe.each(vector.others)('the archive of $name', (other) => {
     expect(report.facts?.result).toEqual(other.result);
   });
 });
+
+describe('the new key of an authority', () => {
+  const other = vector.others.find(({ succession }) => succession !== undefined)!;
+  const policy = parsePolicy(other.trust_file);
+  const succession = hex(other.succession!);
+
+  it('is read', () => {
+    const read = readSuccession(succession);
+    expect(read).toMatchObject({ generation: 1, authority: 4 });
+    expect(read.signatures.map(({ signer }) => signer)).toEqual([1, 2, 3]);
+    expect(() => readSuccession(succession.subarray(1))).toThrow(LayoutError);
+    expect(() => readSuccession(concat(succession, Uint8Array.of(0)))).toThrow(LayoutError);
+  });
+
+  it('cosigns only what is behind its own leaf', async () => {
+    const archive = await Archive.open(sourceOfBytes(hex(other.archive)));
+    const [leaf] = archive.newKeys;
+    const manifest = readManifest((await manifestOf(archive)).manifest);
+    const bytes = await archive.leaf(leaf!);
+    const all = Successions.scan(manifest, [{ index: leaf!, bytes }]);
+    const keyAt = (size: number) => all.policyAt(policy, BigInt(size)).authorities[3]!.key;
+    expect(keyAt(leaf!)).toEqual(policy.authorities[3]!.key);
+    expect(keyAt(leaf! + 1)).toEqual(readSuccession(succession).key);
+  });
+
+  it('holds in no other form', async () => {
+    const archive = await Archive.open(sourceOfBytes(hex(other.archive)));
+    const manifest = readManifest((await manifestOf(archive)).manifest);
+    expect(new Successions().check(manifest, succession).number).toBe(4);
+    for (let at = 0; at < succession.length; at += 3) {
+      const changed = Uint8Array.from(succession);
+      changed[at]! ^= 1;
+      expect(() => new Successions().check(manifest, changed), `byte ${at}`).toThrow();
+    }
+  });
+});
+
+async function manifestOf(archive: Archive) {
+  const { body } = readEntry(await archive.leaf(0));
+  if (body.kind !== 'manifest') throw new Error('leaf 0 is the manifest');
+  return body;
+}
 
 describe('the archive', () => {
   it('is verified', async () => {

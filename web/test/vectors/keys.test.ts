@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { toHex } from '../../src/crypto/bytes.ts';
 import { CodeError, printCode, readCode } from '../../src/crypto/code.ts';
 import { credentialOfCode } from '../../src/crypto/credential.ts';
+import { makeRequest, printRequest, tokenName } from '../../src/crypto/enrolment.ts';
 import { framed } from '../../src/crypto/hash.ts';
 import { randomWeight } from '../../src/crypto/proof.ts';
 import {
@@ -48,6 +49,33 @@ describe('codes', () => {
     expect(error).toBeInstanceOf(CodeError);
     expect((error as CodeError).code).toBe(code);
     expect((error as CodeError).message).toBe(sentence);
+  });
+});
+
+interface Enrolments {
+  readonly valid: {
+    code: string;
+    election_id: string;
+    public_key: string;
+    request: string;
+    text: string;
+    token: string;
+    token_name: string;
+  }[];
+}
+
+describe('enrolments', () => {
+  const { valid } = readVectors<Enrolments>('ballot-enrolment');
+
+  it.each(valid)('with $token', (vector) => {
+    const election = hex(vector.election_id);
+    const token = readCode(vector.token);
+    expect(toHex(tokenName(token, election))).toBe(vector.token_name);
+    const credential = credentialOfCode(readCode(vector.code), election);
+    expect(toHex(credential.publicKey)).toBe(vector.public_key);
+    const request = makeRequest(token, election, credential);
+    expect(toHex(request)).toBe(vector.request);
+    expect(printRequest(request)).toBe(vector.text);
   });
 });
 

@@ -138,3 +138,42 @@ fn every_accepted_encoding_is_the_one_that_is_written() {
         }
     }
 }
+
+#[test]
+fn claims_of_few_keys_hold_together_or_not_at_all() {
+    let keys = [1, 2, 3].map(|seed| SigningKey::from_seed(&[seed; 32]));
+    let message = |at: usize| [at as u8; 40];
+    let claim = |at: usize, signed: usize| {
+        let key = &keys[at % 3];
+        Claim::new(key.public(), TAG, &message(at), &key.sign(TAG, &message(signed)))
+    };
+    let mut rng = TestRng::new(5, "claims");
+    assert!(verify_batch(&[], &mut rng));
+    for count in [1, 2, 7, 40] {
+        let all = |wrong: usize| -> alloc::vec::Vec<Claim> {
+            (0..count).map(|at| claim(at, if at == wrong { 200 } else { at })).collect()
+        };
+        assert!(verify_batch(&all(usize::MAX), &mut rng), "{count}");
+        for wrong in 0..count {
+            assert!(!verify_batch(&all(wrong), &mut rng), "{wrong} of {count}");
+        }
+    }
+    // Errors that would cancel each other without weights, and halves that are not canonical.
+    let (one, two) = (claim(0, 0), claim(3, 3));
+    let swap = |claim: Claim, by: Scalar| {
+        let mut signed = claim.signed.expect("canonical");
+        signed.signature.response += by;
+        Claim { signed: Some(signed), ..claim }
+    };
+    let pair = [swap(one, Scalar::ONE), swap(two, -Scalar::ONE)];
+    assert!(!verify_batch(&pair, &mut rng));
+    let key = &keys[0];
+    let changed = plus_order(&key.sign(TAG, b"m"));
+    assert!(!verify_batch(&[Claim::new(key.public(), TAG, b"m", &changed)], &mut rng));
+    // The cofactor: what holds alone holds together.
+    let secret = Scalar::from(12_345_u64);
+    let bytes = EdwardsPoint::mul_base(&secret).compress().to_bytes();
+    let torsion = torsion_signature(TAG, &secret, &bytes, b"m");
+    let key = PublicKey::from_bytes(&bytes).expect("torsion-free");
+    assert!(verify_batch(&[Claim::new(key, TAG, b"m", &torsion), claim(1, 1)], &mut rng));
+}

@@ -43,6 +43,7 @@ fn sample() -> Definition {
         paper: true,
         accept_small_classes: false,
         test: true,
+        booth: None,
     }
 }
 
@@ -185,4 +186,26 @@ fn domains_may_have_a_port_and_nothing_else() {
     for bad in ["", ".", "a..b", "a/b", "a b", "a+b", "a:0", "a:070", "a:", "a:1:2", "a:99999"] {
         assert!(!is_domain(bad), "{bad}");
     }
+}
+
+#[test]
+fn a_pinned_booth_is_read_back_and_changes_nothing_where_there_is_none() {
+    let encode = |definition: &Definition| {
+        let mut bytes = Vec::new();
+        definition.put(&mut bytes);
+        bytes
+    };
+    let mut definition = sample();
+    let plain = encode(&definition);
+    assert_eq!(plain.last(), Some(&1), "a test, and no more");
+    definition.booth = Some([7; 32]);
+    let pinned = encode(&definition);
+    assert_eq!(pinned[..plain.len() - 1], plain[..plain.len() - 1]);
+    assert_eq!(pinned[plain.len() - 1..], [&[3][..], &[7; 32]].concat());
+    let mut reader = Reader::new("definition", &pinned);
+    assert_eq!(Definition::read(&mut reader).as_ref(), Ok(&definition));
+    let mut wrong = plain;
+    *wrong.last_mut().expect("a mark") = 4;
+    let error = Definition::read(&mut Reader::new("definition", &wrong)).expect_err("no mark");
+    assert!(error.to_string().ends_with("must be 0 to 3"), "{error}");
 }

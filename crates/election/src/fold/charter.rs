@@ -80,6 +80,16 @@ impl Charter {
         Ok(Self { manifest, fingerprint, questions, context, appenders, a_offsets })
     }
 
+    /// The key of an authority: the one that followed the manifest's, if there is one.
+    pub(crate) fn appender(
+        &self,
+        number: u8,
+        successor: Option<&AuthorityKey>,
+    ) -> Option<PublicKey> {
+        let newest = successor.and_then(|key| PublicKey::from_bytes(key.public()).ok());
+        newest.or_else(|| self.appenders.get(&number).copied())
+    }
+
     /// Checks that the entry's appender is an authority and signed it, with the key that followed
     /// the manifest's if there is one.
     pub(crate) fn check_appender(
@@ -87,12 +97,11 @@ impl Charter {
         entry: &Entry<'_>,
         successor: Option<&AuthorityKey>,
     ) -> Result<(), Refusal> {
-        let newest = successor.and_then(|key| PublicKey::from_bytes(key.public()).ok());
-        let Some(key) = newest.as_ref().or_else(|| self.appenders.get(&entry.appender)) else {
+        let Some(key) = self.appender(entry.appender, successor) else {
             let sentence = format!("Number {} is no authority of this election.", entry.appender);
             return Err(Refusal::new(code::UNKNOWN_APPENDER, sentence));
         };
-        if entry.is_signed_by(key, self.manifest.id) {
+        if entry.is_signed_by(&key, self.manifest.id) {
             return Ok(());
         }
         let sentence =

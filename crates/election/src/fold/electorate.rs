@@ -73,6 +73,11 @@ impl Electorate {
         self.classes.of(voter)
     }
 
+    /// The classes of everybody who may vote, on paper or online; some may be empty by now.
+    pub(crate) fn classes(&self) -> &Classes {
+        &self.classes
+    }
+
     /// Everybody who may vote, on paper or online.
     pub(crate) fn eligible(&self) -> Electors {
         self.eligible

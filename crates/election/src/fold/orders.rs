@@ -190,8 +190,7 @@ impl Voting {
             }
             Order::MarkPaper { credential } => {
                 let place = self.known_place(&credential);
-                self.electorate.mark_paper(place);
-                self.turnout.paper.add(self.electorate.voter(place).weight);
+                self.mark_paper(place);
             }
         }
         let eligible = self.electorate.eligible();

@@ -15,6 +15,8 @@ pub(crate) struct Verdicts {
     order: VecDeque<[u8; 32]>,
     /// Verdicts of the batch being pushed, bad ones included.
     batch: BTreeMap<[u8; 32], Result<(), Refusal>>,
+    /// Whether the entries of the batch are signed by their appenders.
+    appended: bool,
 }
 
 impl Verdicts {
@@ -35,13 +37,23 @@ impl Verdicts {
     }
 
     /// Puts down the verdicts of the batch that is about to be pushed.
-    pub(crate) fn set_batch(&mut self, verdicts: BTreeMap<[u8; 32], Result<(), Refusal>>) {
-        self.batch = verdicts;
+    pub(crate) fn set_batch(
+        &mut self,
+        verdicts: BTreeMap<[u8; 32], Result<(), Refusal>>,
+        appended: bool,
+    ) {
+        (self.batch, self.appended) = (verdicts, appended);
+    }
+
+    /// Whether the entry that is pushed now was found to be signed by its appender.
+    pub(crate) fn are_appended(&self) -> bool {
+        self.appended
     }
 
     /// Forgets the batch.
     pub(crate) fn clear_batch(&mut self) {
         self.batch.clear();
+        self.appended = false;
     }
 }
 

@@ -8,13 +8,11 @@ use std::{
 use ballot::{EncryptedTally, ParsedBallot, Tracker};
 use bytes::Bytes;
 
-use super::{
-    charter::Charter,
-    electorate::{Electorate, Standing},
-};
+use super::{charter::Charter, electorate::Electorate};
 use crate::{
     definition::Revote,
     entry::{Body, Entry},
+    order::Order,
     outcome::{Electors, Participation},
     refusal::{Refusal, code},
     roll::{Roll, Voter},
@@ -55,6 +53,27 @@ pub struct Turnout {
     pub replaced: u32,
 }
 
+/// How many of one class, the voters with the same group and weight, have voted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClassTurnout {
+    /// Number of the group; 0 for none.
+    pub group: u8,
+    /// Weight of each of them.
+    pub weight: u32,
+    /// On the roll now.
+    pub voters: u32,
+    /// With an accepted ballot.
+    pub voted: u32,
+    /// Marked to vote on paper.
+    pub paper: u32,
+}
+
+impl ClassTurnout {
+    fn electors(&self, voters: u32) -> Electors {
+        Electors { voters, weight: u64::from(voters) * u64::from(self.weight) }
+    }
+}
+
 /// Whether ballots are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Intake {
@@ -86,6 +105,8 @@ pub(crate) struct Voting {
     a_seen: BTreeSet<[u8; 16]>,
     trackers: BTreeMap<Tracker, ([u8; 32], u64)>,
     pub(crate) turnout: Turnout,
+    /// Of each class (group, weight): who has voted, and who is marked on paper.
+    attended: BTreeMap<(u8, u32), (u32, u32)>,
     /// In an open poll: the last answers of each place, and their weighted sums.
     answers: BTreeMap<usize, Vec<Vec<u16>>>,
     live: Vec<Vec<u64>>,
@@ -108,6 +129,7 @@ impl Voting {
             a_seen: BTreeSet::new(),
             trackers: BTreeMap::new(),
             turnout,
+            attended: BTreeMap::new(),
             answers: BTreeMap::new(),
             live: Vec::new(),
             charter,
@@ -122,6 +144,7 @@ impl Voting {
         self.answers.clear();
         let kinds = self.charter.questions.kinds().iter();
         self.live = kinds.map(|kind| vec![0; kind.counters().into()]).collect();
+        self.attended.values_mut().for_each(|(voted, _)| *voted = 0);
         (self.turnout.voters, self.turnout.weight, self.turnout.ballots) = (0, 0, 0);
     }
 
@@ -223,8 +246,10 @@ impl Voting {
         let before = self.last[position].replace(CredentialState { seq, hash, leaf_index });
         self.turnout.ballots += 1;
         if before.is_none() {
+            let Voter { group, weight, .. } = *self.electorate.voter(position);
             self.turnout.voters += 1;
-            self.turnout.weight += u64::from(self.electorate.voter(position).weight);
+            self.turnout.weight += u64::from(weight);
+            self.attended.entry((group, weight)).or_default().0 += 1;
         }
         if self.charter.context.is_none() {
             self.count_answers(position, answers);
@@ -252,6 +277,46 @@ impl Voting {
         &self.live
     }
 
+    /// The weighted sums of an open poll when it had `size` leaves, of which `leaves` are the ones
+    /// that came since; `None` when ballots were forgotten among them.
+    pub(crate) fn live_before(&self, leaves: &[Bytes], all: &[Bytes]) -> Option<Vec<Vec<u64>>> {
+        let mut live = self.live.clone();
+        for leaf in leaves.iter().rev() {
+            match Entry::decode(leaf).ok()?.body {
+                Body::Ballot(ballot) => self.take_out(ballot, all, &mut live)?,
+                Body::Order(signed) if signed.order == Order::Reset => return None,
+                _ => {}
+            }
+        }
+        Some(live)
+    }
+
+    /// Undoes what an accepted ballot of an open poll did to the sums.
+    fn take_out(&self, ballot: &[u8], all: &[Bytes], live: &mut [Vec<u64>]) -> Option<()> {
+        let header = self.charter.header(ballot).ok()?;
+        let Voter { weight, group, .. } =
+            *self.electorate.voter(self.electorate.place(header.credential)?);
+        let answers = self.charter.open_ballot(ballot).ok()?.values().to_vec();
+        let before = match header.seq {
+            0 => None,
+            _ => {
+                let leaf = self.find_tracker(&Tracker::of_hash(header.prev))?;
+                let entry = Entry::decode(all.get(usize::try_from(leaf).ok()?)?).ok()?;
+                let Body::Ballot(ballot) = entry.body else { return None };
+                Some(self.charter.open_ballot(ballot).ok()?.values().to_vec())
+            }
+        };
+        for (number, &contest) in self.charter.questions.of_group(group).iter().enumerate() {
+            let counts = live.get_mut(usize::from(contest))?.iter_mut().zip(&answers[number]);
+            for (counter, (count, value)) in counts.enumerate() {
+                let old = before.as_ref().map_or(0, |before| before[number][counter]);
+                *count += u64::from(old) * u64::from(weight);
+                *count -= u64::from(*value) * u64::from(weight);
+            }
+        }
+        Some(())
+    }
+
     /// For a seeded bug: ciphertexts of a ballot that is no leaf.
     pub(crate) fn weed(&mut self, ballot: &[u8]) {
         if self.charter.header(ballot).is_ok() {
@@ -276,24 +341,34 @@ impl Voting {
         self.last[self.electorate.place(credential)?]
     }
 
+    /// A voter is marked to vote on paper.
+    pub(crate) fn mark_paper(&mut self, place: usize) {
+        let Voter { group, weight, .. } = *self.electorate.voter(place);
+        self.electorate.mark_paper(place);
+        self.turnout.paper.add(weight);
+        self.attended.entry((group, weight)).or_default().1 += 1;
+    }
+
+    /// Who has voted by class, classes ascending; those that nobody is in are left out.
+    pub(crate) fn classes(&self) -> impl Iterator<Item = ClassTurnout> {
+        let classes = self.electorate.classes().counts().iter().filter(|(_, count)| **count > 0);
+        classes.map(|(&(group, weight), &count)| {
+            let (voted, paper) = self.attended.get(&(group, weight)).copied().unwrap_or_default();
+            let voters = u32::try_from(count).expect("a roll has less than 2^32 voters");
+            ClassTurnout { group, weight, voters, voted, paper }
+        })
+    }
+
     /// Who may answer each contest, and who did.
     pub(crate) fn participation(&self) -> Vec<Participation> {
         let questions = &self.charter.questions;
         let mut all = vec![Participation::default(); questions.kinds().len()];
-        for (place, voter) in self.electorate.voters().enumerate() {
-            let standing = self.electorate.standing(place);
-            if matches!(standing, Some(Standing::Withdrawn | Standing::Replaced)) {
-                continue;
-            }
-            for &contest in questions.of_group(voter.group) {
+        for class in self.classes() {
+            for &contest in questions.of_group(class.group) {
                 let part = &mut all[usize::from(contest)];
-                part.eligible.add(voter.weight);
-                if standing == Some(Standing::Paper) {
-                    part.paper.add(voter.weight);
-                }
-                if self.last[place].is_some() {
-                    part.ballots.add(voter.weight);
-                }
+                part.eligible += class.electors(class.voters);
+                part.ballots += class.electors(class.voted);
+                part.paper += class.electors(class.paper);
             }
         }
         all

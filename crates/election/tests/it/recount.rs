@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use ballot::ContestKind;
 use base::Prng;
 use election::{
-    Archive, Contest, Decision, Electors, Fold, Majority, Order, Outcome, Participation, Phase,
-    Revote, Rule, Secrecy, Tie, Voter,
+    Archive, ClassTurnout, Contest, Decision, Electors, Fold, Majority, Order, Outcome,
+    Participation, Phase, Revote, Rule, Secrecy, Tie, Voter,
     testing::{Answer, ElectionBuilder, Run, STAMP, TestElection, TestRng},
 };
 
@@ -257,6 +257,23 @@ impl World {
         }
     }
 
+    /// Who has voted of each group and weight.
+    fn classes(&self) -> Vec<ClassTurnout> {
+        let mut all: BTreeMap<(u8, u64), ClassTurnout> = BTreeMap::new();
+        for voter in self.voters.iter().filter(|voter| voter.on_roll) {
+            let (group, weight) = (voter.group, voter.weight as u32);
+            let class = all.entry((group, voter.weight)).or_insert(ClassTurnout {
+                group,
+                weight,
+                ..ClassTurnout::default()
+            });
+            class.voters += 1;
+            class.voted += u32::from(voter.last.is_some());
+            class.paper += u32::from(voter.on_paper);
+        }
+        all.into_values().collect()
+    }
+
     /// The whole result, from what the voters meant.
     fn recount(&self) -> Outcome {
         let definition = &self.election.manifest.definition;
@@ -311,9 +328,15 @@ fn the_result_of_random_elections_is_a_recount_in_the_clear() {
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
     for seed in 0..ELECTIONS {
         let mut world = World::new(seed);
+        let mut live_at = Vec::new();
         for _ in 0..2 + world.rng.below(12) {
             world.step();
+            live_at.extend(world.run.fold.live_counts().map(|(size, at)| (size, at.to_vec())));
         }
+        for (size, counts) in live_at {
+            assert_eq!(world.run.fold.live_counts_at(size), Some(counts), "seed {seed}");
+        }
+        assert_eq!(world.run.fold.classes(), world.classes(), "seed {seed}");
         let extended = world.rng.below(2) == 0;
         if extended {
             assert_eq!(world.order(Order::Extend { closes: STAMP + 9 }), Ok(()));

@@ -172,6 +172,24 @@ fn open_poll() -> Value {
     other("an open poll", &election.finish(run))
 }
 
+/// An authority lost its key before the opening, and appends and cosigns with the new one.
+fn new_key() -> Value {
+    let mut election = ElectionBuilder::new(2029).voters(2).authorities(4, 1).build();
+    let mut run = Run { fold: Fold::new(election.id()), entries: Vec::new() };
+    for entry in election.setup_entries() {
+        run.push(entry).unwrap();
+    }
+    let body = election.succession(1, 4, [44; 32], &[1, 2, 3]).encode();
+    run.push(election.entry(&Body::AuthorityKey(&body))).unwrap();
+    election.take_key(4, [44; 32]);
+    run.push(election.opening()).unwrap();
+    let ballot = election.cast(0, &[choose(1), choose_all(&[1])]);
+    run.push(election.entry_by(4, STAMP, &Body::Ballot(&ballot))).unwrap();
+    let mut described = other("a new key of an authority", &election.finish(run));
+    described["succession"] = json!(hex(&body));
+    described
+}
+
 fn vectors() -> Value {
     let mut election = ElectionBuilder::new(2026).voters(3).classes(|v| v + 1, |v| v as u8).build();
     let mut run = election.open();
@@ -218,6 +236,6 @@ fn vectors() -> Value {
         "trust_file": finished.trust.to_string(),
         "store_key": hex(&Key::Entry(7).of(ElectionId([0xab; 16]))),
         "archive": hex(&finished.archive),
-        "others": [orders(), open_poll()],
+        "others": [orders(), open_poll(), new_key()],
     })
 }

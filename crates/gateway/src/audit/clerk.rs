@@ -1,13 +1,14 @@
 //! Notes what people have not asked for at a gateway: entries of the ledgers that are no ballots,
-//! and alarms. On its way it learns which nodes are authorities.
+//! decisions about finality, and alarms. On its way it learns which nodes are authorities.
 //!
 //! The node that leads the store does it. Up to which entry an election is noted, and which of
 //! its alarms, lies in the store beside the list and is changed together with it by
 //! compare-and-swap: another leader goes on where this one ended, and nothing is noted twice.
 
-use super::{Entry, Kind, LIST, say};
+use super::{Entry, Kind, say};
 use crate::store::{Store, put};
 use crate::{Gateway, clock};
+use authority::chronicle::{HeightRecord, RoundRecord};
 use authority::{Authority, ElectionView};
 use election::ElectionId;
 use election::entry;
@@ -36,6 +37,9 @@ struct Told {
     entry: u64,
     /// Short digests of the alarms.
     alarms: Vec<String>,
+    /// First height whose decision is not noted.
+    #[serde(default)]
+    height: u64,
 }
 
 /// Something to be noted.
@@ -151,7 +155,8 @@ async fn note(store: &Store, key: &[u8], last: &Told, news: &News) -> Result<boo
         }
         let more = (key.to_vec(), revision);
         let write = put(key.to_vec(), &news.told, 0);
-        if LIST.try_add(store, &news.entry, vec![more], vec![write]).await?.is_some() {
+        let list = news.entry.kind.list();
+        if list.try_add(store, &news.entry, vec![more], vec![write]).await?.is_some() {
             say(&news.entry);
             return Ok(true);
         }
@@ -172,6 +177,7 @@ fn look(view: ElectionView<'_>, node: u64, mut told: Told, from: u64) -> Looked 
         entry.object = Some(format!("entry {number}"));
         looked.news.push(News { entry, told: told.clone() });
     }
+    look_at_decisions(view, node, &mut told, &mut looked);
     for (authority, alarm) in view.alarms() {
         let digest = short_digest(&[&[authority], alarm.code.as_bytes(), alarm.what.as_bytes()]);
         if told.alarms.contains(&digest) || looked.news.len() >= NOTES_MAX {
@@ -189,6 +195,71 @@ fn look(view: ElectionView<'_>, node: u64, mut told: Told, from: u64) -> Looked 
         looked.news.push(News { entry, told: told.clone() });
     }
     looked
+}
+
+/// Decisions that a quorum has cosigned, or behind which there is another one: then no more
+/// signatures come.
+fn look_at_decisions(view: ElectionView<'_>, node: u64, told: &mut Told, looked: &mut Looked) {
+    let quorum = view.fold().manifest().map_or(usize::MAX, election::Manifest::quorum);
+    let decided: Vec<&HeightRecord> = view
+        .heights()
+        .filter(|record| record.decided.is_some() && record.height >= told.height)
+        .collect();
+    let last = decided.last().map(|record| record.height);
+    for record in decided {
+        let is_signed = record.cosigned.len() >= quorum || Some(record.height) < last;
+        if !is_signed || looked.news.len() >= NOTES_MAX {
+            break;
+        }
+        let Some(entry) = decision_entry(view, record, told.height, node) else { break };
+        told.height = record.height + 1;
+        looked.news.push(News { entry, told: told.clone() });
+    }
+}
+
+/// What is noted of a decision: the proposer is its actor. `expected` is the height that would
+/// have come next.
+fn decision_entry(
+    view: ElectionView<'_>,
+    record: &HeightRecord,
+    expected: u64,
+    node: u64,
+) -> Option<Entry> {
+    let (number, value, seen_ms) = record.decided?;
+    let names = |who: &mut dyn Iterator<Item = &u8>| {
+        let all: Vec<String> = who.map(|authority| name_of(view, *authority)).collect();
+        if all.is_empty() { "nobody known here".to_owned() } else { all.join(", ") }
+    };
+    let unknown = RoundRecord::default();
+    let round = record.rounds.get(&number).unwrap_or(&unknown);
+    let proposer = round.proposal.as_ref().map(|(who, _)| name_of(view, *who));
+    let before = match record.height - expected {
+        0 => String::new(),
+        1 => format!(" Decision {expected} was not seen here."),
+        _ => format!(" Decisions {expected} to {} were not seen here.", record.height - 1),
+    };
+    let text = format!(
+        "Decision {}, round {number}: root {}. Checked by {}; ready: {}; cosigned by {}.{before}",
+        record.height,
+        hex::encode(value.root),
+        names(&mut round.checked.keys()),
+        names(&mut round.ready.keys()),
+        names(&mut record.cosigned.keys()),
+    );
+    let now = clock::milliseconds();
+    let ago_ms = seen_ms.map_or(0, |seen| view.now_ms().saturating_sub(seen));
+    Some(Entry {
+        time_ms: now.saturating_sub(ago_ms),
+        election: Some(view.id().to_string()),
+        object: Some(format!("size {}", value.size)),
+        text: Some(text),
+        ..Entry::new(
+            node,
+            Kind::Finality,
+            proposer.as_deref().unwrap_or("unknown proposer"),
+            "decided",
+        )
+    })
 }
 
 /// What is noted of an entry; ballots are not.

@@ -1,6 +1,7 @@
 //! Which entries of the audit log somebody wants to see, and reading them page by page.
 
 use super::{Entry, Kind, LIST, Line};
+use crate::numbered::List;
 use crate::store::Store;
 use kv::api::Error;
 use serde::Deserialize;
@@ -41,6 +42,11 @@ impl Filter {
     pub(crate) fn with_text(mut self, text: Option<String>) -> Self {
         self.text = text.map(|text| text.to_lowercase()).filter(|text| !text.is_empty());
         self
+    }
+
+    /// The list that is looked through: decisions have one of their own, to be asked for by kind.
+    fn list(&self) -> List {
+        self.kind.map_or(LIST, Kind::list)
     }
 
     /// Whether an entry is wanted.
@@ -85,7 +91,8 @@ pub(crate) async fn page(
     filter: &Filter,
     (order, cursor, limit): (Order, Option<u64>, usize),
 ) -> Result<Found, Error> {
-    let mut reading = Reading { order, at: cursor, looked_at: 0, waiting: VecDeque::new() };
+    let list = filter.list();
+    let mut reading = Reading { list, order, at: cursor, looked_at: 0, waiting: VecDeque::new() };
     let mut lines = Vec::new();
     while let Some(line) = reading.next(store).await? {
         let next = Some(line.number);
@@ -101,6 +108,7 @@ pub(crate) async fn page(
 
 /// One entry after the other.
 struct Reading {
+    list: List,
     order: Order,
     /// The last number that was read; `None` before the first.
     at: Option<u64>,
@@ -124,15 +132,15 @@ impl Reading {
     async fn read(&mut self, store: &Store) -> Result<(), Error> {
         let limit = usize::try_from(CHUNK).unwrap_or(usize::MAX);
         let found = match self.order {
-            Order::Oldest => LIST.after(store, self.at.unwrap_or(0), limit).await?,
+            Order::Oldest => self.list.after(store, self.at.unwrap_or(0), limit).await?,
             Order::Newest => {
-                let beyond = LIST.last(store).await?.saturating_add(1);
+                let beyond = self.list.last(store).await?.saturating_add(1);
                 let end = self.at.unwrap_or(beyond).min(beyond);
                 let after = end.saturating_sub(CHUNK + 1);
                 let count = usize::try_from(end.saturating_sub(after + 1)).unwrap_or(0);
                 let mut found: Vec<(u64, Entry)> = match count {
                     0 => Vec::new(),
-                    count => LIST.after(store, after, count).await?,
+                    count => self.list.after(store, after, count).await?,
                 };
                 found.retain(|(number, _)| *number < end);
                 found.reverse();

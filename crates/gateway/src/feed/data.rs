@@ -41,9 +41,8 @@ pub(crate) struct LedgerLine {
 
 /// The state of a topic that is one.
 pub(crate) fn state(view: ElectionView<'_>, about: About) -> Value {
-    let fold = view.fold();
     let value = match about {
-        About::Turnout => serde_json::to_value(TurnoutView::from(fold.turnout())),
+        About::Turnout => serde_json::to_value(TurnoutView::of(view)),
         About::Results => serde_json::to_value(look::result(view)),
         About::Status | About::Ledger => serde_json::to_value(status(view)),
     };

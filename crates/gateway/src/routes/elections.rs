@@ -134,7 +134,7 @@ pub(crate) async fn turnout(
 ) -> Result<Json<TurnoutCurve>, Problem> {
     let step = query.step.unwrap_or(1).clamp(1, STEP_MINUTES_MAX);
     let chart = gateway.chart(&id).await?;
-    let turnout = gateway.look(&id, |view| view.fold().turnout().into()).await?;
+    let turnout = gateway.look(&id, TurnoutView::of).await?;
     let count = |(minute, count): (u32, Count)| StepCount {
         minute,
         voters: count.voters,

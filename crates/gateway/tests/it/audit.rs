@@ -18,6 +18,41 @@ fn numbers(page: &Value) -> Vec<u64> {
 }
 
 #[test]
+fn every_decision_of_the_authorities_is_noted_apart_from_what_people_do() {
+    let (servers, election, id) = open_election(2, Settings::default());
+    let (one, two) = (&servers[0], &servers[1]);
+    let about = format!("/api/v1/elections/{id}/audit");
+    let leaves = election.setup_entries().len() + 1;
+    let decisions = |server: &Server| {
+        items(&server.call("GET", &format!("{about}?kind=finality"), TOKEN, "").expect(200).json())
+    };
+    let last_size = format!("size {leaves}");
+    two.wait(|| decisions(two).iter().any(|noted| noted["object"] == json!(last_size)));
+    let noted = decisions(one);
+    let sizes: Vec<&str> = noted.iter().filter_map(|one| one["object"].as_str()).collect();
+    let distinct: std::collections::BTreeSet<&&str> = sizes.iter().collect();
+    assert_eq!(distinct.len(), sizes.len(), "each once: {sizes:?}");
+    let last = noted.last().expect("there are some");
+    assert_eq!((&last["act"], &last["election"]), (&json!("decided"), &json!(id.to_string())));
+    let names = [1, 2].map(authority::testing::key_name);
+    let text = last["text"].as_str().expect("words");
+    let root = one.get(&format!("/api/v1/elections/{id}/rounds")).expect(200).json();
+    let root = root["heights"][0]["decided"]["root"].as_str().expect("a root").to_owned();
+    assert!(text.contains(&format!("root {root}.")), "{text}");
+    assert!(text.ends_with(&format!("cosigned by {}, {}.", names[0], names[1])), "{text}");
+    let since = last["time_ms"].as_u64().expect("a time");
+    let known = |actor: &Value| names.iter().any(|name| actor == name);
+    assert!(noted.iter().all(|one| known(&one["actor"])), "{noted:?}");
+    let later = format!("{about}?kind=finality&since={}", since + 1);
+    assert_eq!(items(&one.call("GET", &later, TOKEN, "").expect(200).json()), [] as [Value; 0]);
+    let others = page(one, "");
+    assert!(items(&others).iter().all(|one| one["kind"] != "finality"), "a list of its own");
+    let export = format!("{about}/export?kind=finality&format=csv");
+    let csv = one.call("GET", &export, TOKEN, "").expect(200).body;
+    assert_eq!(csv.lines().count(), noted.len() + 1);
+}
+
+#[test]
 fn the_ledger_s_acts_are_noted_once_by_two_nodes_and_people_s_acts_beside_them() {
     let (servers, election, id) = open_election(1, Settings::default());
     let (one, two) = (&servers[0], &servers[1]);

@@ -83,7 +83,8 @@ pub(crate) fn serve_entries(id: ElectionId, entries: &[Bytes], settings: Setting
     for server in &servers {
         server.wait(|| {
             let shown = server.get(&format!("/api/v1/elections/{id}"));
-            shown.status == 200 && shown.json()["phase"] == "open"
+            let is_voted_on = |phase: &Value| phase == "open" || phase == "published";
+            shown.status == 200 && is_voted_on(&shown.json()["phase"])
         });
     }
     servers

@@ -75,6 +75,15 @@ fn a_page_of_an_election_finds_everything_in_one_answer() {
     assert_eq!((&opening["stamp"], &opening["appender"]), (&json!(STAMP), &json!(1)));
     assert_eq!(shown["alarms"], 0);
 
+    let electors = |voters: u32| json!({ "voters": voters, "weight": voters });
+    let part = json!({ "eligible": electors(5), "ballots": electors(5), "paper": electors(0) });
+    let turnout = &shown["turnout"];
+    assert_eq!(turnout["contests"], json!([part, part]));
+    let class = json!({ "group": 0, "weight": 1, "voters": 5, "voted": 5, "paper": 0 });
+    assert_eq!((&turnout["classes"], &turnout["live"]), (&json!([class]), &Value::Null));
+    let contest = &shown["definition"]["contests"][0];
+    assert_eq!((&contest["majority"], &contest["tie"]), (&json!("relative"), &json!("lot")));
+
     let curve = show(&servers[0], id, "/turnout");
     let step = |minute: u32, voters: u64, ballots: u64| json!({ "minute": minute, "voters": voters, "ballots": ballots });
     assert_eq!(curve["counts"], json!([step(STAMP, 3, 3), step(STAMP + 1, 2, 3)]));
@@ -86,6 +95,48 @@ fn a_page_of_an_election_finds_everything_in_one_answer() {
         hours.as_array().into_iter().flatten().filter_map(|step| step[field].as_u64()).sum()
     };
     assert_eq!((sum("voters"), sum("ballots")), (5, 6));
+}
+
+#[test]
+fn an_open_poll_shows_its_counts_under_a_signed_checkpoint() {
+    let election = ElectionBuilder::new(10).voters(3).classes(|at| at + 1, |_| 0).open_poll();
+    let mut election = authority::testing::own_keys(election.build());
+    let mut entries = election.setup_entries();
+    entries.push(election.opening());
+    for (voter, option) in [(0, 0), (2, 1), (0, 1)] {
+        let ballot = election.cast(voter, &[choose(option), choose(0)]);
+        entries.push(election.entry(&Body::Ballot(&ballot)));
+    }
+    let id = election.id();
+    let servers = serve_entries(id, &entries, Settings::default());
+    servers[0].wait(|| show(&servers[0], id, "")["final_size"] == json!(entries.len()));
+    let live = show(&servers[0], id, "")["turnout"]["live"].clone();
+    assert_eq!(live["counts"], json!([[0, 4, 0], [4, 0, 0, 0]]));
+    assert_eq!(live["size"], json!(entries.len()));
+    let checkpoint = live["checkpoint"].as_str().expect("a checkpoint");
+    let note = ledger::SignedCheckpoint::parse(checkpoint.as_bytes()).expect("a note");
+    assert_eq!(note.checkpoint.size, entries.len() as u64);
+    assert!(election.policy().verify(&note).is_ok(), "{checkpoint}");
+
+    // With the closing and the result the rules decide.
+    entries.push(election.closing());
+    let mut run = election.open();
+    for entry in &entries[election.setup_entries().len() + 1..] {
+        run.push(entry.clone()).expect("an honest entry");
+    }
+    let outcome = run.fold.decrypt().expect("an open poll needs no shares");
+    entries.push(election.entry(&Body::Result(&outcome.encode())));
+    let servers = serve_entries(id, &entries, Settings::default());
+    servers[0].wait(|| show(&servers[0], id, "")["final_size"] == json!(entries.len()));
+    let result = show(&servers[0], id, "/result");
+    let electors = |voters: u32, weight: u32| json!({ "voters": voters, "weight": weight });
+    let decided = |winner: u32| {
+        json!({
+            "eligible": electors(3, 6), "ballots": electors(2, 4), "paper": electors(0, 0),
+            "finding": "decided", "winners": [winner], "tied": [],
+        })
+    };
+    assert_eq!(result["decisions"], json!([decided(1), decided(0)]));
 }
 
 #[test]

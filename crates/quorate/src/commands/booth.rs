@@ -2,14 +2,16 @@
 //!
 //! A node that wants to see how people vote could give some of them another booth. So the page and
 //! every file that it loads are fetched from several nodes, as a browser would, and compared byte
-//! for byte; the digest over all of them can be compared with one that was published elsewhere.
+//! for byte; the digest over all of them can be compared with one that was published elsewhere,
+//! or with the one that the signed manifest of an election pins (`booth = "…"` in its definition).
 //! The page's policy is looked at, too: a booth that may run scripts of others is no booth.
 
 use super::Failure;
 use crate::exit;
-use crate::http::block_on;
+use crate::http::{Leaves, block_on};
 use bytes::Bytes;
 use clap::{Args, Subcommand};
+use election::{Act as Signed, Body, ElectionId, Entry, Manifest};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -45,8 +47,14 @@ struct CheckArgs {
     #[arg(required = true, value_name = "URL")]
     nodes: Vec<String>,
     /// The digest that was published elsewhere, 64 hex digits
-    #[arg(long, value_name = "HEX")]
+    #[arg(long, value_name = "HEX", conflicts_with = "election")]
     expect: Option<String>,
+    /// The election whose manifest pins a booth: each node's manifest is fetched and must be signed
+    #[arg(long, value_name = "ID")]
+    election: Option<ElectionId>,
+    /// The manifest's fingerprint as it was published elsewhere, 64 hex digits
+    #[arg(long, value_name = "HEX", requires = "election")]
+    fingerprint: Option<String>,
 }
 
 /// `quorate booth …`.
@@ -90,12 +98,66 @@ async fn check(args: CheckArgs) -> Result<(), Failure> {
         }
         booths.push((node.clone(), booth));
     }
-    let findings = findings(&booths, args.expect.as_deref());
+    let pinned = match args.election {
+        None => None,
+        Some(id) => Some(pinned(&http, &args.nodes, id, args.fingerprint.as_deref()).await?),
+    };
+    let expect = pinned.as_deref().or(args.expect.as_deref());
+    let findings = findings(&booths, expect);
     if findings.is_empty() {
-        println!("every node hands out the same booth");
+        let which = if pinned.is_some() { "the booth of the manifest" } else { "the same booth" };
+        println!("every node hands out {which}");
         return Ok(());
     }
     Err(Failure::new(exit::FAILED, findings.join("\nquorate: ")))
+}
+
+/// The booth that the manifest of an election pins. All nodes must show the same manifest.
+async fn pinned(
+    http: &reqwest::Client,
+    nodes: &[String],
+    id: ElectionId,
+    fingerprint: Option<&str>,
+) -> Result<String, Failure> {
+    let wrong = |node: &str, reason: String| {
+        Failure::new(exit::FAILED, format!("the manifest at {node}: {reason}"))
+    };
+    let mut found: Option<Manifest> = None;
+    for node in nodes {
+        let url =
+            format!("{}/api/v1/elections/{id}/leaves?from=0&limit=1", node.trim_end_matches('/'));
+        let (body, _) = get(http, &url).await.map_err(|reason| wrong(node, reason))?;
+        let manifest = signed_manifest(&body, id).map_err(|reason| wrong(node, reason))?;
+        if found.as_ref().is_some_and(|first| *first != manifest) {
+            return Err(wrong(node, format!("it is not that of {}", nodes[0])));
+        }
+        found = Some(manifest);
+    }
+    let manifest = found.ok_or_else(|| Failure::new(exit::BAD_DATA, "no node was named"))?;
+    let own = hex::encode(manifest.fingerprint().0);
+    println!("{own}  fingerprint of the manifest, signed by its administrator");
+    if fingerprint.is_some_and(|known| !known.eq_ignore_ascii_case(&own)) {
+        return Err(Failure::new(exit::FAILED, "this is not the manifest that was published"));
+    }
+    let digest = manifest.definition.booth.map(hex::encode);
+    digest.ok_or_else(|| Failure::new(exit::FAILED, "the manifest of this election pins no booth"))
+}
+
+/// Reads the first leaf: a manifest of this election, signed by the administrator that it names.
+fn signed_manifest(body: &[u8], id: ElectionId) -> Result<Manifest, String> {
+    let leaves: Leaves = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let first = leaves.leaves.first().ok_or("there is none yet")?;
+    let entry = Entry::decode(&first.0).map_err(|error| error.to_string())?;
+    let Body::Manifest { manifest, signature } = entry.body else {
+        return Err(format!("the first leaf is a {}", entry.body.kind().name()));
+    };
+    let manifest = Manifest::decode(manifest).map_err(|error| error.to_string())?;
+    let signed = Signed::Seal.verify(&manifest, &manifest.fingerprint(), &signature);
+    match (manifest.id == id, signed) {
+        (false, _) => Err(format!("it is of election {}", manifest.id)),
+        (_, false) => Err("its administrator has not signed it".to_owned()),
+        (true, true) => Ok(manifest),
+    }
 }
 
 /// What a voter should know before trusting any of them.
@@ -257,6 +319,28 @@ mod tests {
         let expect =
             ["n2 was not checked: HTTP 404", "n1 hands out another booth than the published one"];
         assert_eq!(away, expect);
+    }
+
+    #[test]
+    fn only_a_signed_manifest_of_the_election_pins_a_booth() {
+        use base64::Engine;
+        use election::testing::ElectionBuilder;
+        let builder = ElectionBuilder::new(3).define(|one| one.booth = Some([9; 32]));
+        let election = builder.build();
+        let base64 = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
+        let body = |leaf: &[u8]| format!("{{\"leaves\":[\"{}\"],\"next\":null}}", base64(leaf));
+        let leaf = election.setup_entries().swap_remove(0);
+        let read = |leaf: &[u8]| signed_manifest(body(leaf).as_bytes(), election.id());
+        assert_eq!(read(&leaf).expect("signed").definition.booth, Some([9; 32]));
+        let mut forged = leaf.to_vec();
+        // The last signature is the appender's, the one before it the administrator's.
+        let at = forged.len() - 100;
+        forged[at] ^= 1;
+        assert_eq!(read(&forged).expect_err("forged"), "its administrator has not signed it");
+        let other = election.setup_entries().swap_remove(1);
+        assert_eq!(read(&other).expect_err("no manifest"), "the first leaf is a roll chunk");
+        let elsewhere = signed_manifest(body(&leaf).as_bytes(), ElectionId([1; 16]));
+        assert!(elsewhere.expect_err("another").starts_with("it is of election"));
     }
 
     #[test]

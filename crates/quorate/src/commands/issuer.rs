@@ -1,10 +1,14 @@
-//! `quorate issuer …`: makes the voters' codes, outside the nodes. Only the public roll leaves
-//! this program's folder for a node; codes and sheets are for the voters.
+//! `quorate issuer …`: gives the voters their codes, or tokens with which they make codes
+//! themselves, outside the nodes. Only the public roll leaves this program's folder for a node;
+//! codes, tokens and sheets are for the voters.
 
+mod desk;
+mod enrol;
 mod invitation;
 mod journal;
 mod mailing;
 mod sheets;
+mod tokens;
 
 use super::Failure;
 use super::election::bad_file;
@@ -17,15 +21,39 @@ use clap::{Args, Subcommand};
 use election::{ElectionId, Roll, Voter};
 use std::path::{Path, PathBuf};
 
-/// Make the voters' codes, outside the nodes
+/// Give the voters their codes or enrolment tokens, outside the nodes
 #[derive(Subcommand, Debug)]
 pub(crate) enum IssuerCommand {
     /// Make a code for each voter of a list, the public roll, and sheets to print
     Codes(CodesArgs),
     /// Make the sheets again from the codes
     Sheets(SheetsArgs),
-    /// Send each voter the code by mail, never twice
+    /// Make a one-time token for each voter of a list, whose own device then makes the code
+    Tokens(tokens::TokensArgs),
+    /// Take voters' enrolments, from letters or over HTTP
+    Enrol(enrol::EnrolArgs),
+    /// Make the public roll of those who have enrolled
+    Roll(enrol::RollArgs),
+    /// Send each voter the code or token by mail, never twice
     Mail(mailing::MailArgs),
+}
+
+/// The list of voters, and what to do about its mistakes.
+#[derive(Args, Debug)]
+pub(crate) struct ListArgs {
+    /// List of voters: columns voter_id,email,name,language,weight,group, only the first required;
+    /// lists for Helios, Belenios, Decidim and LimeSurvey are taken as they are
+    #[arg(long, value_name = "VOTERS.csv")]
+    roll: PathBuf,
+    /// Only read the list, show what it was taken for, and tell what is wrong
+    #[arg(long)]
+    dry_run: bool,
+    /// Write the rows with mistakes into this file, to be put right
+    #[arg(long, value_name = "FILE")]
+    rejected: Option<PathBuf>,
+    /// Take the good rows although others have mistakes; needs --rejected
+    #[arg(long, requires = "rejected")]
+    without_rejected: bool,
 }
 
 #[derive(Args, Debug)]
@@ -33,22 +61,11 @@ pub(crate) struct CodesArgs {
     /// The election
     #[arg(long, value_name = "ID")]
     election: ElectionId,
-    /// List of voters: columns voter_id,email,name,language,weight,group, only the first required;
-    /// lists for Helios, Belenios, Decidim and LimeSurvey are taken as they are
-    #[arg(long, value_name = "VOTERS.csv")]
-    roll: PathBuf,
+    #[command(flatten)]
+    list: ListArgs,
     /// Folder for codes.csv, public-roll.csv and sheets.html
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Only read the list, show what it was taken for, and tell what is wrong
-    #[arg(long)]
-    dry_run: bool,
-    /// Write the rows with mistakes into this file, to be put right
-    #[arg(long, value_name = "FILE")]
-    rejected: Option<PathBuf>,
-    /// Make codes for the good rows although others have mistakes; needs --rejected
-    #[arg(long, requires = "rejected")]
-    without_rejected: bool,
     /// Make the same codes each time; for tests and demonstrations only
     #[arg(long, value_name = "N", hide = true)]
     seed: Option<u64>,
@@ -80,7 +97,41 @@ pub(crate) struct BoothArgs {
     address: String,
 }
 
-/// A voter with the code on its sheet.
+impl BoothArgs {
+    fn codes(&self, election: ElectionId) -> Way<'_> {
+        Way { election, booth: &self.address, enrol_at: None }
+    }
+}
+
+/// Where a voter goes with what the sheet or letter gives.
+#[derive(Clone, Copy)]
+struct Way<'a> {
+    election: ElectionId,
+    /// Address of the booth.
+    booth: &'a str,
+    /// Where enrolments are taken, when tokens are given instead of codes.
+    enrol_at: Option<&'a str>,
+}
+
+impl Way<'_> {
+    /// Everything behind `#` stays in the voter's browser.
+    fn link(&self, code: &Code) -> String {
+        let Self { election, booth, enrol_at } = self;
+        let Some(enrol_at) = enrol_at else { return format!("{booth}#e={election}&c={code}") };
+        let mut issuer = String::new();
+        for byte in enrol_at.bytes() {
+            match byte {
+                b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'.' | b'_' | b'~' => {
+                    issuer.push(char::from(byte));
+                }
+                other => issuer.push_str(&format!("%{other:02X}")),
+            }
+        }
+        format!("{booth}#e={election}&t={code}&i={issuer}")
+    }
+}
+
+/// A voter with the code, or token, on its sheet.
 struct Issued {
     voter_id: String,
     name: String,
@@ -94,12 +145,15 @@ pub(crate) fn run(command: IssuerCommand) -> Result<(), Failure> {
     match command {
         IssuerCommand::Codes(args) => codes(&args),
         IssuerCommand::Sheets(args) => sheets(&args),
+        IssuerCommand::Tokens(args) => tokens::run(&args),
+        IssuerCommand::Enrol(args) => enrol::run(&args),
+        IssuerCommand::Roll(args) => enrol::roll(&args),
         IssuerCommand::Mail(args) => mailing::run(&args),
     }
 }
 
-/// The voters of the list, when codes are to be made of them.
-fn listed(args: &CodesArgs) -> Result<VoterList, Failure> {
+/// The voters of the list, when something is to be made for them.
+fn listed(args: &ListArgs) -> Result<VoterList, Failure> {
     let list =
         voters::read(&files::read(&args.roll)?).map_err(|wrong| bad_file(&args.roll, &wrong))?;
     eprint!("{}", voters::preview(&list));
@@ -117,26 +171,16 @@ fn listed(args: &CodesArgs) -> Result<VoterList, Failure> {
 }
 
 fn codes(args: &CodesArgs) -> Result<(), Failure> {
-    let voters = listed(args)?.voters;
-    if args.dry_run {
+    let voters = listed(&args.list)?.voters;
+    if args.list.dry_run {
         println!("{} voters; the list is good; nothing was made", voters.len());
         return Ok(());
     }
-    let codes_path = args.out.join("codes.csv");
-    if codes_path.exists() {
-        let message = format!(
-            "{} is there already; codes that voters hold would become worthless. Choose another \
-             folder",
-            codes_path.display()
-        );
-        return Err(Failure::new(exit::BAD_DATA, message));
-    }
-    std::fs::create_dir_all(&args.out)
-        .map_err(Failure::because(exit::FAILED, &format!("cannot make {}", args.out.display())))?;
+    let codes_path = fresh(&args.out, "codes.csv")?;
     let (roll, issued) = issue(args.election, voters, args.seed)?;
     files::write_private(&codes_path, &codes_csv(&issued)?)?;
     files::write_public(&args.out.join("public-roll.csv"), write_public_roll(&roll).as_bytes())?;
-    write_sheets(&args.out.join("sheets.html"), args.election, &args.booth, &issued)?;
+    write_sheets(&args.out.join("sheets.html"), &args.booth.codes(args.election), &issued)?;
     println!(
         "made {} codes in {}; give public-roll.csv to the administrator, keep the rest private",
         issued.len(),
@@ -147,18 +191,28 @@ fn codes(args: &CodesArgs) -> Result<(), Failure> {
 
 fn sheets(args: &SheetsArgs) -> Result<(), Failure> {
     let issued = read_codes(&args.codes)?;
-    write_sheets(&args.out, args.election, &args.booth, &issued)?;
+    write_sheets(&args.out, &args.booth.codes(args.election), &issued)?;
     println!("made {} sheets in {}", issued.len(), args.out.display());
     Ok(())
 }
 
-fn write_sheets(
-    path: &Path,
-    election: ElectionId,
-    booth: &BoothArgs,
-    issued: &[Issued],
-) -> Result<(), Failure> {
-    let html = sheets::html(election, &booth.address, issued)
+/// The path of a new file of secrets; its folder is made.
+fn fresh(folder: &Path, name: &str) -> Result<PathBuf, Failure> {
+    let path = folder.join(name);
+    if path.exists() {
+        let message = format!(
+            "{} is there already; what voters hold would become worthless. Choose another folder",
+            path.display()
+        );
+        return Err(Failure::new(exit::BAD_DATA, message));
+    }
+    std::fs::create_dir_all(folder)
+        .map_err(Failure::because(exit::FAILED, &format!("cannot make {}", folder.display())))?;
+    Ok(path)
+}
+
+fn write_sheets(path: &Path, way: &Way<'_>, issued: &[Issued]) -> Result<(), Failure> {
+    let html = sheets::html(way, issued)
         .map_err(Failure::because(exit::BAD_DATA, "cannot make the sheets"))?;
     files::write_private(path, html.as_bytes())
 }
@@ -203,7 +257,8 @@ fn codes_csv(issued: &[Issued]) -> Result<Vec<u8>, Failure> {
     writer.into_inner().map_err(|error| Failure::new(exit::FAILED, error.to_string()))
 }
 
-fn read_codes(path: &Path) -> Result<Vec<Issued>, Failure> {
+/// The voters of codes.csv, or of tokens.csv, which has two columns more.
+fn read_issued(path: &Path, expected: &[&str]) -> Result<Vec<Issued>, Failure> {
     let bytes = files::read(path)?;
     let wrong = |line: u64, column: usize, reason: String| {
         let place = format!("{}: line {line}, column {column}", path.display());
@@ -212,9 +267,9 @@ fn read_codes(path: &Path) -> Result<Vec<Issued>, Failure> {
     let mut issued = Vec::new();
     let mut reader = csv::Reader::from_reader(bytes.as_slice());
     let header = reader.headers().map_err(|error| wrong(1, 1, error.to_string()))?;
-    if header != CODES_HEADER.as_slice() {
-        let expected = CODES_HEADER.join(",");
-        return Err(wrong(1, 1, format!("this is no list of codes; expected {expected}")));
+    if header != expected {
+        let expected = expected.join(",");
+        return Err(wrong(1, 1, format!("this is another list; expected {expected}")));
     }
     for row in reader.into_records() {
         let row = row.map_err(|error| wrong(1, 1, error.to_string()))?;
@@ -227,6 +282,10 @@ fn read_codes(path: &Path) -> Result<Vec<Issued>, Failure> {
         issued.push(Issued { voter_id, name, email, language, code });
     }
     Ok(issued)
+}
+
+fn read_codes(path: &Path) -> Result<Vec<Issued>, Failure> {
+    read_issued(path, &CODES_HEADER)
 }
 
 #[cfg(test)]

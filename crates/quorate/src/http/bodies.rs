@@ -85,6 +85,35 @@ pub(crate) struct ResultView {
     pub(crate) weight: u64,
     /// By contest and option, in ballot order.
     pub(crate) counts: Vec<Vec<u64>>,
+    /// What the rules of each contest make of them.
+    #[serde(default)]
+    pub(crate) decisions: Vec<DecisionView>,
+}
+
+/// What quorum, majority and tie rule of a contest make of its counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DecisionView {
+    /// Who could answer it.
+    pub(crate) eligible: ElectorsView,
+    /// Whose ballots count.
+    pub(crate) ballots: ElectorsView,
+    /// Who is marked to vote on paper.
+    pub(crate) paper: ElectorsView,
+    /// `decided`, `lot`, `runoff`, `no-quorum`, `no-majority` or `withheld`.
+    pub(crate) finding: String,
+    /// Numbers of the options that won, most votes first.
+    pub(crate) winners: Vec<u16>,
+    /// Numbers of the options that compete for the seats still open.
+    pub(crate) tied: Vec<u16>,
+}
+
+/// Voters and their total weight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ElectorsView {
+    /// How many.
+    pub(crate) voters: u32,
+    /// Their total weight.
+    pub(crate) weight: u64,
 }
 
 /// `GET /elections/{id}/roll`.

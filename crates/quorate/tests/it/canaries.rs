@@ -13,10 +13,10 @@ const HEAD: usize = 8;
 
 /// What is searched for, by its first bytes.
 #[derive(Default)]
-struct Needles(BTreeMap<[u8; HEAD], Vec<(String, Vec<u8>)>>);
+pub(crate) struct Needles(BTreeMap<[u8; HEAD], Vec<(String, Vec<u8>)>>);
 
 impl Needles {
-    fn add(&mut self, what: &str, bytes: impl Into<Vec<u8>>) {
+    pub(crate) fn add(&mut self, what: &str, bytes: impl Into<Vec<u8>>) {
         let bytes = bytes.into();
         let head = *bytes.first_chunk().expect("needles have at least eight bytes");
         self.0.entry(head).or_default().push((what.to_owned(), bytes));
@@ -29,8 +29,18 @@ impl Needles {
         self.add(what, hex::encode_upper(bytes));
     }
 
+    /// A code or a token, as people type it and as programs hold it.
+    pub(crate) fn add_code(&mut self, what: &str, code: &str) {
+        let plain = code.replace('-', "");
+        for form in [code, &plain, &code.to_lowercase(), &plain.to_lowercase()] {
+            self.add(what, form);
+        }
+        let code: Code = code.parse().expect("the issuer's codes are codes");
+        self.add_bytes(&format!("the bytes of {what}"), code.as_bytes());
+    }
+
     /// The first one that stands in `hay`.
-    fn find(&self, hay: &[u8]) -> Option<&str> {
+    pub(crate) fn find(&self, hay: &[u8]) -> Option<&str> {
         let mut starts = [false; 1 << 16];
         for head in self.0.keys() {
             starts[usize::from(u16::from_be_bytes([head[0], head[1]]))] = true;
@@ -57,12 +67,8 @@ fn secrets(stage: &Stage) -> Needles {
         let code = cells.next().expect("voter_id,code,name");
         needles.add(&format!("the name of {voter}"), voter);
         let code = code.trim().trim_matches('"');
-        let plain = code.replace('-', "");
-        for form in [code, &plain, &code.to_lowercase(), &plain.to_lowercase()] {
-            needles.add(&format!("the code of {voter}"), form);
-        }
+        needles.add_code(&format!("the code of {voter}"), code);
         let code: Code = code.parse().expect("the issuer's codes are codes");
-        needles.add_bytes(&format!("the bytes of the code of {voter}"), code.as_bytes());
         let mut seed = [0; 32];
         let expanded =
             Hkdf::<Sha512>::new(Some(&id), code.as_bytes()).expand(b"cred/v1", &mut seed);

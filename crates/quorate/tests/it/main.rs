@@ -11,6 +11,7 @@ mod crashes;
 mod demo;
 mod doors;
 mod durability;
+mod enrolment;
 mod etcdctl;
 mod figures;
 mod invitations;

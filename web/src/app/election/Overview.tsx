@@ -5,7 +5,7 @@ import { useFormats } from '../ui/format.ts';
 import { Icon } from '../ui/icons.tsx';
 import { Card, Loading, Notice } from '../ui/ui.tsx';
 import { boothPath } from './paths.ts';
-import { ResultCards } from './ResultCards.tsx';
+import { LiveCards, ResultCards } from './ResultCards.tsx';
 import { TrackerForm } from './TrackerForm.tsx';
 import { Turnout } from './Turnout.tsx';
 import { type Election, useLoadedElection } from './useElection.ts';
@@ -19,7 +19,11 @@ export function Overview() {
   const election = useLoadedElection();
   return (
     <>
-      {election.phase === 'published' && <ResultCards election={election} />}
+      {election.phase === 'published' ? (
+        <ResultCards election={election} />
+      ) : (
+        <LiveCards election={election} />
+      )}
       <div className="q-overview">
         <div className="q-stack">
           <NextCard {...election} />

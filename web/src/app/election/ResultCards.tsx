@@ -31,7 +31,8 @@ export function ResultCards({ election }: { readonly election: Election }) {
   const published = usePublished(election);
   const { definition, result, turnout, title, id } = election;
   if (definition == null || result == null) return <Loading />;
-  const contests = rowsOf(definition.contests, result.counts);
+  const { counts, decisions } = result;
+  const contests = rowsOf(definition.contests, counts, decisions, decisions);
   const name = (title ?? id).replace(/[^\p{L}\p{N}]+/gu, '-').toLowerCase();
   return (
     <div className="q-stack">
@@ -49,7 +50,7 @@ export function ResultCards({ election }: { readonly election: Election }) {
             type="button"
             className="q-button"
             data-size="s"
-            onClick={() => saveAs(`${name}.csv`, resultCsv(contests, result.weight), 'text/csv')}
+            onClick={() => saveAs(`${name}.csv`, resultCsv(contests), 'text/csv')}
           >
             <Icon name="download" size={17} /> CSV
           </button>
@@ -70,20 +71,84 @@ export function ResultCards({ election }: { readonly election: Election }) {
       </div>
       {contests.map((contest, at) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: contests keep their place
-        <Contest key={at} contest={contest} weight={result.weight} />
+        <Contest key={at} contest={contest} />
       ))}
     </div>
   );
 }
 
-function Contest({ contest, weight }: { readonly contest: ContestRows; readonly weight: number }) {
+/** The counts of an open poll before it is closed, with the signatures that they stand under. */
+export function LiveCards({ election }: { readonly election: Election }) {
+  const { t } = useTranslation();
+  const { number } = useFormats();
+  const { definition, turnout } = election;
+  const { live, contests: participation } = turnout;
+  if (definition == null || live === null) return null;
+  return (
+    <div className="q-stack">
+      <Card title={t('results.live')}>
+        <p>{t('results.liveText', { size: number(live.size) })}</p>
+        <details>
+          <summary>{t('results.checkpoint')}</summary>
+          <pre className="q-small" dir="ltr">
+            {live.checkpoint}
+          </pre>
+        </details>
+      </Card>
+      {rowsOf(definition.contests, live.counts, participation).map((contest, at) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: contests keep their place
+        <Contest key={at} contest={contest} />
+      ))}
+    </div>
+  );
+}
+
+/** Who won, or why nobody did, and how many took part. */
+function Decided({ contest }: { readonly contest: ContestRows }) {
   const { t } = useTranslation();
   const { number, percent } = useFormats();
-  const { kind, highest, isWithheld } = contest;
+  const { decision, rows, quorumPercent } = contest;
+  if (decision === undefined) return null;
+  const { finding, winners, tied, eligible, ballots, paper } = decision;
+  const names = (options: readonly number[]) =>
+    options.map((option) => rows[option]?.option ?? option).join(', ');
+  const share = percent(ballots.weight + paper.weight, eligible.weight);
+  const sentence = {
+    decided: t('results.decided', { options: names(winners) }),
+    lot: t('results.lot', { options: names(tied) }),
+    runoff: t('results.runoff', { options: names(tied) }),
+    'no-quorum': t('results.noQuorum', { share, quorum: percent(quorumPercent, 100) }),
+    'no-majority': t('results.noMajority'),
+    withheld: t('results.withheld'),
+  }[finding];
+  return (
+    <>
+      <p>
+        <strong>{sentence}</strong>
+        {tied.length > 0 &&
+          winners.length > 0 &&
+          ` ${t('results.alsoChosen', { options: names(winners) })}`}
+      </p>
+      <p className="q-muted q-small">
+        {t('results.answered', {
+          ballots: number(ballots.voters),
+          voters: number(eligible.voters),
+          share: percent(ballots.voters, eligible.voters),
+        })}
+        {paper.voters > 0 && ` ${t('results.paper', { paper: number(paper.voters) })}`}
+      </p>
+    </>
+  );
+}
+
+function Contest({ contest }: { readonly contest: ContestRows }) {
+  const { t } = useTranslation();
+  const { number, percent } = useFormats();
+  const { kind, highest, isWithheld, weight } = contest;
   if (isWithheld) {
     return (
       <Card title={contest.title}>
-        <p>{t('results.withheld')}</p>
+        <Decided contest={contest} />
       </Card>
     );
   }
@@ -93,6 +158,7 @@ function Contest({ contest, weight }: { readonly contest: ContestRows; readonly 
   ];
   return (
     <Card title={contest.title}>
+      <Decided contest={contest} />
       <table className="q-table q-bars">
         <caption className="q-visually-hidden">{contest.title}</caption>
         <thead>

@@ -42,15 +42,37 @@ export function RulesTab() {
   );
 }
 
-function Question({ title, kind, min, max, highest, options }: Schemas['Contest']) {
+const MAJORITY = {
+  relative: 'rules.relative',
+  absolute: 'rules.absolute',
+  'two-thirds': 'rules.twoThirds',
+  'three-quarters': 'rules.threeQuarters',
+} as const;
+const TIE = {
+  lot: 'rules.tieLot',
+  runoff: 'rules.tieRunoff',
+  'first-listed': 'rules.tieFirst',
+} as const;
+
+function Question(contest: Schemas['Contest']) {
+  const { title, kind, min, max, highest, options, seats, majority, tie } = contest;
   const { t } = useTranslation();
+  const { percent } = useFormats();
+  const decision = {
+    seats,
+    quorum: percent(contest.quorum_percent, 100),
+    majority: t(MAJORITY[majority]),
+    tie: t(TIE[tie]),
+  };
   const places = { min, max, highest, count: options.length };
   const key = { one: 'rules.one', score: 'rules.score', lists: 'rules.lists' }[kind as 'one'];
   const rule = t(key ?? 'rules.some', places);
   return (
     <div className="q-stack-s">
       <h3>{title}</h3>
-      <p className="q-muted q-small">{rule}</p>
+      <p className="q-muted q-small">
+        {rule} {t('rules.decision', decision)}
+      </p>
       <ul>
         {options.map((option) => (
           <li key={option}>{option === BLANK ? t('results.blank') : option}</li>

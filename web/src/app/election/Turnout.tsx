@@ -12,7 +12,7 @@ const LINES = 600;
 const [WIDTH, HEIGHT] = [640, 180];
 
 /** How many have voted, live, and how that came about. */
-export function Turnout({ id, turnout, entries, phase }: Election) {
+export function Turnout({ id, turnout, entries, phase, definition }: Election) {
   const { t } = useTranslation();
   const { number, percent } = useFormats();
   return (
@@ -44,6 +44,7 @@ export function Turnout({ id, turnout, entries, phase }: Election) {
           })}`}
         {phase === 'open' && <Updated mark={turnout.ballots} />}
       </p>
+      <Classes classes={turnout.classes} groups={definition?.groups ?? []} />
       <Curve id={id} entries={entries} />
     </>
   );
@@ -51,6 +52,50 @@ export function Turnout({ id, turnout, entries, phase }: Election) {
 
 function share(part: number, whole: number): number {
   return whole === 0 ? 0 : Math.min(100, (100 * part) / whole);
+}
+
+/** Who has voted of each group and weight, where there is more than one. */
+function Classes({
+  classes,
+  groups,
+}: {
+  readonly classes: Election['turnout']['classes'];
+  readonly groups: readonly string[];
+}) {
+  const { t } = useTranslation();
+  const { number, percent } = useFormats();
+  if (classes.length < 2) return null;
+  const columns = ['weightEach', 'voters', 'voted', 'paper'] as const;
+  return (
+    <details>
+      <summary>{t('turnout.classes')}</summary>
+      <table className="q-table">
+        <thead>
+          <tr>
+            <th scope="col">{t('turnout.group')}</th>
+            {columns.map((column) => (
+              <th key={column} scope="col" className="q-number">
+                {t(`turnout.${column}`)}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {classes.map(({ group, weight, voters, voted, paper }) => (
+            <tr key={`${group} ${weight}`}>
+              <th scope="row">{groups[group - 1] ?? t('turnout.everybody')}</th>
+              <td className="q-number">{number(weight)}</td>
+              <td className="q-number">{number(voters)}</td>
+              <td className="q-number">
+                {number(voted)} ({percent(voted, voters)})
+              </td>
+              <td className="q-number">{number(paper)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </details>
+  );
 }
 
 /** How long ago the number changed. */

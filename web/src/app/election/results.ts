@@ -4,6 +4,8 @@ import type { Schemas } from '../api/client.ts';
 import { csvOf } from '../ui/save.ts';
 import type { Election } from './useElection.ts';
 
+type Decision = Schemas['Decision'];
+
 /** How the ballot writes a vote for none of the options. */
 export const BLANK = '(blank)';
 
@@ -23,12 +25,20 @@ export interface ContestRows {
   readonly highest: number;
   /** Too few have answered: nothing was decrypted. */
   readonly isWithheld: boolean;
+  /** Weight of the ballots that answered: the whole of which votes are shares. */
+  readonly weight: number;
+  /** What the rules make of the counts; nothing while they may still change. */
+  readonly decision: Decision | undefined;
+  /** Least share of the weight that must vote, in per cent. */
+  readonly quorumPercent: number;
 }
 
-/** Rows by contest in ballot order. */
+/** Rows by contest in ballot order; `decisions` once the result is published. */
 export function rowsOf(
   contests: readonly Schemas['Contest'][],
   counts: readonly (readonly number[])[],
+  participation: readonly Schemas['Participation'][],
+  decisions: readonly Decision[] = [],
 ) {
   return contests.map((contest, at): ContestRows => {
     const rows = contest.options.map((option, place) => ({
@@ -37,13 +47,16 @@ export function rowsOf(
       isBlank: option === BLANK,
     }));
     const best = Math.max(0, ...rows.filter((row) => !row.isBlank).map((row) => row.votes));
-    const { title, kind, highest } = contest;
-    return { title, kind, rows, best, highest, isWithheld: counts[at]?.length === 0 };
+    const { title, kind, highest, quorum_percent: quorumPercent } = contest;
+    const isWithheld = counts[at]?.length === 0;
+    const weight = participation[at]?.ballots.weight ?? 0;
+    const decision = decisions[at];
+    return { title, kind, rows, best, highest, isWithheld, weight, decision, quorumPercent };
   });
 }
 
-export function resultCsv(contests: readonly ContestRows[], weight: number): string {
-  const rows = contests.flatMap(({ title, rows: own, isWithheld }) =>
+export function resultCsv(contests: readonly ContestRows[]): string {
+  const rows = contests.flatMap(({ title, rows: own, isWithheld, weight }) =>
     (isWithheld ? [] : own).map(({ option, votes }): (string | number)[] => [
       title,
       option,
@@ -60,6 +73,7 @@ export function resultJson(election: Election, publishedMs: number | undefined):
   const contests = definition?.contests.map((contest, at) => ({
     ...contest,
     votes: result?.counts[at],
+    decision: result?.decisions[at],
   }));
   const published = publishedMs === undefined ? null : new Date(publishedMs).toISOString();
   return JSON.stringify(

@@ -191,7 +191,7 @@ async function chainOf(app: App, id: string, key: string, isOnRoll: boolean) {
   }
 }
 
-function codeSentence({ words }: App, reason: unknown): string {
+export function codeSentence({ words }: App, reason: unknown): string {
   if (reason instanceof CodeError) {
     const { code, group, character = '' } = reason;
     if (group === undefined) return words.say(code);

@@ -4,6 +4,7 @@ use curve25519_dalek::constants::EIGHT_TORSION;
 use serde_json::{Value, json};
 
 use super::{array, bytes, frozen, hex, list, text};
+use crate::enrolment::{EnrolmentError, EnrolmentRequest};
 use crate::signature::tests::{mixed_key, non_canonical_points, plus_order, torsion_signature};
 use crate::signature::{PublicKey, SigningKey};
 use crate::{Code, Credential};
@@ -64,6 +65,63 @@ fn codes() {
     for vector in list(&file["invalid"]) {
         let error = text(&vector["typed"]).parse::<Code>().expect_err("an invalid code");
         assert_eq!(error.code(), text(&vector["code"]));
+    }
+}
+
+/// Requests of voters, and what of them a changed byte breaks.
+fn enrolment_vectors() -> Value {
+    let made = [1_u8, 90, 255].into_iter().map(|seed| {
+        let token = Code::from_bytes([seed; 15]);
+        let code = Code::from_bytes([seed ^ 0x3c; 15]);
+        let election_id = [seed ^ 0x0f; 16];
+        let credential = Credential::from_code(&code, &election_id);
+        let request = EnrolmentRequest::make(&token, &election_id, &credential);
+        json!({
+            "token": token.to_string(),
+            "code": code.to_string(),
+            "election_id": hex(election_id),
+            "token_name": hex(request.token_name().0),
+            "public_key": hex(credential.public().to_bytes()),
+            "request": hex(request.as_bytes()),
+            "text": request.to_string(),
+        })
+    });
+    let token = Code::from_bytes([1; 15]);
+    let election_id = [0x0e; 16];
+    let credential = Credential::from_code(&Code::from_bytes([0x3d; 15]), &election_id);
+    let good = EnrolmentRequest::make(&token, &election_id, &credential);
+    let invalid = [0, 1, 17, 33, 65, 97, 129].map(|at: usize| {
+        let mut bytes = good.as_bytes().to_vec();
+        bytes[at] ^= 1;
+        json!({ "request": hex(&bytes), "code": judged(&bytes, &election_id, &token) })
+    });
+    json!({ "valid": made.collect::<Vec<_>>(), "invalid": invalid })
+}
+
+fn judged(bytes: &[u8], election_id: &[u8; 16], token: &Code) -> &'static str {
+    let read = EnrolmentRequest::decode(bytes, election_id);
+    let checked = read.and_then(|read| read.check(token).map(drop));
+    checked.err().map_or("ok", EnrolmentError::code)
+}
+
+#[test]
+fn enrolments() {
+    let file = frozen("ballot-enrolment.json", &enrolment_vectors());
+    for vector in list(&file["valid"]) {
+        let token: Code = text(&vector["token"]).parse().expect("a valid token");
+        let id = array(&vector["election_id"]);
+        assert_eq!(judged(&bytes(&vector["request"]), &id, &token), "ok");
+        let [found] = &EnrolmentRequest::find(text(&vector["text"]), &id)[..] else {
+            panic!("one request in one text")
+        };
+        let found = found.as_ref().expect("a request");
+        assert_eq!(found.as_bytes()[..], bytes(&vector["request"]));
+    }
+    let first = &list(&file["valid"])[0];
+    let token: Code = text(&first["token"]).parse().expect("a valid token");
+    let id = array(&first["election_id"]);
+    for vector in list(&file["invalid"]) {
+        assert_eq!(judged(&bytes(&vector["request"]), &id, &token), text(&vector["code"]));
     }
 }
 

@@ -18,7 +18,8 @@ pub(super) struct AuditArgs {
     /// Only what this account, authority or node did
     #[arg(long, value_name = "NAME")]
     actor: Option<String>,
-    /// Only entries of this kind: act, login, ledger, alarm or cluster
+    /// Only entries of this kind: act, login, ledger, alarm, cluster, or finality, which is shown
+    /// only when asked for
     #[arg(long, value_name = "KIND")]
     kind: Option<String>,
     /// Not before: a UTC time like "2027-03-01 08:00", or how long ago, like 90m, 12h, 7d

@@ -16,8 +16,17 @@ pub(super) struct CastArgs {
     /// The election
     id: ElectionId,
     /// The voter's code
-    #[arg(long, value_name = "CODE", env = "QUORATE_CODE", hide_env_values = true)]
-    code: String,
+    #[arg(
+        long,
+        value_name = "CODE",
+        env = "QUORATE_CODE",
+        hide_env_values = true,
+        required_unless_present = "code_file"
+    )]
+    code: Option<String>,
+    /// File with the voter's code, as `election enrol` writes it
+    #[arg(long, value_name = "FILE", conflicts_with = "code")]
+    code_file: Option<PathBuf>,
     /// Chosen options of a contest, with commas between: texts, or numbers as #1; once for each
     /// contest, in order or together with --contest
     #[arg(long, value_name = "OPTIONS", required = true)]
@@ -35,7 +44,11 @@ pub(super) struct CastArgs {
 
 pub(super) async fn run(api: &ApiClient, args: CastArgs) -> Result<(), Failure> {
     let wrong = |message: String| Failure::new(exit::BAD_DATA, message);
-    let code: Code = args.code.parse().map_err(|error| wrong(format!("the code: {error}")))?;
+    let typed = match &args.code_file {
+        Some(path) => String::from_utf8_lossy(&files::read(path)?).into_owned(),
+        None => args.code.clone().unwrap_or_default(),
+    };
+    let code: Code = typed.parse().map_err(|error| wrong(format!("the code: {error}")))?;
     let mut booth = Booth::fetch(api, args.id).await?;
     if let Some(trust) = &args.trust {
         let text = String::from_utf8(files::read(trust)?)

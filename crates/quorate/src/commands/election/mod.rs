@@ -6,6 +6,7 @@ mod cast;
 mod ceremony;
 mod close;
 mod create;
+mod enrol;
 mod export;
 mod open;
 mod order;
@@ -57,6 +58,8 @@ enum Act {
     Ceremony(ceremony::CeremonyArgs),
     /// Seal the manifest, wait for the endorsements, and open
     Open(open::OpenArgs),
+    /// Make a voting code on this machine, and what the issuer needs to put its key on the roll
+    Enrol(enrol::EnrolArgs),
     /// Cast a ballot with a voter's code
     Cast(cast::CastArgs),
     /// Take no ballots until the election is resumed
@@ -112,6 +115,7 @@ pub(crate) fn run(command: ElectionCommand) -> Result<(), Failure> {
             Act::Roll(args) => roll::run(&api, args).await,
             Act::Ceremony(args) => ceremony::run(&api, args).await,
             Act::Open(args) => open::run(&api, args).await,
+            Act::Enrol(args) => enrol::run(args).await,
             Act::Cast(args) => cast::run(&api, args).await,
             Act::Pause(args) => order::run(&api, args, Order::Pause).await,
             Act::Resume(args) => order::run(&api, args, Order::Resume).await,

@@ -2,17 +2,17 @@
 //! `reset`, `change-roll`, `mark-paper`. Each order is signed here, with the number that the
 //! ledger expects next.
 
-use super::{failed, path};
+use super::{bad_file, failed, path};
 use crate::commands::Failure;
-use crate::http::{ApiClient, Octets};
-use crate::{definition, exit, files};
+use crate::http::{ApiClient, CredentialView, Octets};
+use crate::{definition, exit, files, roll_csv};
 use clap::Args;
 use election::{ElectionId, Manifest, Order, Voter};
 use reqwest::Method;
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(super) struct OrderArgs {
     /// The election
     id: ElectionId,
@@ -37,6 +37,10 @@ pub(super) struct ChangeRollArgs {
     /// Add this credential, 64 hex digits
     #[arg(long, value_name = "KEY", conflicts_with_all = ["withdraw", "replace"])]
     add: Option<String>,
+    /// Add every credential of this file, which `issuer roll --after` wrote: lines
+    /// `credential,weight,group`; those that are on the roll already are passed over
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["add", "withdraw", "replace"])]
+    add_all: Option<PathBuf>,
     /// How many votes the added credential's ballot counts
     #[arg(long, default_value_t = 1, requires = "add")]
     weight: u32,
@@ -98,7 +102,28 @@ pub(super) async fn extend(api: &ApiClient, args: ExtendArgs) -> Result<(), Fail
     run(api, args.order, Order::Extend { closes }).await
 }
 
+/// One order for each newcomer.
+async fn add_all(api: &ApiClient, order: OrderArgs, path: &Path) -> Result<(), Failure> {
+    let roll =
+        roll_csv::read_public_roll(&files::read(path)?).map_err(|wrong| bad_file(path, &wrong))?;
+    let mut added = 0;
+    for voter in roll.voters() {
+        let key = hex::encode(voter.credential);
+        let at = super::path(order.id, &format!("credentials/{key}"));
+        let known: CredentialView = api.get_json(&at).await?;
+        if !known.on_roll {
+            run(api, order.clone(), Order::Add(*voter)).await?;
+            added += 1;
+        }
+    }
+    println!("{added} of {} voters were added to the roll", roll.voters().len());
+    Ok(())
+}
+
 pub(super) async fn change_roll(api: &ApiClient, args: ChangeRollArgs) -> Result<(), Failure> {
+    if let Some(path) = &args.add_all {
+        return add_all(api, args.order, path).await;
+    }
     let order = match (&args.add, &args.withdraw, &args.replace, &args.by) {
         (Some(key), ..) => {
             let (weight, group) = (args.weight, args.group);
@@ -107,7 +132,7 @@ pub(super) async fn change_roll(api: &ApiClient, args: ChangeRollArgs) -> Result
         (_, Some(key), ..) => Order::Withdraw { credential: read_key(key)? },
         (_, _, Some(old), Some(new)) => Order::Replace { old: read_key(old)?, new: read_key(new)? },
         _ => {
-            let message = "say what changes: --add, --withdraw, or --replace with --by";
+            let message = "say what changes: --add, --add-all, --withdraw, or --replace with --by";
             return Err(Failure::new(exit::BAD_DATA, message));
         }
     };

@@ -2,7 +2,7 @@
 
 use super::{LAG_PATIENCE, failed, path};
 use crate::commands::Failure;
-use crate::http::{ApiClient, ElectionView, ResultView};
+use crate::http::{ApiClient, DecisionView, ElectionView, ResultView};
 use clap::Args;
 use election::{Definition, ElectionId, Manifest};
 use serde::Serialize;
@@ -30,6 +30,7 @@ struct Results {
 struct ContestResult {
     title: String,
     options: Vec<OptionResult>,
+    decision: Option<DecisionView>,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -73,13 +74,15 @@ fn put_together(
     if found.len() != asked.len() || !found.into_iter().zip(&asked).all(fits) {
         return Err(failed("the node's result does not fit the questions of the manifest"));
     }
-    let contests = definition.contests.iter().zip(&result.counts).map(|(contest, counts)| {
+    let numbered = definition.contests.iter().zip(&result.counts).enumerate();
+    let contests = numbered.map(|(number, (contest, counts))| {
         let option = |(at, votes): (usize, &u64)| OptionResult {
             text: contest.option_text(at).unwrap_or_default().to_owned(),
             votes: *votes,
         };
         let options = counts.iter().enumerate().map(option).collect();
-        ContestResult { title: contest.title.clone(), options }
+        let decision = result.decisions.get(number).cloned();
+        ContestResult { title: contest.title.clone(), options, decision }
     });
     Ok(Results {
         id: id.to_string(),
@@ -98,20 +101,49 @@ fn text(results: &Results) -> String {
     for contest in &results.contests {
         lines.push(String::new());
         lines.push(contest.title.clone());
-        if contest.options.is_empty() {
+        if contest.options.is_empty() && contest.decision.is_none() {
             lines.push("            too few answered: not decrypted".to_owned());
         }
         for option in &contest.options {
             lines.push(format!("{:>10}  {}", option.votes, option.text));
+        }
+        if let Some(decision) = &contest.decision {
+            lines.push(format!("            {}", sentence(decision, &contest.options)));
         }
     }
     lines.push(String::new());
     lines.join("\n")
 }
 
+/// What follows from the counts, and how many took part.
+fn sentence(decision: &DecisionView, options: &[OptionResult]) -> String {
+    let DecisionView { eligible, ballots, paper, finding, winners, tied } = decision;
+    let names = |numbers: &[u16]| {
+        let name = |at: &u16| options.get(usize::from(*at)).map_or("?", |one| one.text.as_str());
+        numbers.iter().map(name).collect::<Vec<_>>().join(", ")
+    };
+    let chosen =
+        if winners.is_empty() { String::new() } else { format!("chosen: {}; ", names(winners)) };
+    let what = match finding.as_str() {
+        "decided" => format!("chosen: {}", names(winners)),
+        "lot" => format!("{chosen}equal votes, lots decide between: {}", names(tied)),
+        "runoff" => format!("{chosen}equal votes, a runoff decides between: {}", names(tied)),
+        "no-quorum" => "no decision: too few took part".to_owned(),
+        "no-majority" => "no decision: no option reached the majority it needs".to_owned(),
+        "withheld" => "too few answered: not decrypted".to_owned(),
+        other => format!("finding: {other}"),
+    };
+    let paper = match paper.voters {
+        0 => String::new(),
+        voters => format!(" and {voters} on paper"),
+    };
+    format!("{what} ({} of {} answered{paper})", ballots.voters, eligible.voters)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::ElectorsView;
     use election::testing::ElectionBuilder;
 
     #[test]
@@ -119,11 +151,23 @@ mod tests {
         let election = ElectionBuilder::new(1).voters(1).build();
         let definition = &election.draft.definition;
         let counts = vec![vec![2, 1, 0], vec![0, 0, 3, 0]];
-        let mut view = ResultView { ballots: 3, weight: 3, counts };
+        let electors = |voters: u32| ElectorsView { voters, weight: voters.into() };
+        let decision = |finding: &str, winners: &[u16], tied: &[u16], paper| DecisionView {
+            eligible: electors(5),
+            ballots: electors(3),
+            paper: electors(paper),
+            finding: finding.to_owned(),
+            winners: winners.to_vec(),
+            tied: tied.to_vec(),
+        };
+        let decisions = vec![decision("decided", &[0], &[], 0), decision("lot", &[2], &[0, 1], 1)];
+        let mut view = ResultView { ballots: 3, weight: 3, counts, decisions };
         let results = put_together(election.id(), definition, &view).expect("it fits");
         let expect = "A small election\n3 ballots of total weight 3\n\nChair\n         2  Ada\n\
-                      \u{20}        1  Grace\n         0  (blank)\n\nProjects\n         0  Well\n\
-                      \u{20}        0  Fence\n         3  Shed\n         0  (blank)\n";
+                      \u{20}        1  Grace\n         0  (blank)\n            chosen: Ada (3 of 5 answered)\n\nProjects\n         0  Well\n\
+                      \u{20}        0  Fence\n         3  Shed\n         0  (blank)\n            chosen: Shed; \
+                      equal votes, lots decide between: Well, Fence (3 of 5 answered and 1 on \
+                      paper)\n";
         assert_eq!(text(&results), expect);
         view.counts[1].pop();
         assert!(put_together(election.id(), definition, &view).is_err());

@@ -19,6 +19,15 @@ const BUILT_IN: [(&str, &str); 5] = [
     ("ar", include_str!("texts/ar.txt")),
 ];
 
+/// Of enrolment: `{code}` is the token.
+const ENROLMENT: [(&str, &str); 5] = [
+    ("en", include_str!("texts/enrol-en.txt")),
+    ("de", include_str!("texts/enrol-de.txt")),
+    ("es", include_str!("texts/enrol-es.txt")),
+    ("fr", include_str!("texts/enrol-fr.txt")),
+    ("ar", include_str!("texts/enrol-ar.txt")),
+];
+
 /// What may stand in braces.
 const PLACES: [&str; 4] = ["name", "title", "code", "link"];
 
@@ -112,13 +121,16 @@ fn words_in_braces(line: &str) -> impl Iterator<Item = &str> {
     line.split('{').skip(1).map(|after| after.split_once('}').map_or(after, |(word, _)| word))
 }
 
-/// The texts by language: the built-in ones, and over them the files `LANGUAGE.txt` of a folder.
+/// The texts by language, of codes or of enrolment: the built-in ones, and over them the files `LANGUAGE.txt` of a folder.
 ///
 /// # Errors
 /// A sentence that names the file.
-pub(super) fn texts(folder: Option<&Path>) -> Result<BTreeMap<String, Template>, String> {
+pub(super) fn texts(
+    enrolment: bool,
+    folder: Option<&Path>,
+) -> Result<BTreeMap<String, Template>, String> {
     let mut texts = BTreeMap::new();
-    for (language, text) in BUILT_IN {
+    for (language, text) in if enrolment { ENROLMENT } else { BUILT_IN } {
         let template = Template::parse(text).map_err(|bad| format!("{language}: {bad}"))?;
         texts.insert(language.to_owned(), template);
     }
@@ -161,7 +173,8 @@ mod tests {
 
     #[test]
     fn every_built_in_text_holds_what_a_voter_needs_and_nothing_is_filled_twice() {
-        for (language, template) in texts(None).expect("good") {
+        let all = [false, true].map(|enrolment| texts(enrolment, None).expect("good"));
+        for (language, template) in all.into_iter().flatten() {
             let (subject, body) = template.fill(&FILLING);
             assert!(subject.contains("Board") && !subject.contains('{'), "{language}: {subject}");
             for part in ["C", "L", "Board", "{code} Ann"] {
@@ -190,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_voter_is_written_to_in_the_nearest_language() {
-        let texts = texts(None).expect("good");
+        let texts = texts(false, None).expect("good");
         for (tag, language) in [("de-AT", "de"), ("FR", "fr"), ("", "en"), ("nl", "en")] {
             assert_eq!(text_for(&texts, tag), texts.get(language), "{tag}");
         }
@@ -199,10 +212,14 @@ mod tests {
     #[test]
     fn own_texts_replace_built_in_ones() {
         let folder = tempfile::tempdir().expect("a folder");
-        assert!(super::texts(Some(folder.path())).expect_err("empty").contains("no LANGUAGE.txt"));
+        assert!(
+            super::texts(false, Some(folder.path()))
+                .expect_err("empty")
+                .contains("no LANGUAGE.txt")
+        );
         let text = "Subject: Vote\n\n{name}: {code} {link}\n";
         std::fs::write(folder.path().join("nl.txt"), text).expect("written");
-        let texts = super::texts(Some(folder.path())).expect("good");
+        let texts = super::texts(false, Some(folder.path())).expect("good");
         assert_eq!(texts.len(), 6);
         let (_, body) = text_for(&texts, "nl").expect("there").fill(&FILLING);
         assert_eq!(body, "{code} Ann: C L\n");

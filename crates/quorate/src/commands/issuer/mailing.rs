@@ -2,17 +2,17 @@
 
 use super::invitation::{self, Filling, Template};
 use super::journal::{Journal, Standing};
-use super::sheets::link;
-use super::{BoothArgs, Issued, read_codes};
+use super::tokens::TOKENS_HEADER;
+use super::{BoothArgs, Issued, Way, read_codes, read_issued};
 use crate::commands::{Failure, progress};
 use crate::exit;
 use crate::http::block_on;
 use clap::Args;
 use election::ElectionId;
-use gateway::mail::{Letter, MailSettings, Outcome, Sender, Way};
+use gateway::mail::{self, Letter, MailSettings, Outcome, Sender};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 #[derive(Args, Debug)]
@@ -24,8 +24,14 @@ pub(crate) struct MailArgs {
     #[arg(long, value_name = "TEXT")]
     title: String,
     /// The codes that `issuer codes` wrote; an address may be put right there
-    #[arg(long, value_name = "codes.csv")]
-    codes: PathBuf,
+    #[arg(long, value_name = "codes.csv", required_unless_present = "tokens")]
+    codes: Option<PathBuf>,
+    /// The tokens that `issuer tokens` wrote, instead of codes
+    #[arg(long, value_name = "tokens.csv", conflicts_with = "codes", requires = "enrol_at")]
+    tokens: Option<PathBuf>,
+    /// Where enrolments are taken: the address of `issuer enrol --listen`, or mailto:ADDRESS
+    #[arg(long, value_name = "URL", requires = "tokens")]
+    enrol_at: Option<String>,
     /// How mail leaves: smtp://HOST:PORT?tls=required, smtps://…, or file:///FOLDER; user and
     /// password, if any, stand in the URL, so prefer the environment
     #[arg(long, env = "QUORATE_MAIL_SERVER", hide_env_values = true, value_name = "URL")]
@@ -56,6 +62,13 @@ pub(crate) struct MailArgs {
     booth: BoothArgs,
 }
 
+impl MailArgs {
+    /// The file of whom to write to; clap makes sure that there is one.
+    fn list(&self) -> &Path {
+        self.tokens.as_deref().or(self.codes.as_deref()).unwrap_or(Path::new("codes.csv"))
+    }
+}
+
 /// What became of a run.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Count {
@@ -70,8 +83,11 @@ struct Count {
 
 /// `quorate issuer mail`.
 pub(super) fn run(args: &MailArgs) -> Result<(), Failure> {
-    let issued = read_codes(&args.codes)?;
-    let texts = invitation::texts(args.texts.as_deref())
+    let issued = match &args.tokens {
+        Some(tokens) => read_issued(tokens, &TOKENS_HEADER)?,
+        None => read_codes(args.list())?,
+    };
+    let texts = invitation::texts(args.tokens.is_some(), args.texts.as_deref())
         .map_err(|reason| Failure::new(exit::BAD_DATA, reason))?;
     let Some(first) = issued.first() else {
         return Err(Failure::new(exit::BAD_DATA, "there is nobody in the list of codes"));
@@ -86,7 +102,7 @@ pub(super) fn run(args: &MailArgs) -> Result<(), Failure> {
         return Err(Failure::new(exit::BAD_CONFIG, message));
     };
     let settings = MailSettings { server: server.clone(), from: from.clone() };
-    let way = Way::new(&settings).map_err(|reason| Failure::new(exit::BAD_CONFIG, reason))?;
+    let way = mail::Way::new(&settings).map_err(|reason| Failure::new(exit::BAD_CONFIG, reason))?;
     block_on(async {
         let sender = way.sender();
         match &args.test_to {
@@ -111,7 +127,8 @@ fn letter(
     let text = invitation::text_for(texts, &voter.language)
         .ok_or_else(|| Failure::new(exit::BAD_DATA, "there is no English text to fall back on"))?;
     let name = if voter.name.is_empty() { &voter.voter_id } else { &voter.name };
-    let link = link(&args.booth.address, args.election, &voter.code);
+    let (election, enrol_at) = (args.election, args.enrol_at.as_deref());
+    let link = Way { election, booth: &args.booth.address, enrol_at }.link(&voter.code);
     let code = voter.code.to_string();
     Ok(text.fill(&Filling { name, title: &args.title, code: &code, link: &link }))
 }
@@ -151,7 +168,7 @@ async fn mail_all(
     sender: &Sender,
     issued: &[Issued],
 ) -> Result<(), Failure> {
-    let mut journal = Journal::open(&args.codes.with_extension("mail"))?;
+    let mut journal = Journal::open(&args.list().with_extension("mail"))?;
     let mut count = Count::default();
     let mut pace = tokio::time::interval(Duration::from_secs(60) / args.per_minute.get());
     let bar = progress::bar_on_stderr("letters");

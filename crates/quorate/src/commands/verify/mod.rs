@@ -111,6 +111,9 @@ fn print_facts(facts: &Facts) {
     println!();
     println!("election  {}  {}", facts.election, facts.manifest.definition.title);
     println!("leaves    {}", facts.size);
+    if let Some(booth) = facts.manifest.definition.booth {
+        println!("booth     {}  (pinned)", hex::encode(booth));
+    }
     let Some(result) = &facts.result else { return };
     println!("ballots   {} counted", result.ballots);
     for (contest, counts) in facts.manifest.definition.contests.iter().zip(&result.counts) {

@@ -1,0 +1,211 @@
+//! Where enrolments are taken: each token once, each taken enrolment in a journal before it is
+//! confirmed, so that a confirmed one survives whatever happens next.
+
+use super::tokens::Invited;
+use crate::commands::Failure;
+use crate::exit;
+use ballot::enrolment::{EnrolmentError, EnrolmentRequest, TokenName};
+use election::{ElectionId, Voter};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// What became of an enrolment that is right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// The voter is enrolled now.
+    Now,
+    /// With the same key before.
+    Before,
+}
+
+/// Why an enrolment is not taken. What is said tells a stranger nothing about voters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum NotTaken {
+    /// The request is wrong in itself, or nobody has such a token.
+    Wrong(EnrolmentError),
+    /// The token has enrolled another key.
+    Used,
+    /// Another voter has enrolled this key.
+    KeyOfAnother,
+    /// The journal cannot be written: nothing was taken.
+    Unwritten(String),
+}
+
+impl fmt::Display for NotTaken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Wrong(error) => write!(f, "{error}"),
+            Self::Used => f.write_str(
+                "this token has enrolled another key already. If that was not you, tell the issuer \
+                 at once",
+            ),
+            Self::KeyOfAnother => f.write_str("somebody else has enrolled this key already"),
+            Self::Unwritten(reason) => write!(f, "the enrolment could not be written: {reason}"),
+        }
+    }
+}
+
+/// Tokens, and who has used theirs.
+pub(super) struct Desk {
+    election: ElectionId,
+    invited: Vec<Invited>,
+    /// Place of a voter by the name of the token.
+    names: BTreeMap<TokenName, usize>,
+    /// Enrolled keys by place.
+    enrolled: BTreeMap<usize, [u8; 32]>,
+    path: PathBuf,
+    journal: File,
+}
+
+impl Desk {
+    /// Opens the journal beside the tokens, new or as an earlier run left it. A last line that was
+    /// cut off was never confirmed, and is dropped.
+    ///
+    /// # Errors
+    /// When the journal cannot be used, or is of other tokens; the line is named.
+    pub(super) fn open(
+        election: ElectionId,
+        tokens: &Path,
+        invited: Vec<Invited>,
+    ) -> Result<Self, Failure> {
+        let path = tokens.with_file_name("enrolled.csv");
+        let cannot = format!("cannot use {}", path.display());
+        let because = Failure::because(exit::FAILED, &cannot);
+        let mut journal = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(&because)?;
+        let mut text = String::new();
+        journal.read_to_string(&mut text).map_err(&because)?;
+        let whole = text.rfind('\n').map_or(0, |at| at + 1);
+        journal.set_len(whole as u64).map_err(&because)?;
+        let names = (0..).zip(&invited);
+        let names = names.map(|(at, one)| (TokenName::of(&one.token, &election.0), at)).collect();
+        let mut desk = Self { election, invited, names, enrolled: BTreeMap::new(), path, journal };
+        for (number, line) in (1..).zip(text[..whole].lines()) {
+            let read = desk.read_line(line).ok_or_else(|| {
+                let reason = "expected the name of a token of this election, a comma, a key";
+                let place = format!("{}: line {number}", desk.path.display());
+                Failure::new(exit::BAD_DATA, format!("{place}: {reason}"))
+            })?;
+            desk.enrolled.insert(read.0, read.1);
+        }
+        Ok(desk)
+    }
+
+    fn read_line(&self, line: &str) -> Option<(usize, [u8; 32])> {
+        let (name, key) = line.split_once(',')?;
+        let (mut token, mut credential) = ([0; 16], [0; 32]);
+        hex::decode_to_slice(name, &mut token).ok()?;
+        hex::decode_to_slice(key, &mut credential).ok()?;
+        Some((*self.names.get(&TokenName(token))?, credential))
+    }
+
+    /// The election.
+    pub(super) fn election(&self) -> ElectionId {
+        self.election
+    }
+
+    /// How many are invited, and how many of them have enrolled.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        (self.invited.len(), self.enrolled.len())
+    }
+
+    /// Takes an enrolment, durably.
+    ///
+    /// # Errors
+    /// Why it is not taken; nothing has changed then.
+    pub(super) fn take(&mut self, request: &EnrolmentRequest) -> Result<Taken, NotTaken> {
+        let name = request.token_name();
+        let unknown = NotTaken::Wrong(EnrolmentError::Token);
+        let place = *self.names.get(&name).ok_or(unknown)?;
+        let key = request.check(&self.invited[place].token).map_err(NotTaken::Wrong)?.to_bytes();
+        match self.enrolled.get(&place) {
+            Some(known) if *known == key => return Ok(Taken::Before),
+            Some(_) => return Err(NotTaken::Used),
+            None => {}
+        }
+        if self.enrolled.values().any(|known| *known == key) {
+            return Err(NotTaken::KeyOfAnother);
+        }
+        let line = format!("{},{}\n", hex::encode(name.0), hex::encode(key));
+        self.journal
+            .write_all(line.as_bytes())
+            .and_then(|()| self.journal.sync_data())
+            .map_err(|error| NotTaken::Unwritten(error.to_string()))?;
+        self.enrolled.insert(place, key);
+        Ok(Taken::Now)
+    }
+
+    /// Those who have enrolled, as the roll has them.
+    pub(super) fn voters(&self) -> impl Iterator<Item = Voter> {
+        self.enrolled.iter().map(|(place, credential)| {
+            let Invited { weight, group, .. } = self.invited[*place];
+            Voter { credential: *credential, weight, group }
+        })
+    }
+
+    /// Those who have not.
+    pub(super) fn missing(&self) -> impl Iterator<Item = &str> {
+        let is_missing = |(place, _): &(usize, &Invited)| !self.enrolled.contains_key(place);
+        self.invited.iter().enumerate().filter(is_missing).map(|(_, one)| one.voter_id.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ballot::{Code, Credential};
+
+    const ELECTION: ElectionId = ElectionId([7; 16]);
+
+    fn token(seed: u8) -> Code {
+        Code::from_bytes([seed; 15])
+    }
+
+    fn desk(folder: &Path) -> Result<Desk, Failure> {
+        let invited = |seed: u8| Invited {
+            voter_id: format!("v{seed}"),
+            token: token(seed),
+            weight: seed.into(),
+            group: 0,
+        };
+        Desk::open(ELECTION, &folder.join("tokens.csv"), [1, 2].map(invited).into())
+    }
+
+    fn request(seed: u8, key: u8) -> EnrolmentRequest {
+        EnrolmentRequest::make(&token(seed), &ELECTION.0, &Credential::from_seed(&[key; 32]))
+    }
+
+    #[test]
+    fn a_token_enrols_one_key_and_a_restart_knows_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut first = desk(folder.path()).expect("new");
+        assert_eq!(first.take(&request(1, 11)), Ok(Taken::Now));
+        assert_eq!(first.take(&request(1, 11)), Ok(Taken::Before));
+        assert_eq!(first.take(&request(1, 12)), Err(NotTaken::Used));
+        assert_eq!(first.take(&request(2, 11)), Err(NotTaken::KeyOfAnother));
+        let stranger = Err(NotTaken::Wrong(EnrolmentError::Token));
+        assert_eq!(first.take(&request(9, 13)), stranger);
+        drop(first);
+        let path = folder.path().join("enrolled.csv");
+        let mut file = OpenOptions::new().append(true).open(&path).expect("there");
+        file.write_all(b"00ff").expect("cut off");
+        let mut again = desk(folder.path()).expect("again");
+        assert_eq!(again.take(&request(1, 12)), Err(NotTaken::Used));
+        assert_eq!(again.missing().collect::<Vec<_>>(), ["v2"]);
+        assert_eq!(again.take(&request(2, 12)), Ok(Taken::Now));
+        let weights: Vec<u32> = again.voters().map(|voter| voter.weight).collect();
+        assert_eq!((weights, again.counts()), (vec![1, 2], (2, 2)));
+        std::fs::write(&path, "what,ever\n").expect("written");
+        let wrong = desk(folder.path()).err().expect("no journal").message;
+        assert!(wrong.contains("enrolled.csv: line 1: expected the name of a token"), "{wrong}");
+    }
+}
