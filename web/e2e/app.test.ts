@@ -4,78 +4,14 @@
  * command line; followed, found, proven and verified on the public page.
  */
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CHROMIUM, Complaints, launch, overflows } from './browser.ts';
+import { CHROMIUM, Complaints, examine as examinePage, launch, openPage } from './browser.ts';
 import { Cluster, type Held, trustee } from './cluster.ts';
 
-const PICTURES = process.env.QUORATE_PICTURES;
-const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
 const PASSWORD = 'a sentence that nobody guesses';
-const TYPES: Record<string, string> = {
-  css: 'text/css',
-  js: 'text/javascript',
-  svg: 'image/svg+xml',
-};
-
-/**
- * Gives pages the files of `web/dist` as they are now, under the headers that the node sends: a
- * binary that was built before the pages holds older ones.
- */
-async function serveBuilt(page: Page): Promise<void> {
-  const host = (url: string) => url.replace(/\/\/n\d+\.localhost/, '//127.0.0.1');
-  await page.route('**/*', async (route) => {
-    const request = route.request();
-    const { pathname } = new URL(request.url());
-    if (request.resourceType() === 'document') {
-      const response = await route.fetch({ url: host(request.url()) });
-      const policy = response.headers()['content-security-policy'] ?? '';
-      const nonce = /'nonce-([^']+)'/.exec(policy)?.[1] ?? '';
-      const body = readFileSync(`${DIST}index.html`, 'utf8').replaceAll('__CSP_NONCE__', nonce);
-      await route.fulfill({ response, body });
-    } else if (/^\/(assets\/|scheme\.js|icon\.svg)/.test(pathname)) {
-      const contentType = TYPES[pathname.split('.').at(-1) ?? ''] ?? 'application/octet-stream';
-      await route.fulfill({ body: readFileSync(`${DIST}${pathname.slice(1)}`), contentType });
-    } else await route.fallback();
-  });
-}
-
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
-interface Found {
-  readonly id: string;
-  readonly nodes: readonly { readonly html: string; readonly failureSummary?: string }[];
-}
-
-/**
- * What axe finds; contrast that it cannot judge counts as found. Rows that are scrolled out of
- * their list are left out: nobody sees them there.
- */
-async function findings(page: Page): Promise<string[]> {
-  // `addScriptTag` is stopped by our own policy; evaluating is not.
-  await page.evaluate(axe);
-  const found = await page.evaluate(async () => {
-    window.scrollTo(0, 0);
-    const view = document.querySelector('.q-ledger-view')?.getBoundingClientRect();
-    const rows = Array.from(document.querySelectorAll('.q-ledger-view [role=row]'));
-    for (const row of rows) {
-      const { bottom } = row.getBoundingClientRect();
-      row.toggleAttribute('data-out', view !== undefined && bottom > view.bottom);
-    }
-    const { axe: own } = globalThis as unknown as {
-      axe: { run(context: object): Promise<{ violations: Found[]; incomplete: Found[] }> };
-    };
-    const { violations, incomplete } = await own.run({ exclude: [['[data-out]']] });
-    return [...violations, ...incomplete.filter(({ id }) => id === 'color-contrast')];
-  });
-  return found.flatMap(({ id, nodes }) =>
-    nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary ?? ''}`),
-  );
-}
 
 describe.skipIf(CHROMIUM === undefined)('an election in the pages', () => {
   let cluster: Cluster;
@@ -98,31 +34,19 @@ describe.skipIf(CHROMIUM === undefined)('an election in the pages', () => {
     await Promise.all([cluster?.stop(), browser?.close(), Promise.allSettled(ceremonies)]);
   });
 
-  async function open(options: object): Promise<Page> {
-    const context = await browser.newContext({
+  const open = (options: object) =>
+    openPage(browser, complaints, {
       baseURL: cluster.origin(1),
-      locale: 'en-GB',
-      reducedMotion: 'reduce',
       viewport: { width: 1200, height: 900 },
       ...options,
     });
-    const fresh = await context.newPage();
-    complaints.watch(fresh);
-    await serveBuilt(fresh);
-    return fresh;
-  }
 
   const button = (name: string) => page.getByRole('button', { name, exact: true });
   const heading = (name: string) => page.getByRole('heading', { name });
 
   /** Quiet, usable by everybody, nothing wider than the window. */
   async function examine(name: string, of: Page = page): Promise<void> {
-    if (PICTURES !== undefined) {
-      mkdirSync(PICTURES, { recursive: true });
-      await of.screenshot({ path: join(PICTURES, `app-${name}.png`), fullPage: true });
-    }
-    expect(await findings(of), name).toEqual([]);
-    expect(await overflows(of), name).toBe(false);
+    expect(await examinePage(of, `app-${name}`)).toEqual([]);
     expect(complaints.all, name).toEqual([]);
   }
 

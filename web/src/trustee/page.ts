@@ -76,7 +76,7 @@ export class TrusteePage {
     if (this.#isBusy) return;
     this.#isBusy = true;
     this.#failure = undefined;
-    this.#root.setAttribute('aria-busy', 'true');
+    this.#rest();
     // The browser paints before work that takes seconds.
     await new Promise((resolve) => setTimeout(resolve, 30));
     try {
@@ -85,8 +85,16 @@ export class TrusteePage {
       this.#failure = this.#told(error as Error);
     }
     this.#isBusy = false;
-    this.#root.removeAttribute('aria-busy');
     this.#draw();
+    // What had the focus is gone with the old page.
+    if (document.activeElement === document.body) this.#root.querySelector('h1')?.focus();
+  }
+
+  /** While something is done nothing else can be asked for, and that is to be seen. */
+  #rest(): void {
+    this.#root.setAttribute('aria-busy', String(this.#isBusy));
+    if (!this.#isBusy) return;
+    for (const button of Array.from(this.#root.querySelectorAll('button'))) button.disabled = true;
   }
 
   #told(error: Error): { title: string; text: string } {
@@ -125,6 +133,7 @@ export class TrusteePage {
       main,
       foot,
     );
+    this.#rest();
   }
 
   #intro(): HTMLElement[] {
