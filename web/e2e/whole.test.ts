@@ -114,7 +114,7 @@ describe.skipIf(!isPossible)('a whole election', () => {
       const offered =
         'A roof over the bicycles\nBenches\nNew lamps\nRepair workshop\nSummer cinema';
       await projects.getByLabel('Answers, one a line').fill(offered);
-      await projects.getByLabel('How many may be chosen').selectOption('some');
+      await projects.getByLabel('How it is answered').selectOption('some');
       await projects.getByLabel('At most').fill('3');
       await projects.getByLabel('Offer a blank answer').uncheck();
       await admin.getByLabel('Names, one a line').fill(TRUSTEES.join('\n'));

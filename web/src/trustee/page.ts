@@ -4,6 +4,7 @@
  */
 
 import { h, ICONS, icon, saveFile } from '../booth/dom.ts';
+import { NodeError } from '../booth/nodeError.ts';
 import { actions, headerOf, note, paragraph, primary, secondary } from '../booth/parts.ts';
 import { type Language, Words } from '../booth/words.ts';
 import { toHex } from '../crypto/bytes.ts';
@@ -21,10 +22,10 @@ import {
   type Turn,
   takePart,
 } from './ceremony.ts';
-import { ApiError, Client, type ElectionView } from './client.ts';
+import { Client, type ElectionView } from './client.ts';
 import { freshSecret, isSame, openFile, type SecretFile, sealFile } from './secretFile.ts';
 import { Book, compareNodes, decrypt, resultOf } from './tally.ts';
-import { TEXTS } from './texts.ts';
+import { nodeSays, TEXTS } from './texts.ts';
 
 const LOOK_MS = 2_000;
 const PASSPHRASE_MIN = 12;
@@ -99,12 +100,13 @@ export class TrusteePage {
 
   #told(error: Error): { title: string; text: string } {
     const words = this.#words;
-    const isVoid = error instanceof ApiError && error.status === 401;
+    const isVoid = error instanceof NodeError && error.status === 401;
     if (isVoid) {
       this.#client?.use('');
       return { title: words.say('access.title'), text: words.say('access.again') };
     }
     const title = words.say(error instanceof Stopped ? 'stopped' : 'failed');
+    if (error instanceof NodeError) return { title, text: nodeSays(words.language, error) };
     return { title, text: error.message };
   }
 

@@ -201,6 +201,10 @@ const CONTESTS = [
     groups: [],
     candidates: [],
     options: ['=Ada', 'Grace, H.', '(blank)'],
+    seats: 1,
+    quorum_percent: 0,
+    majority: 'relative' as const,
+    tie: 'lot' as const,
   },
 ];
 

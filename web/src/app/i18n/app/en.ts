@@ -323,6 +323,26 @@ export default {
     trustText: 'Compare the keys with what the organiser has published elsewhere.',
   },
   rules: {
+    seats_one: '{{count}} seat.',
+    seats_other: '{{count}} seats.',
+    majority: {
+      absolute: 'More than half of the votes are needed.',
+      'two-thirds': 'Two thirds of the votes are needed.',
+      'three-quarters': 'Three quarters of the votes are needed.',
+    },
+    quorum: 'At least {{percent}} % must have voted.',
+    tie: {
+      lot: 'A tie is decided by lot.',
+      runoff: 'A tie leads to a run-off.',
+      'first-listed': 'In a tie the one listed first wins.',
+    },
+    openPoll: 'This is an open poll: ballots are in clear, and nobody has to decrypt anything.',
+    extendable: 'May be extended until',
+    groups: 'Groups of voters',
+    roll: 'Changes of the roll',
+    rollChanges: 'possible while it is open, each of them public',
+    paper: 'Votes on paper',
+    paperPossible: 'possible; they are counted apart',
     noDraft: 'The questions have not been published yet.',
     questions: 'Questions',
     one: 'One option can be chosen.',
@@ -360,6 +380,7 @@ export default {
     general: 'Limits of every election here',
   },
   limit: {
+    openPoll: 'This is an open poll: everybody can read every ballot, under the key of its voter.',
     test: 'This is a test election: its result means nothing.',
     trustees:
       'Any {{threshold}} of the {{trustees}} trustees together could decrypt single ballots if they all broke their duty and worked with somebody who has the ledger.',
