@@ -4,78 +4,58 @@
  * command line; followed, found, proven and verified on the public page.
  */
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CHROMIUM, Complaints, launch, overflows } from './browser.ts';
-import { Cluster, type Held, trustee } from './cluster.ts';
+import { CHROMIUM, Complaints, examine as examinePage, launch, openPage } from './browser.ts';
+import { Cluster, type Held, openElection, trustee } from './cluster.ts';
 
-const PICTURES = process.env.QUORATE_PICTURES;
-const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
 const PASSWORD = 'a sentence that nobody guesses';
-const TYPES: Record<string, string> = {
-  css: 'text/css',
-  js: 'text/javascript',
-  svg: 'image/svg+xml',
-};
 
-/**
- * Gives pages the files of `web/dist` as they are now, under the headers that the node sends: a
- * binary that was built before the pages holds older ones.
- */
-async function serveBuilt(page: Page): Promise<void> {
-  const host = (url: string) => url.replace(/\/\/n\d+\.localhost/, '//127.0.0.1');
-  await page.route('**/*', async (route) => {
-    const request = route.request();
-    const { pathname } = new URL(request.url());
-    if (request.resourceType() === 'document') {
-      const response = await route.fetch({ url: host(request.url()) });
-      const policy = response.headers()['content-security-policy'] ?? '';
-      const nonce = /'nonce-([^']+)'/.exec(policy)?.[1] ?? '';
-      const body = readFileSync(`${DIST}index.html`, 'utf8').replaceAll('__CSP_NONCE__', nonce);
-      await route.fulfill({ response, body });
-    } else if (/^\/(assets\/|scheme\.js|icon\.svg)/.test(pathname)) {
-      const contentType = TYPES[pathname.split('.').at(-1) ?? ''] ?? 'application/octet-stream';
-      await route.fulfill({ body: readFileSync(`${DIST}${pathname.slice(1)}`), contentType });
-    } else await route.fallback();
-  });
-}
+/** A UTC minute some hours from now, as definitions have it. */
+const inHours = (hours: number) =>
+  new Date(Date.now() + hours * 3_600_000).toISOString().slice(0, 16).replace('T', ' ');
 
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+/** Every kind of question, and every rule that is not as usual. */
+const SENATE = `
+title = "Senate of the university"
+domain = "vote.example.org"
+groups = ["students", "staff"]
+trustees = ["Tara"]
+threshold = 1
+closes = "${inHours(2)}"
+extendable_until = "${inHours(4)}"
+minimum_ballots = 2
+roll_changes = true
+paper = true
+accept_small_classes = true
 
-interface Found {
-  readonly id: string;
-  readonly nodes: readonly { readonly html: string; readonly failureSummary?: string }[];
-}
+[[contests]]
+title = "How good are the proposals?"
+kind = "score"
+highest = 4
+max = 6
+options = ["A library by night", "A garden on the roof", "A choir"]
+seats = 2
+quorum_percent = 30
+majority = "two-thirds"
+tie = "runoff"
+groups = ["students", "staff"]
 
-/**
- * What axe finds; contrast that it cannot judge counts as found. Rows that are scrolled out of
- * their list are left out: nobody sees them there.
- */
-async function findings(page: Page): Promise<string[]> {
-  // `addScriptTag` is stopped by our own policy; evaluating is not.
-  await page.evaluate(axe);
-  const found = await page.evaluate(async () => {
-    window.scrollTo(0, 0);
-    const view = document.querySelector('.q-ledger-view')?.getBoundingClientRect();
-    const rows = Array.from(document.querySelectorAll('.q-ledger-view [role=row]'));
-    for (const row of rows) {
-      const { bottom } = row.getBoundingClientRect();
-      row.toggleAttribute('data-out', view !== undefined && bottom > view.bottom);
-    }
-    const { axe: own } = globalThis as unknown as {
-      axe: { run(context: object): Promise<{ violations: Found[]; incomplete: Found[] }> };
-    };
-    const { violations, incomplete } = await own.run({ exclude: [['[data-out]']] });
-    return [...violations, ...incomplete.filter(({ id }) => id === 'color-contrast')];
-  });
-  return found.flatMap(({ id, nodes }) =>
-    nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary ?? ''}`),
-  );
-}
+[[contests]]
+title = "Council"
+kind = "lists"
+max = 2
+
+[[contests.lists]]
+name = "Greens"
+candidates = ["Cyd", "Dan"]
+
+[[contests.lists]]
+name = "Blues"
+candidates = ["Eve"]
+`;
 
 describe.skipIf(CHROMIUM === undefined)('an election in the pages', () => {
   let cluster: Cluster;
@@ -98,31 +78,19 @@ describe.skipIf(CHROMIUM === undefined)('an election in the pages', () => {
     await Promise.all([cluster?.stop(), browser?.close(), Promise.allSettled(ceremonies)]);
   });
 
-  async function open(options: object): Promise<Page> {
-    const context = await browser.newContext({
+  const open = (options: object) =>
+    openPage(browser, complaints, {
       baseURL: cluster.origin(1),
-      locale: 'en-GB',
-      reducedMotion: 'reduce',
       viewport: { width: 1200, height: 900 },
       ...options,
     });
-    const fresh = await context.newPage();
-    complaints.watch(fresh);
-    await serveBuilt(fresh);
-    return fresh;
-  }
 
   const button = (name: string) => page.getByRole('button', { name, exact: true });
   const heading = (name: string) => page.getByRole('heading', { name });
 
   /** Quiet, usable by everybody, nothing wider than the window. */
   async function examine(name: string, of: Page = page): Promise<void> {
-    if (PICTURES !== undefined) {
-      mkdirSync(PICTURES, { recursive: true });
-      await of.screenshot({ path: join(PICTURES, `app-${name}.png`), fullPage: true });
-    }
-    expect(await findings(of), name).toEqual([]);
-    expect(await overflows(of), name).toBe(false);
+    expect(await examinePage(of, `app-${name}`)).toEqual([]);
     expect(complaints.all, name).toEqual([]);
   }
 
@@ -240,6 +208,85 @@ describe.skipIf(CHROMIUM === undefined)('an election in the pages', () => {
     await page.getByText('Every check holds', { exact: true }).waitFor();
     expect(await page.getByText('Holds', { exact: true }).count()).toBe(14);
     await examine('verified');
+  });
+
+  it('has forms for every rule, which files fill and take away', async () => {
+    const { folder } = held;
+    await page.goto('/admin/new');
+    const question = page.getByRole('group', { name: 'Question 1' });
+    await question.getByLabel('How it is answered').selectOption('lists');
+    await page.getByText('A list of question 1 has no name.').waitFor();
+    await question.getByLabel('Name of the list').fill('Greens');
+    await question.getByText('What decides').click();
+    await question.getByLabel('Seats').fill('9');
+    await page.getByText('Question 1 has 1 to 1 seats.').waitFor();
+    await page.getByLabel('Secrecy', { exact: true }).selectOption('open');
+    await examine('form-lists');
+    writeFileSync(join(folder, 'wrong.toml'), 'colour = "red"');
+    const field = page.getByLabel('Or with a file (TOML or JSON)');
+    await field.setInputFiles(join(folder, 'wrong.toml'));
+    await page.getByText('This page does not know the key “colour”.').waitFor();
+    writeFileSync(join(folder, 'senate.toml'), SENATE);
+    await field.setInputFiles(join(folder, 'senate.toml'));
+    await page.getByLabel('Highest number of points').waitFor();
+    expect(await page.getByLabel('At most, together').inputValue()).toBe('6');
+    expect(await page.getByText('1 = students, 2 = staff').count()).toBe(1);
+    await page.getByText('What decides').first().click();
+    expect(await page.getByLabel('Majority').first().inputValue()).toBe('two-thirds');
+    await examine('form-senate');
+    await page.setViewportSize({ width: 375, height: 740 });
+    await examine('form-senate-phone');
+    await page.setViewportSize({ width: 1200, height: 900 });
+    // What the page writes, the command line takes.
+    const saved = page.waitForEvent('download');
+    await button('Save as TOML').click();
+    await (await saved).saveAs(join(folder, 'saved.toml'));
+    const key = join(folder, 'senate.key');
+    const file = join(folder, 'saved.toml');
+    await cluster.command('election', 'create', file, '--admin-key', key);
+  });
+
+  it('is paused, resumed and extended, and everybody sees it', async () => {
+    const senate = await openElection(cluster, SENATE, { trustees: 1 });
+    await page.goto(`/admin/e/${senate.id}`);
+    await heading('While voting is going on').waitFor();
+    const key = page.getByLabel('Administrator’s key file').first();
+    await key.setInputFiles(join(held.folder, 'admin.key'));
+    await page.getByLabel('Take no ballots for now').check();
+    await button('Pause the voting').click();
+    await page.getByText('This key is not the administrator’s of this election.').waitFor();
+    await button('Forget it').first().click();
+    await key.setInputFiles(join(senate.folder, 'admin.key'));
+    await button('Pause the voting').click();
+    await page.getByText('The election is paused.', { exact: true }).waitFor();
+    await page.getByLabel('Take ballots again').waitFor();
+    await examine('paused');
+    await page.getByLabel('Language').selectOption('ar');
+    await page.getByText('الاقتراع متوقف مؤقتًا.', { exact: true }).waitFor();
+    await examine('paused-arabic');
+    await page.getByLabel('اللغة').selectOption('en');
+    await page.getByLabel('Take ballots again').check();
+    await button('Resume the voting').click();
+    await page.getByLabel('Take no ballots for now').waitFor();
+    const extension = page.getByRole('group', { name: 'Extend' });
+    const until = (await page.evaluate((utc) => {
+      const at = new Date(`${utc.replace(' ', 'T')}Z`);
+      return new Date(at.getTime() - 60_000 * at.getTimezoneOffset()).toISOString().slice(0, 16);
+    }, inHours(3))) as string;
+    await extension.getByLabel('New closing').fill(until);
+    await extension.getByLabel('Close later than announced').check();
+    await button('Extend the voting').click();
+    await page.getByText('It is on the ledger.').waitFor();
+    await examine('extended');
+    await button('Save as TOML').waitFor();
+    await page.goto(`/e/${senate.id}/rules`);
+    await page.getByText('Two thirds of the votes are needed.').waitFor();
+    await page.getByText('in 2 hours 59 minutes').waitFor();
+    await examine('rules-senate');
+    await page.goto(`/admin/e/${senate.id}`);
+    await page.getByRole('link', { name: 'A new election like this one' }).click();
+    await page.getByLabel('Highest number of points').waitFor();
+    expect(await page.getByLabel('Closes (planned)').inputValue()).toBe('');
   });
 
   it.each([

@@ -1,7 +1,8 @@
 /** Debian's chromium, and what every page must be: quiet, and usable by everybody. */
 
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 
@@ -9,6 +10,9 @@ const PLACES = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-br
 
 /** Where the browser is, if there is one. */
 export const CHROMIUM = PLACES.find((place) => place !== undefined && existsSync(place));
+
+/** Where the nodes of tests live. */
+export const DOMAIN = 'quorate.example';
 
 const FLAGS = [
   '--headless',
@@ -19,8 +23,13 @@ const FLAGS = [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
-  // Pages that a test hands in count as coming from elsewhere, which may not ask loopback.
-  '--disable-features=LocalNetworkAccessChecks',
+  // Pages that a test hands in count as coming from elsewhere, which may not ask loopback; and the
+  // nodes of a test have no proxy in front of them that speaks TLS.
+  '--disable-features=LocalNetworkAccessChecks,HttpsUpgrades',
+  // Nodes that are hosts of their own, with names that only this browser knows; it takes them as
+  // if TLS had brought them.
+  `--host-resolver-rules=MAP *.${DOMAIN} 127.0.0.1`,
+  `--unsafely-treat-insecure-origin-as-secure=*.${DOMAIN}`,
 ];
 
 /** Everything is slow on a busy machine. */
@@ -58,28 +67,40 @@ export class Complaints {
 }
 
 const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
-const TYPES: Record<string, string> = { js: 'text/javascript', css: 'text/css' };
+const TYPES: Record<string, string> = {
+  css: 'text/css',
+  js: 'text/javascript',
+  svg: 'image/svg+xml',
+};
+
+/** The address for programs: unlike this browser they do not know the nodes' names. */
+const plain = (url: string) => Object.assign(new URL(url), { hostname: '127.0.0.1' });
 
 /**
  * Gives pages the files of `web/dist` as they are now, under the headers that the node sends: a
  * binary that was built before the pages holds older ones.
  */
 async function serveBuilt(page: Page): Promise<void> {
-  await page.route(/\/(booth|check)\.html/, async (route) => {
-    // Programs, unlike browsers, need not know that all of localhost is here.
-    const url = route
-      .request()
-      .url()
-      .replace(/\/\/n\d+\.localhost/, '//127.0.0.1');
-    const response = await route.fetch({ url });
-    const path = `${DIST}${new URL(route.request().url()).pathname.slice(1)}`;
-    if (!response.ok()) throw new Error(`${url}: the binary was built without the pages`);
-    await route.fulfill({ response, status: response.status(), body: readFileSync(path) });
-  });
-  await page.route(/\/assets\/booth-/, async (route) => {
-    const path = `${DIST}${new URL(route.request().url()).pathname.slice(1)}`;
-    const contentType = TYPES[path.split('.').at(-1)!] ?? 'application/octet-stream';
-    await route.fulfill({ body: readFileSync(path), contentType });
+  await page.route('**/*', async (route) => {
+    const request = route.request();
+    const { pathname, protocol } = new URL(request.url());
+    const isDocument = request.resourceType() === 'document' && !pathname.startsWith('/api/');
+    const isFile = /^\/(assets\/|scheme\.js|icon\.svg)/.test(pathname);
+    if (protocol !== 'http:' || !(isDocument || isFile)) return await route.fallback();
+    const isOwn = /^\/(booth|check)\.html$/.test(pathname) || isFile;
+    const path = `${DIST}${isOwn ? pathname.slice(1) : 'index.html'}`;
+    // A node that is away gives nothing.
+    const ask = isFile ? new URL('/livez', plain(request.url())) : plain(request.url());
+    const response = await route.fetch({ url: ask.href }).catch(() => undefined);
+    if (response === undefined) return await route.abort('connectionrefused');
+    if (isFile) {
+      const contentType = TYPES[path.split('.').at(-1) ?? ''] ?? 'application/octet-stream';
+      return await route.fulfill({ body: readFileSync(path), contentType });
+    }
+    const policy = response.headers()['content-security-policy'] ?? '';
+    const nonce = /'nonce-([^']+)'/.exec(policy)?.[1] ?? '';
+    const body = readFileSync(path, 'utf8').replaceAll('__CSP_NONCE__', nonce);
+    await route.fulfill({ response, body });
   });
 }
 
@@ -108,17 +129,25 @@ interface AxeResult {
   readonly nodes: readonly { readonly html: string; readonly failureSummary?: string }[];
 }
 
-/** What axe finds; contrast that it cannot judge counts as found. */
+/**
+ * What axe finds; contrast that it cannot judge counts as found. Rows that are scrolled out of
+ * their list are left out: nobody sees them there.
+ */
 export async function axeFindings(page: Page): Promise<string[]> {
   // `addScriptTag` is stopped by our own policy; evaluating is not.
   await page.evaluate(axe);
-  // What sticks to the top would stand over what is scrolled below it.
-  await page.evaluate(() => window.scrollTo(0, 0));
   const found = await page.evaluate(async () => {
+    // What sticks to the top would stand over what is scrolled below it.
+    window.scrollTo(0, 0);
+    const view = document.querySelector('.q-ledger-view')?.getBoundingClientRect();
+    for (const row of Array.from(document.querySelectorAll('.q-ledger-view [role=row]'))) {
+      const { bottom } = row.getBoundingClientRect();
+      row.toggleAttribute('data-out', view !== undefined && bottom > view.bottom);
+    }
     const { axe: own } = globalThis as unknown as {
-      axe: { run(): Promise<{ violations: AxeResult[]; incomplete: AxeResult[] }> };
+      axe: { run(where: object): Promise<{ violations: AxeResult[]; incomplete: AxeResult[] }> };
     };
-    const { violations, incomplete } = await own.run();
+    const { violations, incomplete } = await own.run({ exclude: [['[data-out]']] });
     return [...violations, ...incomplete.filter(({ id }) => id === 'color-contrast')];
   });
   return found.flatMap(({ id, nodes }) =>
@@ -129,4 +158,46 @@ export async function axeFindings(page: Page): Promise<string[]> {
 /** Whether anything is wider than the window. */
 export function overflows(page: Page): Promise<boolean> {
   return page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth);
+}
+
+/** Where pictures go, when somebody wants some. */
+const PICTURES = process.env.QUORATE_PICTURES;
+
+export async function picture(page: Page, name: string): Promise<void> {
+  if (PICTURES === undefined) return;
+  mkdirSync(PICTURES, { recursive: true });
+  await page.screenshot({ path: join(PICTURES, `${name}.png`), fullPage: true });
+}
+
+/** What is wrong with a page as it is: findings of axe, and anything wider than the window. */
+export async function examine(page: Page, name: string): Promise<string[]> {
+  await picture(page, name);
+  const found = await axeFindings(page);
+  if (await overflows(page)) found.push('wider than the window');
+  return found.map((one) => `${name}: ${one}`);
+}
+
+const PHONE = { width: 375, height: 740 };
+
+/**
+ * The same state as it is, on a phone, in the dark, and from right to left on a phone; the language
+ * is chosen at the page, as people do it.
+ */
+export async function examineLooks(page: Page, name: string): Promise<string[]> {
+  const before = page.viewportSize() ?? PHONE;
+  const language = page.locator('header select');
+  const found = await examine(page, name);
+  await page.setViewportSize(PHONE);
+  found.push(...(await examine(page, `${name}-phone`)));
+  const chosen = await language.inputValue();
+  await language.selectOption('ar');
+  await page.waitForFunction(() => document.documentElement.dir === 'rtl');
+  found.push(...(await examine(page, `${name}-arabic`)));
+  await language.selectOption(chosen);
+  await page.waitForFunction(() => document.documentElement.dir !== 'rtl');
+  await page.setViewportSize(before);
+  await page.emulateMedia({ colorScheme: 'dark' });
+  found.push(...(await examine(page, `${name}-dark`)));
+  await page.emulateMedia({ colorScheme: 'light' });
+  return found;
 }

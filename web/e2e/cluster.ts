@@ -80,13 +80,14 @@ export class Cluster {
   readonly folder: string;
   readonly token: string;
   readonly #nodes: Node[];
+  readonly #domain: string;
 
-  private constructor(folder: string, token: string, nodes: Node[]) {
-    [this.folder, this.token, this.#nodes] = [folder, token, nodes];
+  private constructor(folder: string, token: string, nodes: Node[], domain: string) {
+    [this.folder, this.token, this.#nodes, this.#domain] = [folder, token, nodes, domain];
   }
 
-  /** Starts nodes and waits until all are ready. */
-  static async start(count = 3): Promise<Cluster> {
+  /** Starts nodes and waits until all are ready; browsers know them as hosts of `domain`. */
+  static async start(count = 3, domain = 'localhost'): Promise<Cluster> {
     if (!existsSync(BINARY)) throw new Error(`${BINARY} is not there; build it first`);
     const folder = mkdtempSync(join(tmpdir(), 'quorate-e2e-'));
     const token = [...crypto.getRandomValues(new Uint8Array(24))]
@@ -105,7 +106,7 @@ export class Cluster {
         child: undefined,
       };
     });
-    const cluster = new Cluster(folder, token, nodes);
+    const cluster = new Cluster(folder, token, nodes, domain);
     for (const node of nodes) cluster.#spawn(node);
     for (const node of nodes) await cluster.#ready(node);
     return cluster;
@@ -149,7 +150,12 @@ export class Cluster {
 
   /** How a browser reaches a node: each node is a host of its own. */
   origin(id: number): string {
-    return `http://n${id}.localhost:${this.#node(id).web}`;
+    return `http://n${id}.${this.#domain}:${this.#node(id).web}`;
+  }
+
+  /** The nodes as browsers know them. */
+  get origins(): string[] {
+    return this.#nodes.map(({ id }) => this.origin(id));
   }
 
   /** Web addresses for programs. */

@@ -4,23 +4,12 @@
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { CHROMIUM, Complaints, launch, openPage, overflows } from './browser.ts';
-
-const BINARY =
-  process.env.QUORATE_BINARY ??
-  fileURLToPath(new URL('../../target/release/quorate', import.meta.url));
-
-/** Where pictures go, when somebody wants some. */
-const PICTURES = process.env.QUORATE_PICTURES;
-
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+import { CHROMIUM, Complaints, examine, launch, openPage } from './browser.ts';
+import { BINARY } from './cluster.ts';
 
 /** Everything is slow on a busy machine. */
 const PATIENCE_MS = 120_000;
@@ -80,28 +69,7 @@ describe.skipIf(!isPossible)('the dashboard', () => {
     await demo?.stop();
   });
 
-  /** What axe finds on the page below the shell's header; unsure contrast counts as found. */
-  async function findings(): Promise<string[]> {
-    await page.evaluate(AXE);
-    return await page.evaluate(async () => {
-      type Found = { id: string; nodes: { html: string; failureSummary?: string }[] };
-      type Axe = { run(where: string): Promise<{ violations: Found[]; incomplete: Found[] }> };
-      const { axe } = globalThis as unknown as { axe: Axe };
-      // What lies under the header, which stays in its place, cannot be judged.
-      window.scrollTo(0, 0);
-      const { violations, incomplete } = await axe.run('main');
-      const unsure = incomplete.filter(({ id }) => id === 'color-contrast');
-      return [...violations, ...unsure].flatMap(({ id, nodes }) =>
-        nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary ?? ''}`),
-      );
-    });
-  }
-
-  async function picture(name: string): Promise<void> {
-    if (PICTURES === undefined) return;
-    mkdirSync(PICTURES, { recursive: true });
-    await page.screenshot({ path: join(PICTURES, `${name}.png`), fullPage: true });
-  }
+  const seen = async (name: string) => expect(await examine(page, `cluster-${name}`)).toEqual([]);
 
   const leader = async () => {
     const card = page.locator('.c-node[data-leads]');
@@ -115,8 +83,7 @@ describe.skipIf(!isPossible)('the dashboard', () => {
       .waitFor({ timeout: PATIENCE_MS });
     expect(await page.getByRole('article').count()).toBe(3);
     await page.getByText(/^Live ·/).waitFor({ timeout: PATIENCE_MS });
-    expect(await findings()).toEqual([]);
-    await picture('cluster-light');
+    await seen('light');
   });
 
   test('the load runs, and what must hold is looked at', async () => {
@@ -132,7 +99,7 @@ describe.skipIf(!isPossible)('the dashboard', () => {
     await card.getByRole('button', { name: 'Kill', exact: true }).click();
     const dialog = page.getByRole('dialog');
     await dialog.getByText(/choose a new leader in about 0.3 s; no ballot is lost/).waitFor();
-    expect(await findings()).toEqual([]);
+    await seen('dialog');
     await dialog.getByRole('button', { name: `Kill: Node ${before}` }).click();
     const outcome = page.getByText(/^until node \d led\. 0 lost\.$/);
     await outcome.waitFor({ state: 'attached', timeout: PATIENCE_MS });
@@ -141,8 +108,7 @@ describe.skipIf(!isPossible)('the dashboard', () => {
     await page
       .getByText(/2 of 3 nodes are healthy; node \d leads/)
       .waitFor({ timeout: PATIENCE_MS });
-    await picture('cluster-killed');
-    expect(await findings()).toEqual([]);
+    await seen('killed');
   });
 
   test('who would stop everything has to say so; then all is mended', async () => {
@@ -183,9 +149,7 @@ describe.skipIf(!isPossible)('the dashboard', () => {
     await page.emulateMedia({ colorScheme });
     await page.setViewportSize({ width, height: 900 });
     await page.getByText(/All 3 nodes are healthy/).waitFor({ timeout: PATIENCE_MS });
-    expect(await overflows(page)).toBe(false);
-    expect(await findings()).toEqual([]);
-    await picture(`cluster-${colorScheme}-${width}`);
+    await seen(`${colorScheme}-${width}`);
   });
 
   test('and in Arabic, from right to left', async () => {
@@ -196,8 +160,7 @@ describe.skipIf(!isPossible)('the dashboard', () => {
       .first()
       .waitFor({ timeout: PATIENCE_MS });
     expect(await page.evaluate(() => document.documentElement.dir)).toBe('rtl');
-    expect(await findings()).toEqual([]);
-    await picture('cluster-arabic');
+    await seen('arabic');
   });
 
   test('nothing complained', () => {

@@ -4,12 +4,12 @@
  */
 
 import { createHash } from 'node:crypto';
-import { copyFileSync, mkdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { axeFindings, CHROMIUM, Complaints, launch, overflows } from './browser.ts';
+import { CHROMIUM, Complaints, examine, launch, openPage } from './browser.ts';
 import {
   announce,
   BOARD,
@@ -22,9 +22,6 @@ import {
 } from './cluster.ts';
 
 const FILE = fileURLToPath(new URL('../dist/quorate-trustee.html', import.meta.url));
-const PICTURES = process.env.QUORATE_PICTURES;
-/** Keys under passphrases cost seconds on purpose, more on a busy machine. */
-const PATIENCE_MS = 150_000;
 
 describe.skipIf(CHROMIUM === undefined)("the trustees' page", () => {
   let cluster: Cluster;
@@ -41,28 +38,18 @@ describe.skipIf(CHROMIUM === undefined)("the trustees' page", () => {
     await Promise.all([cluster?.stop(), browser?.close()]);
   });
 
-  async function picture(page: Page, name: string): Promise<void> {
-    if (PICTURES !== undefined) {
-      mkdirSync(PICTURES, { recursive: true });
-      await page.screenshot({ path: join(PICTURES, `${name}.png`), fullPage: true });
-    }
-    expect({ name, found: await axeFindings(page) }).toEqual({ name, found: [] });
-    expect(await overflows(page)).toBe(false);
-  }
+  const seen = async (page: Page, name: string) => expect(await examine(page, name)).toEqual([]);
 
   const click = (page: Page, name: string) => page.getByRole('button', { name }).click();
   const passphrase = (number: number) => `five random words ${number}`;
 
   /** Opens the page as a trustee, up to the question for the key file. */
   async function sit(number: number): Promise<Page> {
-    const context = await browser.newContext({ locale: 'en-GB', reducedMotion: 'reduce' });
-    context.setDefaultTimeout(PATIENCE_MS);
-    const page = await context.newPage();
-    complaints.watch(page);
+    const page = await openPage(browser, complaints);
     await page.goto(pathToFileURL(FILE).href);
     await page.getByLabel('Addresses of the nodes').fill(cluster.addresses.replaceAll(',', '\n'));
     await page.getByLabel('Election id').fill(held.id);
-    if (number === 1) await picture(page, 'trustee-connect');
+    if (number === 1) await seen(page, 'trustee-connect');
     await click(page, 'Load the election');
     await page.getByRole('button', { name: new RegExp(`^${number}\\.`) }).click();
     return page;
@@ -101,7 +88,7 @@ describe.skipIf(CHROMIUM === undefined)("the trustees' page", () => {
     for (const number of [1, 2]) {
       const page = await sit(number);
       pages.set(number, page);
-      if (number === 1) await picture(page, 'trustee-key');
+      if (number === 1) await seen(page, 'trustee-key');
       const fresh = page.getByLabel('Passphrase', { exact: true }).last();
       await fresh.fill('short');
       await click(page, 'Make and save the key file');
@@ -122,13 +109,13 @@ describe.skipIf(CHROMIUM === undefined)("the trustees' page", () => {
     for (const page of pages.values()) await giveToken(page);
     for (const [number, page] of pages) {
       await page.getByRole('button', { name: 'Check and endorse the manifest' }).waitFor();
-      if (number === 1) await picture(page, 'trustee-endorse');
+      if (number === 1) await seen(page, 'trustee-endorse');
       const act = () => click(page, 'Check and endorse the manifest');
       keys.set(number, await readBack(page, number, act));
       await page.getByText('You have endorsed the manifest.').waitFor();
     }
     await Promise.all([third, opening]);
-    await picture(pages.get(1)!, 'trustee-done');
+    await seen(pages.get(1)!, 'trustee-done');
   });
 
   it('counts, and its key file counts at the command line too', async () => {
@@ -156,9 +143,8 @@ describe.skipIf(CHROMIUM === undefined)("the trustees' page", () => {
     });
     await readBack(page, 1, act);
     await page.getByText('Your share is posted: 1 of 2 are there.').waitFor();
-    await picture(page, 'trustee-shared');
+    await seen(page, 'trustee-shared');
     const own = join(held.folder, 'passphrase-2');
-    const { writeFileSync } = await import('node:fs');
     writeFileSync(own, `${passphrase(2)}\n`, { mode: 0o600 });
     await cluster.command(
       'election',

@@ -35,6 +35,7 @@ mod random;
 mod request_id;
 mod routes;
 pub mod runner;
+mod sentence;
 mod shed;
 mod store;
 mod token;

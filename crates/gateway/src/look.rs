@@ -3,6 +3,7 @@
 use crate::chart::Chart;
 use crate::encoding::encode;
 use crate::progress;
+use crate::sentence::Sentence;
 use crate::views::{
     AuthorityView, BallotView, CeremonyMessage, CredentialView, DefinitionView, ElectionDetail,
     ElectionSummary, LastBallot, LeavesView, RefusedEntry, ResultView, SignedRefusalView,
@@ -57,12 +58,7 @@ pub(crate) fn detail(view: ElectionView<'_>, chart: Chart) -> ElectionDetail {
     };
     ElectionDetail {
         summary: summary(view),
-        blockers: match &phase {
-            Phase::Setup { missing } => missing.iter().map(blocker).collect(),
-            Phase::Empty => vec!["the manifest is not sealed".to_owned()],
-            Phase::Paused => vec!["the election is paused".to_owned()],
-            Phase::Open | Phase::Closed { .. } | Phase::Published => Vec::new(),
-        },
+        blockers: blockers(&phase),
         definition,
         draft: draft.map(|draft| encode(&draft.encode())),
         fingerprint: fold.fingerprint().map(|fingerprint| hex::encode(fingerprint.0)),
@@ -72,6 +68,7 @@ pub(crate) fn detail(view: ElectionView<'_>, chart: Chart) -> ElectionDetail {
             .unwrap_or_default(),
         quorum: manifest.map(election::Manifest::quorum),
         turnout: TurnoutView::of(view),
+        closes: fold.closes(),
         next_order: fold.next_order(),
         entries: view.head(),
         shares: match phase {
@@ -81,6 +78,16 @@ pub(crate) fn detail(view: ElectionView<'_>, chart: Chart) -> ElectionDetail {
         result: result(view),
         settled: view.is_settled(),
         progress: progress::progress(view, chart),
+    }
+}
+
+/// What keeps an election of this phase from opening or from taking ballots.
+pub(crate) fn blockers(phase: &Phase) -> Vec<Sentence> {
+    match phase {
+        Phase::Setup { missing } => missing.iter().map(blocker).collect(),
+        Phase::Empty => vec![Sentence::new("not-sealed", "the manifest is not sealed")],
+        Phase::Paused => vec![Sentence::new("paused", "the election is paused")],
+        Phase::Open | Phase::Closed { .. } | Phase::Published => Vec::new(),
     }
 }
 

@@ -7,6 +7,7 @@ use election::{
     Blocker, ClassTurnout, Decided, Definition, Electors, Majority, Outcome, Participation, Phase,
     Rule, Tie, Turnout,
 };
+use crate::sentence::Sentence;
 use serde::Serialize;
 
 /// Most classes that are shown: with more of them a weight is nearly a name.
@@ -51,8 +52,8 @@ pub(crate) struct ElectionSummary {
 pub(crate) struct ElectionDetail {
     #[serde(flatten)]
     pub(crate) summary: ElectionSummary,
-    /// What keeps the election from opening, as sentences.
-    pub(crate) blockers: Vec<String>,
+    /// What keeps the election from opening or from taking ballots.
+    pub(crate) blockers: Vec<Sentence>,
     pub(crate) definition: Option<DefinitionView>,
     /// Canonical bytes of the draft, base64.
     pub(crate) draft: Option<String>,
@@ -64,6 +65,8 @@ pub(crate) struct ElectionDetail {
     pub(crate) authorities: Vec<AuthorityView>,
     pub(crate) quorum: Option<usize>,
     pub(crate) turnout: TurnoutView,
+    /// Minute of the closing, as extended.
+    pub(crate) closes: Option<u32>,
     /// Number that the administrator's next order must carry.
     pub(crate) next_order: u32,
     /// Entries ordered so far.
@@ -89,10 +92,16 @@ pub(crate) struct DefinitionView {
     /// Whether ballots are in clear.
     pub(crate) open_poll: bool,
     pub(crate) opens: Option<u32>,
+    /// As planned; an election that was extended closes later.
     pub(crate) closes: Option<u32>,
+    /// The latest minute that the closing may be moved to.
+    pub(crate) extendable_until: Option<u32>,
     pub(crate) revote: &'static str,
     pub(crate) issuer: &'static str,
     pub(crate) minimum_ballots: u32,
+    pub(crate) roll_changes: bool,
+    pub(crate) paper: bool,
+    pub(crate) accept_small_classes: bool,
     pub(crate) test: bool,
     /// Digest of the booth that is pinned, hex.
     pub(crate) booth: Option<String>,
@@ -300,24 +309,35 @@ pub(crate) fn phase_name(phase: &Phase) -> &'static str {
     }
 }
 
-pub(crate) fn blocker(blocker: &Blocker) -> String {
+pub(crate) fn blocker(blocker: &Blocker) -> Sentence {
     match blocker {
         Blocker::RollIncomplete { found, expected } => {
-            format!("the ledger holds {found} of {expected} voters of the roll")
+            let text = format!("the ledger holds {found} of {expected} voters of the roll");
+            let sentence = Sentence::new("roll-incomplete", text);
+            sentence.with("found", *found).with("expected", *expected)
         }
         Blocker::CeremonyIncomplete { message, trustee } => {
-            format!("the key ceremony waits for the {message} of {trustee}")
+            let text = format!("the key ceremony waits for the {message} of {trustee}");
+            let sentence = Sentence::new("ceremony-incomplete", text);
+            sentence.with("message", *message).with("trustee", trustee.as_str())
         }
         Blocker::TrusteeEndorsement { name, .. } => {
-            format!("trustee {name} has not signed the manifest")
+            let text = format!("trustee {name} has not signed the manifest");
+            Sentence::new("trustee-endorsement", text).with("trustee", name.as_str())
         }
         Blocker::AuthorityEndorsements { found, needed } => {
-            format!("{found} of {needed} authorities have signed the manifest")
+            let text = format!("{found} of {needed} authorities have signed the manifest");
+            let sentence = Sentence::new("authority-endorsements", text);
+            sentence.with("found", *found).with("needed", *needed)
         }
-        Blocker::SmallClass { group, weight, voters } => format!(
-            "only {voters} voters are in group {group} with weight {weight}: their secrecy is \
-             narrow; merge the class or accept small classes in the definition"
-        ),
+        Blocker::SmallClass { group, weight, voters } => {
+            let text = format!(
+                "only {voters} voters are in group {group} with weight {weight}: their secrecy is \
+                 narrow; merge the class or accept small classes in the definition"
+            );
+            let sentence = Sentence::new("small-class", text);
+            sentence.with("voters", *voters).with("group", *group).with("weight", *weight)
+        }
     }
 }
 
@@ -370,6 +390,7 @@ impl From<&Definition> for DefinitionView {
             open_poll: definition.secrecy == election::Secrecy::Open,
             opens: definition.opens,
             closes: definition.closes,
+            extendable_until: definition.extendable_until,
             revote: match definition.revote {
                 election::Revote::Off => "off",
                 election::Revote::LastCounts => "last-counts",
@@ -379,6 +400,9 @@ impl From<&Definition> for DefinitionView {
                 election::Issuer::Cluster => "cluster",
             },
             minimum_ballots: definition.minimum_ballots,
+            roll_changes: definition.roll_changes,
+            paper: definition.paper,
+            accept_small_classes: definition.accept_small_classes,
             test: definition.test,
             booth: definition.booth.map(hex::encode),
         }

@@ -102,6 +102,8 @@ const adminHome = createRoute({
 const adminNew = createRoute({
   getParentRoute: () => admin,
   path: 'new',
+  validateSearch: ({ like }: Record<string, unknown>): { like?: string } =>
+    typeof like === 'string' && /^[0-9a-f]{32}$/.test(like) ? { like } : {},
   component: lazyRouteComponent(() => import('./admin/CreatePage.tsx'), 'CreatePage'),
 });
 

@@ -94,7 +94,8 @@ export class App {
   }
 
   async speak(language: Language): Promise<void> {
-    this.words = await loadWords(language);
+    // Without the node that served this page a language may not come; then the present one stays.
+    this.words = await loadWords(language).catch(() => this.words);
     this.#draw(false);
     document.querySelector<HTMLSelectElement>('#language')?.focus();
   }

@@ -88,7 +88,7 @@ export class CheckPage {
     const { heading, parts } = this.#body();
     document.title = `${heading} – ${this.#facts?.title ?? words.say('check.title')}`;
     const speak = async (language: Language) => {
-      this.#words = await loadWords(language);
+      this.#words = await loadWords(language).catch(() => this.#words);
       this.#draw();
       document.querySelector<HTMLSelectElement>('#language')?.focus();
     };

@@ -10,7 +10,8 @@
 
 import { type Bytes, fromBase64 } from '../crypto/bytes.ts';
 import type { Confirmation } from './engine.ts';
-import { type Nodes, problemOf } from './nodes.ts';
+import { problemOf } from './nodeError.ts';
+import type { Nodes } from './nodes.ts';
 
 /** Where a ballot stands. */
 export interface Progress {

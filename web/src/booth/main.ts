@@ -4,7 +4,7 @@ import { App } from './app.ts';
 import { Nodes } from './nodes.ts';
 import { remoteEngine } from './remote.ts';
 import { Store } from './store.ts';
-import { loadWords } from './texts.ts';
+import { loadWords, warmWords } from './texts.ts';
 import { receiptView, startSending } from './views/casting.ts';
 import { enrolView } from './views/enrol.ts';
 import { electionsView, enterElection, failureView, loadingView } from './views/start.ts';
@@ -79,6 +79,7 @@ async function start(): Promise<void> {
   const app = new App(root, nodes, remoteEngine(), new Store(sessionStorage), words);
   globalThis.addEventListener('hashchange', () => location.reload());
   await enter(app, address);
+  await warmWords();
 }
 
 void start();

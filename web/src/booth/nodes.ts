@@ -5,6 +5,7 @@
  */
 
 import { type Bytes, equal, fromBase64, fromHex, toHex } from '../crypto/bytes.ts';
+import { NodeError, problemOf } from './nodeError.ts';
 
 export type Fetch = (address: string, init?: RequestInit) => Promise<Response>;
 
@@ -18,19 +19,6 @@ const CHUNKS_MAX = 30;
 /** No node has answered. */
 export class OfflineError extends Error {
   override readonly name = 'OfflineError';
-}
-
-/** A node has answered no, and the others would too. */
-export class NodeError extends Error {
-  override readonly name = 'NodeError';
-  readonly status: number;
-  readonly code: string;
-
-  constructor(status: number, code: string, detail: string) {
-    super(detail);
-    this.status = status;
-    this.code = code;
-  }
 }
 
 /** Nodes have told different things of which only one can be true. */
@@ -212,14 +200,4 @@ export function agreed(claims: readonly (Last | undefined)[]): Last | undefined 
     (one, other) => votes(other.name) - votes(one.name) || length(other.claim) - length(one.claim),
   );
   return best?.claim;
-}
-
-/** A refusal of a node (`application/problem+json`) with whatever can be read of it. */
-export async function problemOf(response: Response): Promise<NodeError> {
-  try {
-    const { code, detail } = await response.json();
-    return new NodeError(response.status, String(code), String(detail));
-  } catch {
-    return new NodeError(response.status, 'unreadable', response.statusText);
-  }
 }

@@ -14,3 +14,11 @@ const FILES: Record<Language, () => Promise<{ readonly default: Texts }>> = {
 export async function loadWords(language: Language): Promise<Words> {
   return new Words(language, (await FILES[language]()).default);
 }
+
+/**
+ * Asks for the other languages while there is time: later this node may be away, and its pages may
+ * take code from no other. One that does not come is asked for again when it is chosen.
+ */
+export async function warmWords(): Promise<void> {
+  for (const load of Object.values(FILES)) await load().catch(() => undefined);
+}

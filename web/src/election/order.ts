@@ -1,12 +1,16 @@
 /** Orders: what the administrator does to an election that is under way. */
 
 import { type Bytes, concat, Reader, u8, u32be } from '../crypto/bytes.ts';
-import { isSignedBy } from '../crypto/signature.ts';
+import { isSignedBy, sign } from '../crypto/signature.ts';
 import type { Manifest } from './manifest.ts';
 import type { Voter } from './roll.ts';
 import { readVoter } from './roll.ts';
 
-/** In the order of their bytes, from 10. */
+const ORDER_TAG = 'quorate/order/v1';
+/** Of the entries' kinds. */
+const FIRST_KIND = 10;
+
+/** In the order of their bytes. */
 export const ORDER_KINDS = [
   'pause',
   'resume',
@@ -55,6 +59,43 @@ function readPayload(kind: OrderKind, reader: Reader): Order {
   }
 }
 
+function payloadOf(order: Order): Bytes {
+  switch (order.act) {
+    case 'pause':
+    case 'resume':
+    case 'reset':
+      return concat();
+    case 'extend':
+      return u32be(order.closes);
+    case 'withdraw':
+      return concat(u8(2), order.key);
+    case 'replace':
+      return concat(u8(3), order.key, order.by);
+    case 'paper':
+      return order.key;
+    case 'add': {
+      const { key, weight, group } = order.voter;
+      return concat(u8(1), key, u32be(weight), u8(group));
+    }
+  }
+}
+
+function kindOf({ act }: Order): OrderKind {
+  if (act === 'extend') return 'extension';
+  if (act === 'paper') return 'paper-mark';
+  return act === 'add' || act === 'withdraw' || act === 'replace' ? 'roll-change' : act;
+}
+
+/**
+ * An order with the administrator's signature, as it is sent: the kind of its entry, then its body.
+ * `number` is how many orders stand before it.
+ */
+export function writeOrder(seed: Bytes, fingerprint: Bytes, number: number, order: Order): Bytes {
+  const said = concat(u8(FIRST_KIND + ORDER_KINDS.indexOf(kindOf(order))), u32be(number));
+  const signed = concat(said, payloadOf(order));
+  return concat(signed, sign(seed, ORDER_TAG, concat(fingerprint, signed)));
+}
+
 /** Reads an order that ends with its signature. Throws a `LayoutError`. */
 export function readOrder(kind: OrderKind, reader: Reader): SignedOrder {
   const body = reader.rest();
@@ -64,11 +105,11 @@ export function readOrder(kind: OrderKind, reader: Reader): SignedOrder {
   const signature = own.take(64, 'signature');
   own.end();
   const payload = body.subarray(4, body.length - 64);
-  const signed = concat(u8(10 + ORDER_KINDS.indexOf(kind)), u32be(number), payload);
+  const signed = concat(u8(FIRST_KIND + ORDER_KINDS.indexOf(kind)), u32be(number), payload);
   return { number, order, signature, signed };
 }
 
 export function isOrderSigned({ signed, signature }: SignedOrder, manifest: Manifest): boolean {
   const message = concat(manifest.fingerprint, signed);
-  return isSignedBy(manifest.admin, 'quorate/order/v1', message, signature);
+  return isSignedBy(manifest.admin, ORDER_TAG, message, signature);
 }

@@ -1,5 +1,6 @@
 /** The nodes as the trustee's page sees them: any of them will do, all of them are compared. */
 
+import { NodeError, problemOf } from '../booth/nodeError.ts';
 import { type Bytes, fromBase64, toBase64 } from '../crypto/bytes.ts';
 import type { Posted } from './ceremony.ts';
 import type { NodeNote } from './tally.ts';
@@ -8,19 +9,6 @@ const ANSWER_MS = 20_000;
 const PAGE_LEAVES = 1000;
 /** What was said already is done. */
 const DONE = new Set(['repeated', 'wrong-phase']);
-
-/** A node has answered no. */
-export class ApiError extends Error {
-  override readonly name = 'ApiError';
-  readonly status: number;
-  readonly code: string;
-
-  constructor(status: number, code: string, detail: string) {
-    super(detail);
-    this.status = status;
-    this.code = code;
-  }
-}
 
 export interface ElectionView {
   readonly title: string;
@@ -55,9 +43,7 @@ export class Client {
     const content = body === undefined ? {} : { body: JSON.stringify(body) };
     const response = await fetch(`${node}/api/v1/${path}`, { ...init, method, ...content });
     if (response.ok) return response;
-    const problem = await response.json().catch(() => ({}));
-    const { code = 'unreadable', detail = response.statusText } = problem;
-    throw new ApiError(response.status, code, detail);
+    throw await problemOf(response);
   }
 
   /** The first node that does it; a refusal ends it, an absence does not. */
@@ -67,12 +53,12 @@ export class Client {
     body?: unknown,
   ): Promise<T> {
     const failures: string[] = [];
-    let refusal: ApiError | undefined;
+    let refusal: NodeError | undefined;
     for (const node of this.nodes) {
       try {
         return await read(await this.#ask(node, path, body));
       } catch (error) {
-        const isRefusal = error instanceof ApiError && error.status < 500 && error.status !== 429;
+        const isRefusal = error instanceof NodeError && error.status < 500 && error.status !== 429;
         if (isRefusal && error.status !== 404) throw error;
         if (isRefusal) refusal = error;
         failures.push(`${node}: ${(error as Error).message}`);
@@ -85,7 +71,7 @@ export class Client {
     try {
       await this.#any(path, async () => undefined, body);
     } catch (error) {
-      if (!(error instanceof ApiError) || !DONE.has(error.code)) throw error;
+      if (!(error instanceof NodeError) || !DONE.has(error.code)) throw error;
     }
   }
 

@@ -4,6 +4,7 @@
  */
 
 import { h, ICONS, icon, saveFile } from '../booth/dom.ts';
+import { NodeError } from '../booth/nodeError.ts';
 import { actions, headerOf, note, paragraph, primary, secondary } from '../booth/parts.ts';
 import { type Language, Words } from '../booth/words.ts';
 import { toHex } from '../crypto/bytes.ts';
@@ -21,10 +22,10 @@ import {
   type Turn,
   takePart,
 } from './ceremony.ts';
-import { ApiError, Client, type ElectionView } from './client.ts';
+import { Client, type ElectionView } from './client.ts';
 import { freshSecret, isSame, openFile, type SecretFile, sealFile } from './secretFile.ts';
 import { Book, compareNodes, decrypt, resultOf } from './tally.ts';
-import { TEXTS } from './texts.ts';
+import { nodeSays, TEXTS } from './texts.ts';
 
 const LOOK_MS = 2_000;
 const PASSPHRASE_MIN = 12;
@@ -76,7 +77,7 @@ export class TrusteePage {
     if (this.#isBusy) return;
     this.#isBusy = true;
     this.#failure = undefined;
-    this.#root.setAttribute('aria-busy', 'true');
+    this.#rest();
     // The browser paints before work that takes seconds.
     await new Promise((resolve) => setTimeout(resolve, 30));
     try {
@@ -85,18 +86,27 @@ export class TrusteePage {
       this.#failure = this.#told(error as Error);
     }
     this.#isBusy = false;
-    this.#root.removeAttribute('aria-busy');
     this.#draw();
+    // What had the focus is gone with the old page.
+    if (document.activeElement === document.body) this.#root.querySelector('h1')?.focus();
+  }
+
+  /** While something is done nothing else can be asked for, and that is to be seen. */
+  #rest(): void {
+    this.#root.setAttribute('aria-busy', String(this.#isBusy));
+    if (!this.#isBusy) return;
+    for (const button of Array.from(this.#root.querySelectorAll('button'))) button.disabled = true;
   }
 
   #told(error: Error): { title: string; text: string } {
     const words = this.#words;
-    const isVoid = error instanceof ApiError && error.status === 401;
+    const isVoid = error instanceof NodeError && error.status === 401;
     if (isVoid) {
       this.#client?.use('');
       return { title: words.say('access.title'), text: words.say('access.again') };
     }
     const title = words.say(error instanceof Stopped ? 'stopped' : 'failed');
+    if (error instanceof NodeError) return { title, text: nodeSays(words.language, error) };
     return { title, text: error.message };
   }
 
@@ -125,6 +135,7 @@ export class TrusteePage {
       main,
       foot,
     );
+    this.#rest();
   }
 
   #intro(): HTMLElement[] {

@@ -3,14 +3,14 @@
 import { describe, expect, it } from 'vitest';
 import {
   definitionOf,
+  type ElectionForm,
+  EMPTY_CONTEST,
   emptyForm,
-  FormFileError,
+  formOf,
   fromTemplate,
-  parseForm,
-  printJson,
-  printToml,
-  problemOfForm,
+  problemsOfForm,
 } from '../../src/app/admin/form.ts';
+import { FormFileError, parseForm, printJson, printToml } from '../../src/app/admin/formFile.ts';
 import {
   chunksOf,
   decodeText,
@@ -36,6 +36,7 @@ import {
   writeManifest,
 } from '../../src/election/draft.ts';
 import { isSignedByAdmin, readManifest } from '../../src/election/manifest.ts';
+import { isOrderSigned, ORDER_KINDS, readOrder, writeOrder } from '../../src/election/order.ts';
 import { hex, readVectors } from '../vectors/read.ts';
 
 const vector = readVectors<{ manifest: string; fingerprint: string }>('election');
@@ -147,6 +148,54 @@ describe('the table of a roll', () => {
   });
 });
 
+/** Everything that a definition can say. */
+const WHOLE: ElectionForm = {
+  ...emptyForm('vote.example.org'),
+  title: 'Senate',
+  groups: 'students\nstaff',
+  trustees: 'Tara\nTheo\nThea',
+  opens: 29_990_880,
+  closes: 29_992_320,
+  extendableUntil: 29_993_000,
+  revote: false,
+  clusterIssues: true,
+  minimumBallots: 3,
+  rollChanges: true,
+  paper: true,
+  acceptsSmallClasses: true,
+  isTest: true,
+  contests: [
+    {
+      ...EMPTY_CONTEST,
+      title: 'Merit',
+      kind: 'score',
+      highest: 4,
+      min: 1,
+      max: 6,
+      options: 'Ann\nBob',
+      groups: ['students'],
+      quorumPercent: 30,
+      majority: 'two-thirds',
+      tie: 'runoff',
+    },
+    {
+      ...EMPTY_CONTEST,
+      title: 'Council',
+      kind: 'lists',
+      max: 2,
+      lists: [
+        { name: 'Greens', candidates: 'Cyd\nDan' },
+        { name: 'Blues', candidates: 'Eve' },
+      ],
+      blank: false,
+      groups: ['students', 'staff'],
+      seats: 2,
+      tie: 'first-listed',
+    },
+    { ...EMPTY_CONTEST, title: 'Chair', options: 'Ada\nGrace', majority: 'three-quarters' },
+  ],
+};
+
 describe('definitions as files', () => {
   const texts = { title: 'T', question: 'Who?', options: ['A', 'B', 'C'] };
   const form = {
@@ -162,10 +211,62 @@ describe('definitions as files', () => {
     expect(printToml(form)).toContain('opens = "2027-01-09 00:00"');
   });
 
-  it('meet the rules, or a sentence says which one not', () => {
-    expect(problemOfForm(form)).toBeUndefined();
-    expect(problemOfForm({ ...form, threshold: 4 })).toContain('threshold');
-    expect(problemOfForm({ ...form, title: '' })).toContain('title');
+  it('know every rule that the command line knows, and come back from the bytes', () => {
+    expect(problemsOfForm(WHOLE)).toEqual([]);
+    expect(parseForm(printToml(WHOLE), 'x')).toEqual(WHOLE);
+    expect(parseForm(printJson(WHOLE), 'x')).toEqual(WHOLE);
+    const definition = definitionOf(WHOLE);
+    expect(formOf(definition)).toEqual(WHOLE);
+    expect(readDefinition(new Reader(writeDefinition(definition)))).toEqual(definition);
+    const [merit, council, chair] = definition.contests;
+    expect(merit).toMatchObject({
+      rule: { kind: 'score', options: 2, highest: 4, min: 1, max: 6, blank: true },
+      groups: [1],
+      decision: { seats: 1, quorumPercent: 30, majority: 'two-thirds', tie: 'runoff' },
+    });
+    expect(council).toMatchObject({
+      rule: { kind: 'lists', candidates: [2, 1], min: 0, max: 2 },
+      options: ['Greens', 'Blues'],
+      groups: [1, 2],
+    });
+    expect(chair?.groups).toEqual([]);
+  });
+
+  it('have as many as there are at most, where nothing else is said', () => {
+    const max = (with_: object) => {
+      const contest = { ...EMPTY_CONTEST, options: 'A\nB\nC', highest: 4, ...with_ };
+      const [only] = definitionOf({ ...form, contests: [contest] }).contests;
+      return only?.rule.kind === 'one' ? undefined : only?.rule.max;
+    };
+    expect(max({ kind: 'some' })).toBe(3);
+    expect(max({ kind: 'score' })).toBe(12);
+    const lists = [
+      { name: 'L', candidates: 'x\ny' },
+      { name: 'M', candidates: 'z' },
+    ];
+    expect(max({ kind: 'lists', lists })).toBe(2);
+  });
+
+  it('of an open poll have no trustees', () => {
+    const poll = definitionOf({ ...form, openPoll: true });
+    expect([poll.trustees, poll.threshold]).toEqual([[], 0]);
+    expect(problemsOfForm({ ...form, openPoll: true, trustees: '' })).toEqual([]);
+  });
+
+  it('meet the rules, or it is said which one not', () => {
+    const codes = (with_: Partial<ElectionForm>) =>
+      problemsOfForm({ ...form, ...with_ }).map(({ code }) => code);
+    const contest = (with_: object) => codes({ contests: [{ ...form.contests[0]!, ...with_ }] });
+    expect(codes({})).toEqual([]);
+    expect(codes({ threshold: 4 })).toEqual(['threshold']);
+    expect(codes({ title: '', trustees: '' })).toEqual(['title', 'trustees']);
+    expect(codes({ closes: form.opens })).toEqual(['times']);
+    expect(codes({ extendableUntil: form.opens })).toEqual(['extension']);
+    expect(codes({ domain: 'no domain' })).toEqual(['rule']);
+    expect(contest({ max: 9 })).toEqual(['bounds']);
+    expect(contest({ options: 'A\nA' })).toEqual(['option-twice', 'bounds']);
+    expect(contest({ seats: 4, quorumPercent: 101 })).toEqual(['seats', 'quorum']);
+    expect(contest({ kind: 'lists', max: undefined })).toEqual(['lists']);
     expect(definitionOf(form).contests[0]?.rule).toEqual({
       kind: 'some',
       options: 3,
@@ -176,15 +277,36 @@ describe('definitions as files', () => {
   });
 
   it.each([
-    ['title = 3', 'title'],
-    ['colour = "red"', 'colour'],
-    ['title = "x', 'Invalid TOML'],
-    ['{"contests": [{"kind": "dance"}]}', 'dance'],
-    ['{"opens": "tomorrow"}', 'UTC time'],
-    ['{"threshold": -1}', 'whole number'],
+    ['title = 3', 'text title'],
+    ['colour = "red"', 'unknown-key colour'],
+    ['title = "x', 'unreadable Invalid TOML'],
+    ['{"contests": [{"kind": "dance"}]}', 'choice kind dance'],
+    ['{"contests": [{"colour": 1}]}', 'unknown-key colour'],
+    ['{"opens": "tomorrow"}', 'minute opens'],
+    ['{"threshold": -1}', 'whole-number threshold'],
+    ['[]', 'unreadable'],
   ])('%s is refused', (text, expected) => {
     expect(() => parseForm(text, 'x')).toThrow(FormFileError);
     expect(() => parseForm(text, 'x')).toThrow(expected);
+  });
+});
+
+describe('an order', () => {
+  const manifest = readManifest(hex(vector.manifest));
+  const seed = new Uint8Array(32).fill(7);
+  const own = { ...manifest, admin: publicKeyOf(seed) };
+
+  it.each([
+    ['pause', { act: 'pause' }],
+    ['resume', { act: 'resume' }],
+    ['extension', { act: 'extend', closes: 29_993_000 }],
+  ] as const)('of kind %s is written as it is read, and signed', (kind, order) => {
+    const bytes = writeOrder(seed, own.fingerprint, 3, order);
+    expect(bytes[0]).toBe(10 + ORDER_KINDS.indexOf(kind));
+    const read = readOrder(kind, new Reader(bytes.slice(1)));
+    expect([read.number, read.order]).toEqual([3, order]);
+    expect(isOrderSigned(read, own)).toBe(true);
+    expect(isOrderSigned(read, manifest)).toBe(false);
   });
 });
 
@@ -210,6 +332,9 @@ describe('the next step', () => {
     expect(kind(election('setup', { blockers: ['x'] }), 5)).toBe('wait-endorsements');
     expect(kind(election('setup'), 5)).toBe('open');
     const planned = { definition: { trustees: names, opens: 10, closes: 20 } };
+    expect(kind(election('open', { ...planned, closes: 30 }), 5, all, 25 * 60_000)).toBe(
+      'wait-closing',
+    );
     expect(kind(election('setup', planned), 5, all, 9 * 60_000)).toBe('wait-opening');
     expect(kind(election('setup', planned), 5, all, 10 * 60_000)).toBe('open');
     expect(kind(election('open', planned), 5, all, 19 * 60_000)).toBe('wait-closing');

@@ -29,6 +29,7 @@ import type {
 } from '../../src/app/cluster/types.ts';
 import { Verdict } from '../../src/app/cluster/Verdict.tsx';
 import { shortSpan, verdict } from '../../src/app/cluster/words.ts';
+import nodes from '../../src/app/i18n/nodes/en.ts';
 
 beforeAll(async () => {
   // jsdom knows dialogs and cannot show them.
@@ -40,9 +41,9 @@ beforeAll(async () => {
   };
   await i18next.use(initReactI18next).init({
     lng: 'en',
-    ns: ['cluster'],
+    ns: ['cluster', 'nodes'],
     defaultNS: 'cluster',
-    resources: { en: { cluster: en } },
+    resources: { en: { cluster: en, nodes } },
     interpolation: { escapeValue: false },
   });
 });
@@ -211,12 +212,22 @@ describe('nodes', () => {
     const node = nodeOf(3, {
       state: 'unreachable',
       age_ms: 134_000,
-      reasons: ['Nothing was heard of it for 2 min 14 s.'],
+      reasons: [
+        {
+          code: 'not-heard',
+          text: 'Nothing was heard of it for 2 min 14 s.',
+          values: { age_ms: 134_000 },
+        },
+        { code: 'new-here', text: 'It does something new.', values: {} },
+      ],
     });
     const { container } = render(<NodeCard node={node} nowMs={T} extraAgeMs={0} />);
     const card = screen.getByRole('article', { name: /node-3/ });
     expect(within(card).getByText(/unreachable · 2 min 14 s/)).toBeInTheDocument();
-    expect(within(card).getByText(/Nothing was heard/)).toBeInTheDocument();
+    const reason = 'Nothing was heard of it for 2 minutes 14 seconds.';
+    expect(within(card).getByText(reason)).toBeInTheDocument();
+    // A node of a later version says what this page does not know yet.
+    expect(within(card).getByText('It does something new.')).toHaveAttribute('lang', 'en');
     expect(within(card).getByText('Last heard 2 min 14 s ago')).toBeInTheDocument();
     expect(within(card).getByText('1,234')).toBeInTheDocument();
     expect(await findings(container)).toEqual([]);

@@ -11,8 +11,9 @@ const APP = fileURLToPath(new URL('../../src/app', import.meta.url));
 const LANGUAGES = {
   app: ['en', 'de', 'es', 'fr', 'ar'],
   admin: ['en', 'de', 'es', 'fr', 'ar'],
+  nodes: ['en', 'de', 'es', 'fr', 'ar'],
 } as const;
-const NAMESPACES = ['app', 'admin'] as const;
+const NAMESPACES = ['app', 'admin', 'nodes'] as const;
 
 async function texts(namespace: string, language: string): Promise<Map<string, string>> {
   const path = join(APP, 'i18n', namespace, `${language}.ts`);
@@ -50,6 +51,51 @@ function sources(folder: string): string[] {
     return /\.tsx?$/.test(name) ? [path] : [];
   });
 }
+
+function rustSources(folder: string): string[] {
+  return readdirSync(folder).flatMap((name) => {
+    const path = join(folder, name);
+    if (statSync(path).isDirectory()) return rustSources(path);
+    return name.endsWith('.rs') ? [readFileSync(path, 'utf8')] : [];
+  });
+}
+
+describe('what nodes say', () => {
+  it('is known for every code of a refusal', async () => {
+    const spec = readFileSync(new URL('../../../spec/election.md', import.meta.url), 'utf8');
+    const [, table = ''] = spec.split('## Refusal');
+    const codes = [...(table.split('## ')[0] ?? '').matchAll(/^\| (`[^|]+) \|/gm)].flatMap(
+      ([, cell = '']) => [...cell.matchAll(/`([a-z-]+)`/g)].map(([, code]) => code as string),
+    );
+    expect(codes.length).toBeGreaterThan(30);
+    const known = await texts('nodes', 'en');
+    expect(codes.filter((code) => !known.has(`refusal.${code}`))).toEqual([]);
+  });
+
+  it('is known for every code that the gateway gives', async () => {
+    const gateway = fileURLToPath(new URL('../../../crates/gateway/src', import.meta.url));
+    const known = await texts('nodes', 'en');
+    const missing = rustSources(gateway).flatMap((source) =>
+      [
+        ...source.matchAll(
+          /Sentence::new\(\s*"([a-z-]+)"|note\(\s*"([a-z-]+)",\s*(?:text|"|format)/g,
+        ),
+      ]
+        .map(([, blocker, reason]) => blocker ?? reason ?? '')
+        .filter((code) => !known.has(`blocker.${code}`) && !known.has(`reason.${code}`)),
+    );
+    expect(missing).toEqual([]);
+    const problems = rustSources(gateway).flatMap((source) =>
+      [...source.matchAll(/Problem::new\(\s*StatusCode::\w+,\s*"([a-z-]+)"/g)].map(
+        ([, code]) => code as string,
+      ),
+    );
+    expect(problems.length).toBeGreaterThan(10);
+    // A page never sees these: programs upgrade feeds.
+    const own = problems.filter((code) => code !== 'feed-upgrade');
+    expect(own.filter((code) => !known.has(`problem.${code}`))).toEqual([]);
+  });
+});
 
 describe.each(NAMESPACES)('texts of %s', (namespace) => {
   it.each(LANGUAGES[namespace])(
@@ -89,8 +135,8 @@ describe.each(NAMESPACES)('texts of %s', (namespace) => {
     const missing: string[] = [];
     for (const path of sources(APP)) {
       const source = readFileSync(path, 'utf8');
-      const isAdmin = source.includes("useTranslation('admin')");
-      if (isAdmin !== (namespace === 'admin')) continue;
+      const [, asked = 'app'] = /useTranslation\('(\w+)'\)/.exec(source) ?? [];
+      if (asked !== namespace) continue;
       for (const [, key] of source.matchAll(/\bt\(\s*'([\w.-]+)'/g)) {
         if (!known.has(key as string)) missing.push(`${path}: ${key}`);
       }

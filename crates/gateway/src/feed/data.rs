@@ -3,7 +3,8 @@
 use super::sequence::Batch;
 use super::topic::About;
 use crate::look;
-use crate::views::{TurnoutView, blocker, phase_name};
+use crate::sentence::Sentence;
+use crate::views::{TurnoutView, phase_name};
 use authority::ElectionView;
 use ballot::Tracker;
 use election::Phase;
@@ -16,7 +17,9 @@ use serde_json::Value;
 struct StatusView {
     phase: &'static str,
     title: Option<String>,
-    blockers: Vec<String>,
+    blockers: Vec<Sentence>,
+    /// Minute of the closing, as extended.
+    closes: Option<u32>,
     entries: u64,
     leaves: u64,
     final_size: u64,
@@ -55,10 +58,8 @@ fn status(view: ElectionView<'_>) -> StatusView {
     StatusView {
         phase: phase_name(&phase),
         title: look::title(view),
-        blockers: match &phase {
-            Phase::Setup { missing } => missing.iter().map(blocker).collect(),
-            _ => Vec::new(),
-        },
+        blockers: look::blockers(&phase),
+        closes: fold.closes(),
         entries: view.head(),
         leaves: fold.tree().size(),
         final_size: view.final_size(),

@@ -5,6 +5,7 @@
 //! cluster with one sentence; both are made here and shown as they are.
 
 use super::beat::Beat;
+use crate::sentence::Sentence;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -65,8 +66,8 @@ pub(crate) struct Sighting {
 pub(crate) struct NodeView {
     pub(crate) node: u64,
     pub(crate) state: State,
-    /// Why it is not healthy, as sentences.
-    pub(crate) reasons: Vec<String>,
+    /// Why it is not healthy.
+    pub(crate) reasons: Vec<Sentence>,
     /// Age of what is known of it, in milliseconds.
     pub(crate) age_ms: Option<u64>,
     pub(crate) is_leader: bool,
@@ -125,46 +126,57 @@ pub(crate) fn judge(node: u64, sighting: &Sighting, leader: Option<u64>) -> Node
     }
 }
 
-fn state_of(sighting: &Sighting, reasons: &mut Vec<String>) -> State {
+fn state_of(sighting: &Sighting, reasons: &mut Vec<Sentence>) -> State {
+    let mut note = |code, text: String, values: &[(&'static str, u64)]| {
+        let sentence = Sentence::new(code, text);
+        reasons.push(values.iter().fold(sentence, |said, (name, value)| said.with(name, *value)));
+    };
     if let Some(ago) = sighting.stopped_ms {
-        reasons.push(format!("It was stopped {} ago.", duration(ago)));
+        let text = format!("It was stopped {} ago.", duration(ago));
+        note("stopped", text, &[("ago_ms", ago)]);
         return State::Stopped;
     }
     let Some((beat, age)) = &sighting.beat else {
-        reasons.push("It has not been heard since this node started.".to_owned());
+        note("never-heard", "It has not been heard since this node started.".to_owned(), &[]);
         return State::Unreachable;
     };
     if *age > UNREACHABLE_MS {
-        reasons.push(format!("Nothing was heard of it for {}.", duration(*age)));
+        let text = format!("Nothing was heard of it for {}.", duration(*age));
+        note("not-heard", text, &[("age_ms", *age)]);
         return State::Unreachable;
     }
     if beat.draining {
-        reasons.push("It takes leave and takes no new work.".to_owned());
+        note("draining", "It takes leave and takes no new work.".to_owned(), &[]);
         return State::Draining;
     }
     if *age > SLOW_MS {
-        reasons.push(format!("Its last sign of life is {} old.", duration(*age)));
+        let text = format!("Its last sign of life is {} old.", duration(*age));
+        note("late", text, &[("age_ms", *age)]);
     }
     if let Some((_, silent_ms)) = sighting.behind
         && silent_ms > SILENT_MS
     {
-        reasons.push(format!("The leader has not heard it for {}.", duration(silent_ms)));
+        let text = format!("The leader has not heard it for {}.", duration(silent_ms));
+        note("silent", text, &[("age_ms", silent_ms)]);
     }
-    if beat.disk_stalled_ms > STALL_MS {
-        let stall = duration(beat.disk_stalled_ms);
-        reasons.push(format!("A write to its disk has been under way for {stall}."));
+    let stall_ms = beat.disk_stalled_ms;
+    if stall_ms > STALL_MS {
+        let text = format!("A write to its disk has been under way for {}.", duration(stall_ms));
+        note("disk-stalled", text, &[("age_ms", stall_ms)]);
     }
     let lag = beat.commit.saturating_sub(beat.applied);
     if lag > LAG_ENTRIES {
-        reasons.push(format!("It has yet to apply {lag} committed entries."));
+        note("behind", format!("It has yet to apply {lag} committed entries."), &[("lag", lag)]);
     }
     if let Some(restriction) = &beat.restriction {
-        reasons.push(format!("It does not vote: {restriction}."));
+        let text = format!("It does not vote: {restriction}.");
+        reasons.push(Sentence::new("restricted", text).with("reason", restriction.as_str()));
     }
     if let Some(percent) = beat.disk_free_percent()
         && percent < DISK_FREE_PERCENT
     {
-        reasons.push(format!("Only {percent} % of its disk is free."));
+        let text = format!("Only {percent} % of its disk is free.");
+        reasons.push(Sentence::new("disk-full", text).with("percent", percent));
     }
     if reasons.is_empty() { State::Healthy } else { State::Slow }
 }
@@ -264,11 +276,8 @@ pub(crate) fn changes(before: &ClusterView, after: &ClusterView) -> Vec<Change> 
             continue;
         };
         if old.state != node.state {
-            let reasons = if node.reasons.is_empty() {
-                String::new()
-            } else {
-                format!(" {}", node.reasons.join(" "))
-            };
+            let reasons: String =
+                node.reasons.iter().map(|reason| format!(" {}", reason.text)).collect();
             let state = match node.state {
                 State::Healthy => "healthy",
                 State::Slow => "slow",
@@ -329,11 +338,15 @@ mod tests {
         cluster(1, 0, (leader, 5), &three(third))
     }
 
+    fn said(view: &NodeView) -> String {
+        view.reasons.iter().map(|reason| reason.text.as_str()).collect::<Vec<_>>().join(" ")
+    }
+
     #[test]
     fn each_state_has_its_reason_in_words() {
         let check = |sighting: Sighting, state, reason: &str| {
             let view = judge(3, &sighting, None);
-            assert_eq!((view.state, view.reasons.join(" ").as_str()), (state, reason));
+            assert_eq!((view.state, said(&view).as_str()), (state, reason));
         };
         check(sighting(beat(), 4_000), State::Healthy, "");
         check(sighting(beat(), 6_000), State::Slow, "Its last sign of life is 6 s old.");
@@ -359,7 +372,11 @@ mod tests {
         let silent = Sighting { behind: Some((7, 2_300)), ..sighting(beat(), 500) };
         let view = judge(3, &silent, Some(2));
         assert_eq!((view.state, view.lag, view.silent_ms), (State::Slow, Some(7), Some(2_300)));
-        assert_eq!(view.reasons, ["The leader has not heard it for 2 s."]);
+        assert_eq!(said(&view), "The leader has not heard it for 2 s.");
+        assert_eq!(
+            (view.reasons[0].code, &view.reasons[0].values["age_ms"]),
+            ("silent", &2_300.into())
+        );
         let well = Sighting { behind: Some((7, 40)), ..sighting(beat(), 500) };
         assert_eq!(judge(3, &well, Some(2)).state, State::Healthy);
     }

@@ -34,6 +34,13 @@ pub(crate) struct ElectionList {
     pub(crate) elections: Vec<ElectionView>,
 }
 
+/// A sentence of a node; its parts are for pages in other languages.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct SentenceView {
+    /// In English.
+    pub(crate) text: String,
+}
+
 /// `GET /elections/{id}`; in the list only a part of it.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct ElectionView {
@@ -43,7 +50,7 @@ pub(crate) struct ElectionView {
     pub(crate) phase: String,
     /// What is missing before it can open.
     #[serde(default)]
-    pub(crate) blockers: Vec<String>,
+    pub(crate) blockers: Vec<SentenceView>,
     /// Its title, once there is a draft.
     #[serde(default)]
     pub(crate) title: Option<String>,

@@ -1,17 +1,19 @@
-import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { useNavigate } from '@tanstack/react-router';
-import { type FormEvent, useId, useState } from 'react';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { getRouteApi, useNavigate } from '@tanstack/react-router';
+import { type FormEvent, useEffect, useId, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { toBase64, toHex } from '../../crypto/bytes.ts';
 import { publicKeyOf } from '../../crypto/signature.ts';
 import { printAdminKey, signDraft, writeDefinition, writeDraft } from '../../election/draft.ts';
 import { api, idempotencyKey, take } from '../api/client.ts';
-import { minutesToMs, ownZone, useFormats } from '../ui/format.ts';
+import { election } from '../api/queries.ts';
 import { Icon } from '../ui/icons.tsx';
 import { saveAs } from '../ui/save.ts';
 import { Card, Failure, Notice } from '../ui/ui.tsx';
 import { setAdminKey, useAdminKey } from './adminKey.ts';
 import { ContestFields } from './ContestFields.tsx';
+import { formOfDraft } from './DefinitionCard.tsx';
+import { Basics, Groups, Rules, Trustees } from './DefinitionFields.tsx';
 import {
   definitionOf,
   type ElectionForm,
@@ -19,19 +21,29 @@ import {
   emptyForm,
   fromTemplate,
   linesOf,
-  parseForm,
-  printJson,
-  printToml,
-  problemOfForm,
+  problemsOfForm,
   TEMPLATES,
 } from './form.ts';
+import { FormFileError, parseForm, printJson, printToml } from './formFile.ts';
 import { KeyField } from './KeyField.tsx';
+
+const NO_TIMES = { opens: undefined, closes: undefined, extendableUntil: undefined };
+const route = getRouteApi('/admin/new');
 
 /** Announcing an election: from a template, from a file, or from nothing. */
 export function CreatePage() {
   const { t } = useTranslation('admin');
   const [form, setForm] = useState(() => emptyForm(location.hostname));
   const change = (with_: Partial<ElectionForm>) => setForm((before) => ({ ...before, ...with_ }));
+  const { like } = route.useSearch();
+  const model = useQuery({ ...election(like ?? ''), enabled: like !== undefined });
+  const draft = model.data?.draft;
+  useEffect(() => {
+    const copied = draft == null ? undefined : formOfDraft(draft);
+    // Its times have passed, and its rehearsal is over.
+    if (copied !== undefined) setForm({ ...copied, ...NO_TIMES, isTest: false });
+  }, [draft]);
+  const groups = linesOf(form.groups);
   return (
     <div className="q-stack">
       <div className="q-stack-s">
@@ -40,6 +52,7 @@ export function CreatePage() {
       </div>
       <Begin form={form} onForm={setForm} />
       <Basics form={form} onChange={change} />
+      <Groups form={form} onChange={change} />
       <Card title={t('create.questions')}>
         {form.contests.map((contest, at) => (
           <ContestFields
@@ -47,6 +60,7 @@ export function CreatePage() {
             key={at}
             number={at + 1}
             contest={contest}
+            groups={groups}
             onChange={(with_) =>
               change({
                 contests: form.contests.map((one, place) =>
@@ -78,22 +92,17 @@ export function CreatePage() {
   );
 }
 
-interface FormProps {
-  readonly form: ElectionForm;
-  readonly onChange: (with_: Partial<ElectionForm>) => void;
-}
-
 function Begin({ form, onForm }: { form: ElectionForm; onForm: (form: ElectionForm) => void }) {
   const { t } = useTranslation('admin');
   const field = useId();
-  const [wrong, setWrong] = useState<string>();
+  const [wrong, setWrong] = useState<unknown>();
   const read = async (file: File | undefined) => {
     if (file === undefined) return;
     try {
       onForm(parseForm(await file.text(), form.domain));
       setWrong(undefined);
     } catch (error) {
-      setWrong(error instanceof Error ? error.message : String(error));
+      setWrong(error);
     }
   };
   const template = (name: (typeof TEMPLATES)[number]) => {
@@ -125,173 +134,11 @@ function Begin({ form, onForm }: { form: ElectionForm; onForm: (form: ElectionFo
       </div>
       {wrong !== undefined && (
         <p className="q-error" role="alert">
-          {wrong}
+          {wrong instanceof FormFileError
+            ? t(`create.fileProblem.${wrong.code}`, wrong.values)
+            : String(wrong)}
         </p>
       )}
-    </Card>
-  );
-}
-
-function Basics({ form, onChange }: FormProps) {
-  const { t } = useTranslation('admin');
-  const field = useId();
-  return (
-    <Card title={t('create.basics')}>
-      <div className="q-field">
-        <label htmlFor={`${field}-title`}>{t('create.name')}</label>
-        <input
-          id={`${field}-title`}
-          className="q-input"
-          value={form.title}
-          maxLength={200}
-          onChange={({ target }) => onChange({ title: target.value })}
-        />
-      </div>
-      <div className="q-field">
-        <label htmlFor={`${field}-domain`}>{t('create.domain')}</label>
-        <input
-          id={`${field}-domain`}
-          className="q-input q-mono"
-          value={form.domain}
-          onChange={({ target }) => onChange({ domain: target.value })}
-        />
-        <span className="q-muted q-small">{t('create.domainText')}</span>
-      </div>
-      <div className="q-grid">
-        <Time
-          label={t('create.opens')}
-          value={form.opens}
-          onTime={(opens) => onChange({ opens })}
-        />
-        <Time
-          label={t('create.closes')}
-          value={form.closes}
-          onTime={(closes) => onChange({ closes })}
-        />
-      </div>
-      <label className="q-check">
-        <input
-          type="checkbox"
-          checked={form.isTest}
-          onChange={({ target }) => onChange({ isTest: target.checked })}
-        />
-        {t('create.test')}
-      </label>
-    </Card>
-  );
-}
-
-interface TimeProps {
-  readonly label: string;
-  /** Minutes since 1970 UTC. */
-  readonly value: number | undefined;
-  readonly onTime: (minutes: number | undefined) => void;
-}
-
-/** A time in the viewer's zone, shown in UTC, too. */
-function Time({ label, value, onTime }: TimeProps) {
-  const { t } = useTranslation('admin');
-  const { time } = useFormats();
-  const field = useId();
-  const local = (minutes: number) => {
-    const at = new Date(minutesToMs(minutes));
-    return new Date(at.getTime() - 60_000 * at.getTimezoneOffset()).toISOString().slice(0, 16);
-  };
-  const read = (text: string) => {
-    const ms = Date.parse(text);
-    onTime(Number.isNaN(ms) ? undefined : Math.floor(ms / 60_000));
-  };
-  return (
-    <div className="q-field">
-      <label htmlFor={field}>{label}</label>
-      <input
-        id={field}
-        type="datetime-local"
-        className="q-input"
-        value={value === undefined ? '' : local(value)}
-        onChange={({ target }) => read(target.value)}
-      />
-      <span className="q-muted q-small">
-        {t('create.zone', { zone: ownZone() })}
-        {value !== undefined && ` · ${time(minutesToMs(value), 'UTC')}`}
-      </span>
-    </div>
-  );
-}
-
-function Trustees({ form, onChange }: FormProps) {
-  const { t } = useTranslation('admin');
-  const field = useId();
-  const count = linesOf(form.trustees).length;
-  return (
-    <Card title={t('create.trustees')}>
-      <p className="q-prose">{t('create.trusteesText')}</p>
-      <div className="q-field">
-        <label htmlFor={`${field}-names`}>{t('create.trusteeNames')}</label>
-        <textarea
-          id={`${field}-names`}
-          className="q-input"
-          rows={3}
-          value={form.trustees}
-          onChange={({ target }) => onChange({ trustees: target.value })}
-        />
-      </div>
-      <div className="q-field">
-        <label htmlFor={`${field}-threshold`}>{t('create.threshold')}</label>
-        <input
-          id={`${field}-threshold`}
-          type="number"
-          className="q-input q-narrow-input"
-          min={1}
-          max={Math.max(1, count)}
-          value={form.threshold}
-          onChange={({ target }) => onChange({ threshold: Math.max(0, target.valueAsNumber || 0) })}
-        />
-        {count > 0 && (
-          <span className="q-muted q-small">
-            {t('create.thresholdText', { threshold: form.threshold, count })}
-          </span>
-        )}
-      </div>
-    </Card>
-  );
-}
-
-function Rules({ form, onChange }: FormProps) {
-  const { t } = useTranslation('admin');
-  const field = useId();
-  return (
-    <Card title={t('create.rules')}>
-      <label className="q-check">
-        <input
-          type="checkbox"
-          checked={form.revote}
-          onChange={({ target }) => onChange({ revote: target.checked })}
-        />
-        {t('create.revote')}
-      </label>
-      <label className="q-check">
-        <input
-          type="checkbox"
-          checked={form.acceptsSmallClasses}
-          onChange={({ target }) => onChange({ acceptsSmallClasses: target.checked })}
-        />
-        {t('create.smallClasses')}
-      </label>
-      <div className="q-field">
-        <label htmlFor={`${field}-minimum`}>{t('create.minimum')}</label>
-        <input
-          id={`${field}-minimum`}
-          type="number"
-          className="q-input q-narrow-input"
-          min={1}
-          value={form.minimumBallots}
-          onChange={({ target }) =>
-            onChange({ minimumBallots: Math.max(0, target.valueAsNumber || 0) })
-          }
-        />
-        <span className="q-muted q-small">{t('create.minimumText')}</span>
-      </div>
     </Card>
   );
 }
@@ -301,7 +148,7 @@ function Announce({ form }: { readonly form: ElectionForm }) {
   const key = useAdminKey();
   const cache = useQueryClient();
   const navigate = useNavigate();
-  const problem = problemOfForm(form);
+  const problems = problemsOfForm(form);
   const announce = useMutation({
     mutationFn: async (seed: Uint8Array) => {
       const id = crypto.getRandomValues(new Uint8Array(16));
@@ -339,9 +186,15 @@ function Announce({ form }: { readonly form: ElectionForm }) {
             </button>
           </div>
         )}
-        {problem !== undefined && (
+        {problems.length > 0 && (
           <Notice tone="warn" title={t('create.notYet')}>
-            <p>{problem}</p>
+            <ul>
+              {problems.map(({ code, values }) => (
+                <li key={`${code} ${values.number ?? ''}`}>
+                  {t(`create.problem.${code}`, values)}
+                </li>
+              ))}
+            </ul>
           </Notice>
         )}
         {announce.isError && <Failure error={announce.error} />}
@@ -350,7 +203,7 @@ function Announce({ form }: { readonly form: ElectionForm }) {
             type="submit"
             className="q-button"
             data-kind="primary"
-            disabled={problem !== undefined || key === undefined || announce.isPending}
+            disabled={problems.length > 0 || key === undefined || announce.isPending}
           >
             {t('create.submit')}
           </button>

@@ -7,7 +7,9 @@ import { useNow } from '../feed/useFeed.ts';
 import { Icon } from '../ui/icons.tsx';
 import { PhaseTag } from '../ui/PhaseTag.tsx';
 import { Card, Failure, Loading, Tag } from '../ui/ui.tsx';
+import { DefinitionCard } from './DefinitionCard.tsx';
 import { NextCard } from './NextCard.tsx';
+import { Orders } from './Orders.tsx';
 import { Outbox } from './Outbox.tsx';
 import { ceremony, roll } from './queries.ts';
 import { RollImport } from './RollImport.tsx';
@@ -76,7 +78,9 @@ export function ElectionAdmin() {
           )}
         </Card>
       </div>
+      <Orders election={election} asksForKey={standing.next.kind !== 'close'} />
       <Outbox election={election} />
+      <DefinitionCard election={election} />
     </div>
   );
 }

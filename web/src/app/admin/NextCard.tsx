@@ -7,7 +7,9 @@ import { signAct } from '../../election/draft.ts';
 import { api, idempotencyKey, type Schemas, take } from '../api/client.ts';
 import type { Election } from '../election/useElection.ts';
 import { minutesToMs, useFormats } from '../ui/format.ts';
-import { Failure, Notice } from '../ui/ui.tsx';
+import { Told } from '../ui/Told.tsx';
+import { Notice } from '../ui/ui.tsx';
+import { ActFailure } from './ActFailure.tsx';
 import { useAdminKey } from './adminKey.ts';
 import { KeyField } from './KeyField.tsx';
 import { buildManifest, fingerprintBytes, readDraft } from './seal.ts';
@@ -42,7 +44,9 @@ export function NextCard({ election, standing, chunks, messages }: Props) {
         <Notice tone="warn" title={t('next.blockers')}>
           <ul>
             {blockers.map((blocker) => (
-              <li key={blocker}>{blocker}</li>
+              <li key={blocker.text}>
+                <Told family="blocker" {...blocker} />
+              </li>
             ))}
           </ul>
         </Notice>
@@ -143,17 +147,6 @@ function Action({ election, next, chunks, messages }: ActionProps) {
       <summary>{t(`act.${act}Early`)}</summary>
       {form}
     </details>
-  );
-}
-
-function ActFailure({ error }: { readonly error: unknown }) {
-  const isOurs = error instanceof Error && error.name === 'SealError';
-  return isOurs ? (
-    <Notice tone="bad" alert>
-      {error.message}
-    </Notice>
-  ) : (
-    <Failure error={error} />
   );
 }
 

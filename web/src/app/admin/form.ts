@@ -1,16 +1,41 @@
-/** A definition as a form holds it, and as files hold it (the keys of the command line's TOML). */
+/** A definition as a form holds it: texts by line, numbers that may be missing. */
 
-import { parse, stringify } from 'smol-toml';
-import { checkDefinition, type Definition } from '../../election/definition.ts';
+import {
+  type Contest,
+  checkDefinition,
+  type Definition,
+  type Majority,
+  type Tie,
+} from '../../election/definition.ts';
+
+export const KINDS = ['one', 'some', 'score', 'lists'] as const;
+export type Kind = (typeof KINDS)[number];
+
+/** One list of a contest of lists. */
+export interface ListForm {
+  readonly name: string;
+  /** One candidate a line. */
+  readonly candidates: string;
+}
 
 export interface ContestForm {
   readonly title: string;
-  readonly kind: 'one' | 'some';
+  readonly kind: Kind;
   readonly min: number;
-  readonly max: number;
-  /** One option a line. */
+  /** Without it, as many as there are. */
+  readonly max: number | undefined;
+  /** The highest score of an option. */
+  readonly highest: number;
+  /** One option a line; lists have `lists` instead. */
   readonly options: string;
+  readonly lists: readonly ListForm[];
   readonly blank: boolean;
+  /** Names of the groups that answer it; none means everybody. */
+  readonly groups: readonly string[];
+  readonly seats: number;
+  readonly quorumPercent: number;
+  readonly majority: Majority;
+  readonly tie: Tie;
 }
 
 export interface ElectionForm {
@@ -18,24 +43,40 @@ export interface ElectionForm {
   readonly domain: string;
   readonly contests: readonly ContestForm[];
   /** One name a line. */
+  readonly groups: string;
+  readonly openPoll: boolean;
+  /** One name a line. */
   readonly trustees: string;
   readonly threshold: number;
   /** Minutes since 1970 UTC. */
   readonly opens: number | undefined;
   readonly closes: number | undefined;
+  readonly extendableUntil: number | undefined;
   readonly revote: boolean;
+  readonly clusterIssues: boolean;
   readonly minimumBallots: number;
+  readonly rollChanges: boolean;
+  readonly paper: boolean;
   readonly acceptsSmallClasses: boolean;
   readonly isTest: boolean;
 }
+
+export const EMPTY_LIST: ListForm = { name: '', candidates: '' };
 
 export const EMPTY_CONTEST: ContestForm = {
   title: '',
   kind: 'one',
   min: 0,
-  max: 2,
+  max: undefined,
+  highest: 5,
   options: '',
+  lists: [],
   blank: true,
+  groups: [],
+  seats: 1,
+  quorumPercent: 0,
+  majority: 'relative',
+  tie: 'lot',
 };
 
 export function emptyForm(domain: string): ElectionForm {
@@ -43,12 +84,18 @@ export function emptyForm(domain: string): ElectionForm {
     title: '',
     domain,
     contests: [EMPTY_CONTEST],
+    groups: '',
+    openPoll: false,
     trustees: '',
     threshold: 2,
     opens: undefined,
     closes: undefined,
+    extendableUntil: undefined,
     revote: true,
+    clusterIssues: false,
     minimumBallots: 10,
+    rollChanges: false,
+    paper: false,
     acceptsSmallClasses: false,
     isTest: false,
   };
@@ -61,199 +108,161 @@ export function linesOf(text: string): string[] {
     .filter((line) => line !== '');
 }
 
+/** The most that can be chosen, when the form does not say. */
+export function mostOf({ kind, options, lists, highest }: ContestForm): number {
+  const count = linesOf(options).length;
+  if (kind === 'score') return count * highest;
+  if (kind !== 'lists') return count;
+  return Math.max(0, ...lists.map(({ candidates }) => linesOf(candidates).length));
+}
+
+function ruleOf(form: ContestForm, options: number, candidates: readonly string[][]) {
+  const { kind, min, blank, highest } = form;
+  const max = form.max ?? mostOf(form);
+  switch (kind) {
+    case 'one':
+      return { kind, options: options + Number(blank) };
+    case 'some':
+      return { kind, options, min, max, blank };
+    case 'score':
+      return { kind, options, highest, min, max, blank };
+    case 'lists':
+      return { kind, candidates: candidates.map(({ length }) => length), min, max, blank };
+  }
+}
+
+function contestOf(form: ContestForm, groups: readonly string[]): Contest {
+  const { title, kind, blank, seats, quorumPercent, majority, tie } = form;
+  const isLists = kind === 'lists';
+  const options = isLists ? form.lists.map(({ name }) => name.trim()) : linesOf(form.options);
+  const candidates = isLists ? form.lists.map((list) => linesOf(list.candidates)) : [];
+  return {
+    title: title.trim(),
+    rule: ruleOf(form, options.length, candidates),
+    options,
+    candidates,
+    blank,
+    groups: form.groups.map((name) => groups.indexOf(name) + 1).sort((one, other) => one - other),
+    decision: { seats, quorumPercent, majority, tie },
+  };
+}
+
 /** The definition that the form describes; nothing is checked. */
 export function definitionOf(form: ElectionForm): Definition {
+  const { contests, openPoll, opens, closes, extendableUntil, revote, clusterIssues } = form;
+  const groups = linesOf(form.groups);
   return {
     title: form.title.trim(),
     domain: form.domain.trim(),
-    contests: form.contests.map(({ title, kind, min, max, options, blank }) => {
-      const lines = linesOf(options);
-      const count = lines.length;
-      return {
-        title: title.trim(),
-        rule:
-          kind === 'one'
-            ? { kind, options: count + Number(blank) }
-            : { kind, options: count, min, max, blank },
-        options: lines,
-        candidates: [],
-        blank,
-        groups: [],
-        decision: { seats: 1, quorumPercent: 0, majority: 'relative', tie: 'lot' },
-      };
-    }),
-    groups: [],
-    openPoll: false,
-    trustees: linesOf(form.trustees),
-    threshold: form.threshold,
-    opens: form.opens,
-    closes: form.closes,
-    extendableUntil: undefined,
-    revote: form.revote,
-    clusterIssues: false,
+    contests: contests.map((contest) => contestOf(contest, groups)),
+    groups,
+    openPoll,
+    trustees: openPoll ? [] : linesOf(form.trustees),
+    threshold: openPoll ? 0 : form.threshold,
+    opens,
+    closes,
+    extendableUntil: closes === undefined ? undefined : extendableUntil,
+    revote,
+    clusterIssues,
     minimumBallots: form.minimumBallots,
-    rollChanges: false,
-    paper: false,
+    rollChanges: form.rollChanges,
+    paper: form.paper,
     acceptsSmallClasses: form.acceptsSmallClasses,
     isTest: form.isTest,
   };
 }
 
-/** What is wrong with the form, as a sentence of the rules; nothing when all is well. */
-export function problemOfForm(form: ElectionForm): string | undefined {
+function contestForm(contest: Contest, groups: readonly string[]): ContestForm {
+  const { title, rule, options, candidates, blank, decision } = contest;
+  const isLists = rule.kind === 'lists';
+  return {
+    ...EMPTY_CONTEST,
+    ...decision,
+    title,
+    kind: rule.kind,
+    ...(rule.kind !== 'one' && { min: rule.min, max: rule.max }),
+    ...(rule.kind === 'score' && { highest: rule.highest }),
+    options: isLists ? '' : options.join('\n'),
+    lists: candidates.map((names, at) => ({
+      name: options[at] ?? '',
+      candidates: names.join('\n'),
+    })),
+    blank,
+    groups: contest.groups.flatMap((group) => groups[group - 1] ?? []),
+  };
+}
+
+/** The form that describes a definition, such as that of another election. */
+export function formOf(definition: Definition): ElectionForm {
+  const { groups, trustees, contests, ...same } = definition;
+  return {
+    ...same,
+    groups: groups.join('\n'),
+    trustees: trustees.join('\n'),
+    contests: contests.map((contest) => contestForm(contest, groups)),
+  };
+}
+
+/** Something that is wrong with the form; the texts are below `create.problem`. */
+export interface FormProblem {
+  readonly code: string;
+  readonly values: Readonly<Record<string, string | number>>;
+}
+
+const hasTwice = (names: readonly string[]) => new Set(names).size !== names.length;
+
+function* contestProblems(form: ContestForm, number: number): Generator<FormProblem> {
+  const problem = (code: string, values = {}) => ({ code, values: { number, ...values } });
+  const { kind, seats, quorumPercent } = form;
+  const isLists = kind === 'lists';
+  const options = isLists ? form.lists.map(({ name }) => name.trim()) : linesOf(form.options);
+  if (form.title.trim() === '') yield problem('contest-title');
+  if (options.length === 0) yield problem(isLists ? 'lists' : 'options');
+  if (isLists && options.includes('')) yield problem('list-name');
+  if (hasTwice(options)) yield problem('option-twice');
+  if (isLists && form.lists.some((list) => linesOf(list.candidates).length === 0)) {
+    yield problem('candidates');
+  }
+  const [max, most] = [form.max ?? mostOf(form), mostOf(form)];
+  const isBound = kind === 'one' || (form.min <= max && max >= 1 && max <= most);
+  if (options.length > 0 && !isBound) yield problem('bounds', { most });
+  if (kind === 'score' && form.highest < 1) yield problem('highest');
+  if (seats < 1 || (options.length > 0 && seats > options.length)) {
+    yield problem('seats', { count: options.length });
+  }
+  if (quorumPercent > 100) yield problem('quorum');
+}
+
+function* problems(form: ElectionForm): Generator<FormProblem> {
+  const problem = (code: string, values = {}) => ({ code, values });
+  const { opens, closes, extendableUntil, openPoll, threshold } = form;
+  const trustees = linesOf(form.trustees);
+  if (form.title.trim() === '') yield problem('title');
+  if (hasTwice(linesOf(form.groups))) yield problem('group-twice');
+  for (const [at, contest] of form.contests.entries()) yield* contestProblems(contest, at + 1);
+  if (!openPoll && trustees.length === 0) yield problem('trustees');
+  else if (!openPoll && hasTwice(trustees)) yield problem('trustee-twice');
+  else if (!openPoll && (threshold < 1 || threshold > trustees.length)) {
+    yield problem('threshold', { count: trustees.length });
+  }
+  if (opens !== undefined && closes !== undefined && closes <= opens) yield problem('times');
+  if (closes !== undefined && extendableUntil !== undefined && extendableUntil <= closes) {
+    yield problem('extension');
+  }
+  if (form.minimumBallots < 1) yield problem('minimum');
+}
+
+/** Everything that is wrong with the form. What only the rules find is told in their words. */
+export function problemsOfForm(form: ElectionForm): readonly FormProblem[] {
+  const found = [...problems(form)];
+  if (found.length > 0) return found;
   try {
     checkDefinition(definitionOf(form));
-    return undefined;
+    return [];
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    const sentence = error instanceof Error ? error.message : String(error);
+    return [{ code: 'rule', values: { sentence } }];
   }
-}
-
-/** A file cannot be taken over; the message says why. */
-export class FormFileError extends Error {
-  override readonly name = 'FormFileError';
-}
-
-type Table = Record<string, unknown>;
-
-/** UTC, as the command line reads it. */
-function isoMinute(minutes: number): string {
-  return new Date(60_000 * minutes).toISOString().slice(0, 16).replace('T', ' ');
-}
-
-function tableOf(form: ElectionForm): Table {
-  const contests = form.contests.map(({ title, kind, min, max, options, blank }) => ({
-    title,
-    kind,
-    ...(kind === 'some' && { min, max }),
-    blank,
-    options: linesOf(options),
-  }));
-  return {
-    title: form.title,
-    domain: form.domain,
-    trustees: linesOf(form.trustees),
-    threshold: form.threshold,
-    ...(form.opens !== undefined && { opens: isoMinute(form.opens) }),
-    ...(form.closes !== undefined && { closes: isoMinute(form.closes) }),
-    revote: form.revote ? 'last-counts' : 'off',
-    minimum_ballots: form.minimumBallots,
-    accept_small_classes: form.acceptsSmallClasses,
-    test: form.isTest,
-    contests,
-  };
-}
-
-export function printToml(form: ElectionForm): string {
-  return stringify(tableOf(form));
-}
-
-export function printJson(form: ElectionForm): string {
-  return `${JSON.stringify(tableOf(form), null, 2)}\n`;
-}
-
-const KEYS = new Set([
-  'title',
-  'domain',
-  'trustees',
-  'threshold',
-  'opens',
-  'closes',
-  'revote',
-  'issuer',
-  'minimum_ballots',
-  'accept_small_classes',
-  'test',
-  'contests',
-]);
-
-/** Reads TOML or JSON. Unknown keys are refused, so that no rule gets lost unseen. */
-export function parseForm(text: string, domain: string): ElectionForm {
-  const table = readTable(text);
-  const unknown = Object.keys(table).filter((key) => !KEYS.has(key));
-  if (unknown.length > 0) {
-    throw new FormFileError(`This page does not know the key “${unknown[0]}”.`);
-  }
-  const empty = emptyForm(domain);
-  return {
-    title: textIn(table, 'title', ''),
-    domain: textIn(table, 'domain', domain),
-    contests: listIn(table, 'contests').map(readContest),
-    trustees: textsIn(table, 'trustees').join('\n'),
-    threshold: numberIn(table, 'threshold', empty.threshold),
-    opens: minuteIn(table, 'opens'),
-    closes: minuteIn(table, 'closes'),
-    revote: textIn(table, 'revote', 'last-counts') !== 'off',
-    minimumBallots: numberIn(table, 'minimum_ballots', empty.minimumBallots),
-    acceptsSmallClasses: table.accept_small_classes === true,
-    isTest: table.test === true,
-  };
-}
-
-function readTable(text: string): Table {
-  try {
-    const table: unknown = text.trimStart().startsWith('{') ? JSON.parse(text) : parse(text);
-    if (typeof table === 'object' && table !== null && !Array.isArray(table)) return table as Table;
-  } catch (error) {
-    throw new FormFileError((error as Error).message.split('\n')[0] ?? 'unreadable');
-  }
-  throw new FormFileError('The file holds no definition of an election.');
-}
-
-function readContest(value: unknown): ContestForm {
-  const table = (typeof value === 'object' && value !== null ? value : {}) as Table;
-  const kind = textIn(table, 'kind', 'one');
-  if (kind !== 'one' && kind !== 'some') {
-    throw new FormFileError(`This page cannot edit contests of the kind “${kind}”.`);
-  }
-  const options = textsIn(table, 'options');
-  return {
-    title: textIn(table, 'title', ''),
-    kind,
-    min: numberIn(table, 'min', 0),
-    max: numberIn(table, 'max', options.length),
-    options: options.join('\n'),
-    blank: table.blank === true,
-  };
-}
-
-function textIn(table: Table, key: string, otherwise: string): string {
-  const value = table[key] ?? otherwise;
-  if (typeof value !== 'string') throw new FormFileError(`“${key}” must be a text.`);
-  return value;
-}
-
-function numberIn(table: Table, key: string, otherwise: number): number {
-  const value = table[key] ?? otherwise;
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0) {
-    throw new FormFileError(`“${key}” must be a whole number.`);
-  }
-  return value;
-}
-
-function listIn(table: Table, key: string): unknown[] {
-  const value = table[key] ?? [];
-  if (!Array.isArray(value)) throw new FormFileError(`“${key}” must be a list.`);
-  return value;
-}
-
-function textsIn(table: Table, key: string): string[] {
-  return listIn(table, key).map((value) => {
-    if (typeof value !== 'string') throw new FormFileError(`“${key}” must be a list of texts.`);
-    return value;
-  });
-}
-
-function minuteIn(table: Table, key: string): number | undefined {
-  const value = table[key];
-  if (value === undefined || value === null) return undefined;
-  const text = value instanceof Date ? value.toISOString() : String(value);
-  const parts = /^(\d{4}-\d{2}-\d{2})[ T](\d{2}:\d{2})/.exec(text);
-  const ms = Date.parse(`${parts?.[1]}T${parts?.[2]}Z`);
-  if (Number.isNaN(ms)) {
-    throw new FormFileError(`“${key}” must be a UTC time like 2027-03-01 08:00.`);
-  }
-  return Math.floor(ms / 60_000);
 }
 
 /** What most people begin with. */

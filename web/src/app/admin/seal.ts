@@ -27,9 +27,15 @@ const STAMP_SLACK_MINUTES = 10;
 const CHUNK_HEAD_BYTES = 4;
 const VOTER_BYTES = 37;
 
-/** Something is missing or wrong; the sentence says what. */
+/** Something is missing or wrong; the texts are below `sealProblem`. */
 export class SealError extends Error {
   override readonly name = 'SealError';
+  readonly code: string;
+
+  constructor(code: string) {
+    super(code);
+    this.code = code;
+  }
 }
 
 /** What the manifest says about these chunks. */
@@ -61,7 +67,7 @@ export function dealingsOf(
         (one) => one.trustee === at + 1 && one.round === 3 * attempt + round,
       );
       const bytes = found && fromBase64(found.message);
-      if (bytes === undefined) throw new SealError('the key ceremony is not complete');
+      if (bytes === undefined) throw new SealError('ceremony');
       return bytes;
     });
   const parameters = ceremonyParameters(id, attempt, trustees, threshold);
@@ -77,7 +83,7 @@ function readAuthorities(views: readonly Schemas['Authority'][]): Authority[] {
   const sorted = [...views].sort((one, other) => one.index - other.index);
   return sorted.map(({ index, vkey }) => {
     const key = parseKey(vkey);
-    if (key === undefined) throw new SealError(`node ${index} has no usable key`);
+    if (key === undefined) throw new SealError('authority-key');
     return { number: index, ...key };
   });
 }
@@ -125,10 +131,10 @@ export function buildManifest(parts: SealParts, seed: Bytes): Bytes {
 /** The draft, if this is its administrator's key. */
 export function readDraft(draft: string, seed: Bytes): DraftParts {
   const bytes = fromBase64(draft);
-  if (bytes === undefined) throw new SealError('the node shows no draft');
+  if (bytes === undefined) throw new SealError('no-draft');
   const parts = splitDraft(bytes);
   if (!equal(parts.admin, publicKeyOf(seed))) {
-    throw new SealError("this key is not the administrator's of this election");
+    throw new SealError('foreign-key');
   }
   return parts;
 }
@@ -136,6 +142,6 @@ export function readDraft(draft: string, seed: Bytes): DraftParts {
 /** SHA-256 of the sealed manifest, out of what the node shows. */
 export function fingerprintBytes(fingerprint: string | null | undefined): Bytes {
   const bytes = fromHex(fingerprint ?? '');
-  if (bytes?.length !== 32) throw new SealError('the manifest is not sealed yet');
+  if (bytes?.length !== 32) throw new SealError('not-sealed');
   return bytes;
 }

@@ -1,6 +1,7 @@
 /** Where an election stands on its way, what keeps it there, and the one thing to do next. */
 
 import type { Schemas } from '../api/client.ts';
+import { closingOf } from '../election/closing.ts';
 
 type Election = Schemas['Election'];
 type CeremonyMessage = Schemas['CeremonyMessage'];
@@ -63,8 +64,8 @@ export function trusteesOf(
 export interface Standing {
   readonly steps: readonly Step[];
   readonly next: NextAction;
-  /** Sentences; empty when the next action can be done now. */
-  readonly blockers: readonly string[];
+  /** Empty when the next action can be done now. */
+  readonly blockers: readonly Schemas['Sentence'][];
 }
 
 /**
@@ -96,13 +97,15 @@ function hasBlockers({ phase }: Election): boolean {
 }
 
 function nextOf(
-  { phase, blockers, definition }: Election,
+  election: Election,
   hasRoll: boolean,
   hasKeys: boolean,
   nowMs: number,
 ): [NextAction, StepName] {
+  const { phase, blockers, definition } = election;
   const minute = nowMs / 60_000;
-  const { opens = null, closes = null } = definition ?? {};
+  const { opens = null } = definition ?? {};
+  const closes = closingOf(election);
   switch (phase) {
     case 'draft':
       if (!hasRoll) return [{ kind: 'import-roll' }, 'roll'];

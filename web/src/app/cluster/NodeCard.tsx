@@ -1,6 +1,7 @@
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useFormats } from '../ui/format.ts';
+import { Told } from '../ui/Told.tsx';
 import { Tag, type Tone } from '../ui/ui.tsx';
 import type { DemoNode, NodeView } from './types.ts';
 import { shortSpan } from './words.ts';
@@ -60,9 +61,11 @@ export function NodeCard({ node, nowMs, extraAgeMs, demo, children }: NodeCardPr
         </div>
       </header>
       {node.reasons.length > 0 && (
-        <ul className="c-reasons" lang="en" dir="ltr">
+        <ul className="c-reasons">
           {node.reasons.map((reason) => (
-            <li key={reason}>{reason}</li>
+            <li key={reason.code}>
+              <Told family="reason" {...reason} />
+            </li>
           ))}
         </ul>
       )}

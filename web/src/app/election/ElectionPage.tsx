@@ -3,6 +3,7 @@ import { Suspense } from 'react';
 import { useTranslation } from 'react-i18next';
 import { PhaseTag } from '../ui/PhaseTag.tsx';
 import { Failure, Loading, Notice, Tag } from '../ui/ui.tsx';
+import { closingOf } from './closing.ts';
 import { type Election, useElection, useElectionId } from './useElection.ts';
 import { When } from './When.tsx';
 
@@ -28,8 +29,9 @@ export function ElectionPage() {
   );
 }
 
-function Heading({ title, phase, definition }: Election) {
+function Heading(election: Election) {
   const { t } = useTranslation();
+  const { title, phase, definition } = election;
   return (
     <div className="q-stack-s">
       <div className="q-row">
@@ -38,7 +40,9 @@ function Heading({ title, phase, definition }: Election) {
       </div>
       <h1>{title ?? t('list.untitled')}</h1>
       <p className="q-lead">{t(`election.state.${phase}`)}</p>
-      {definition != null && <When phase={phase} {...definition} />}
+      {definition != null && (
+        <When phase={phase} opens={definition.opens} closes={closingOf(election)} />
+      )}
       {definition?.test === true && <Notice tone="warn">{t('election.testText')}</Notice>}
     </div>
   );

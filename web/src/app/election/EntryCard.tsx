@@ -5,6 +5,7 @@ import { useTranslation } from 'react-i18next';
 import { api, take } from '../api/client.ts';
 import { CopyButton } from '../ui/CopyButton.tsx';
 import { minutesToMs, useFormats } from '../ui/format.ts';
+import { Told } from '../ui/Told.tsx';
 import { Card, Failure, Loading, Notice, Tag } from '../ui/ui.tsx';
 import type { Line } from './curve.ts';
 import { useKind } from './kinds.ts';
@@ -81,6 +82,9 @@ function Details({ id, line }: { readonly id: string; readonly line: Line }) {
       </dl>
       {line.refused !== null && (
         <Notice tone="warn" title={t('entry.refused', { code: line.refused })}>
+          <p>
+            <Told family="refusal" code={line.refused} text={line.refused} />
+          </p>
           <p>{t('entry.refusedText')}</p>
           <p>
             <Link to="/e/$id/rules" params={{ id }} hash="refusals">

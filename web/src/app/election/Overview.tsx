@@ -3,6 +3,7 @@ import { lazy, Suspense, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useFormats } from '../ui/format.ts';
 import { Icon } from '../ui/icons.tsx';
+import { Told } from '../ui/Told.tsx';
 import { Card, Loading, Notice } from '../ui/ui.tsx';
 import { boothPath } from './paths.ts';
 import { LiveCards, ResultCards } from './ResultCards.tsx';
@@ -59,7 +60,9 @@ function NextCard({ id, phase, blockers }: Election) {
           <summary>{t('next.blockers', { count: blockers.length })}</summary>
           <ul>
             {blockers.map((blocker) => (
-              <li key={blocker}>{blocker}</li>
+              <li key={blocker.text}>
+                <Told family="blocker" {...blocker} />
+              </li>
             ))}
           </ul>
         </details>

@@ -1,10 +1,11 @@
-import { type FormEvent, useId, useState } from 'react';
+import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { fromBase64, fromHex } from '../../crypto/bytes.ts';
 import { CodeError, readCode } from '../../crypto/code.ts';
 import { credentialOfCode } from '../../crypto/credential.ts';
 import { api, take } from '../api/client.ts';
 import { Failure, Notice } from '../ui/ui.tsx';
+import { CodeField } from './CodeField.tsx';
 import { findInChunks } from './rollSearch.ts';
 
 type Found = { readonly kind: 'on'; readonly weight: number } | { readonly kind: 'off' };
@@ -12,7 +13,6 @@ type Found = { readonly kind: 'on'; readonly weight: number } | { readonly kind:
 /** Checks a code against the public roll, here; the code leaves neither this page nor its memory. */
 export function RollCheck({ id }: { readonly id: string }) {
   const { t } = useTranslation();
-  const field = useId();
   const [typed, setTyped] = useState('');
   const [isBusy, setBusy] = useState(false);
   const [found, setFound] = useState<Found>();
@@ -26,8 +26,7 @@ export function RollCheck({ id }: { readonly id: string }) {
     const weight = findInChunks(bytes, publicKey);
     setFound(weight === undefined ? { kind: 'off' } : { kind: 'on', weight });
   };
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
+  const submit = () => {
     setFound(undefined);
     setWrong(undefined);
     setBusy(true);
@@ -36,33 +35,17 @@ export function RollCheck({ id }: { readonly id: string }) {
       .finally(() => setBusy(false));
   };
   return (
-    <form className="q-stack-s" onSubmit={submit}>
-      <div className="q-inline-form">
-        <div className="q-field">
-          <label htmlFor={field}>{t('roll.label')}</label>
-          <input
-            id={field}
-            className="q-input q-mono"
-            value={typed}
-            onChange={({ target }) => setTyped(target.value)}
-            placeholder="XXXXX-XXXXX-XXXXX-XXXXX-XXXXX"
-            autoComplete="off"
-            autoCapitalize="characters"
-            spellCheck={false}
-            required
-            aria-invalid={wrong instanceof CodeError}
-          />
-        </div>
-        <button type="submit" className="q-button" disabled={isBusy}>
-          {t('roll.submit')}
-        </button>
-      </div>
+    <CodeField
+      label={t('roll.label')}
+      placeholder="XXXXX-XXXXX-XXXXX-XXXXX-XXXXX"
+      button={t('roll.submit')}
+      value={typed}
+      onValue={setTyped}
+      onSubmit={submit}
+      isBusy={isBusy}
+      wrong={wrong instanceof CodeError ? t(`code.${wrong.code}`) : undefined}
+    >
       <p className="q-muted q-small">{t('roll.private')}</p>
-      {wrong instanceof CodeError && (
-        <p className="q-error" role="alert">
-          {t(`code.${wrong.code}`)}
-        </p>
-      )}
       {wrong !== undefined && !(wrong instanceof CodeError) && <Failure error={wrong} />}
       {found?.kind === 'on' && (
         <Notice tone="good" title={t('roll.on')} alert>
@@ -76,6 +59,6 @@ export function RollCheck({ id }: { readonly id: string }) {
           <p>{t('roll.offText')}</p>
         </Notice>
       )}
-    </form>
+    </CodeField>
   );
 }

@@ -2,8 +2,9 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
 import { api, type Schemas, take } from '../api/client.ts';
-import { useFormats } from '../ui/format.ts';
+import { minutesToMs, useFormats } from '../ui/format.ts';
 import { saveAs } from '../ui/save.ts';
+import { Told } from '../ui/Told.tsx';
 import { Card, Failure, Loading, Notice } from '../ui/ui.tsx';
 import { limitsOf } from './limits.ts';
 import { BLANK } from './results.ts';
@@ -42,28 +43,9 @@ export function RulesTab() {
   );
 }
 
-const MAJORITY = {
-  relative: 'rules.relative',
-  absolute: 'rules.absolute',
-  'two-thirds': 'rules.twoThirds',
-  'three-quarters': 'rules.threeQuarters',
-} as const;
-const TIE = {
-  lot: 'rules.tieLot',
-  runoff: 'rules.tieRunoff',
-  'first-listed': 'rules.tieFirst',
-} as const;
-
 function Question(contest: Schemas['Contest']) {
-  const { title, kind, min, max, highest, options, seats, majority, tie } = contest;
   const { t } = useTranslation();
-  const { percent } = useFormats();
-  const decision = {
-    seats,
-    quorum: percent(contest.quorum_percent, 100),
-    majority: t(MAJORITY[majority]),
-    tie: t(TIE[tie]),
-  };
+  const { title, kind, min, max, highest, options } = contest;
   const places = { min, max, highest, count: options.length };
   const key = { one: 'rules.one', score: 'rules.score', lists: 'rules.lists' }[kind as 'one'];
   const rule = t(key ?? 'rules.some', places);
@@ -71,7 +53,7 @@ function Question(contest: Schemas['Contest']) {
     <div className="q-stack-s">
       <h3>{title}</h3>
       <p className="q-muted q-small">
-        {rule} {t('rules.decision', decision)}
+        {rule} <Decision {...contest} />
       </p>
       <ul>
         {options.map((option) => (
@@ -82,12 +64,27 @@ function Question(contest: Schemas['Contest']) {
   );
 }
 
+/** What decides, where it is not simply the most votes. */
+function Decision({ seats, quorum_percent, majority, tie }: Schemas['Contest']) {
+  const { t } = useTranslation();
+  const said = [t('rules.seats', { count: seats })];
+  if (majority !== 'relative') said.push(t(`rules.majority.${majority}`));
+  if (quorum_percent > 0) said.push(t('rules.quorum', { percent: quorum_percent }));
+  said.push(t(`rules.tie.${tie}`));
+  return <>{said.join(' ')}</>;
+}
+
 function People({ definition }: { readonly definition: Schemas['Definition'] }) {
   const { t } = useTranslation();
+  const { time } = useFormats();
   const { trustees, threshold, revote, issuer, minimum_ballots } = definition;
   return (
     <Card title={t('rules.people')}>
-      <p>{t('rules.trustees', { threshold, count: trustees.length })}</p>
+      {definition.open_poll ? (
+        <p>{t('rules.openPoll')}</p>
+      ) : (
+        <p>{t('rules.trustees', { threshold, count: trustees.length })}</p>
+      )}
       <ul>
         {trustees.map((name) => (
           <li key={name}>{name}</li>
@@ -100,6 +97,30 @@ function People({ definition }: { readonly definition: Schemas['Definition'] }) 
         <dd>{t(issuer === 'cluster' ? 'rules.issuerCluster' : 'rules.issuerSeparate')}</dd>
         <dt>{t('rules.minimum')}</dt>
         <dd>{minimum_ballots}</dd>
+        {definition.extendable_until !== null && (
+          <>
+            <dt>{t('rules.extendable')}</dt>
+            <dd>{time(minutesToMs(definition.extendable_until))}</dd>
+          </>
+        )}
+        {definition.groups.length > 0 && (
+          <>
+            <dt>{t('rules.groups')}</dt>
+            <dd>{definition.groups.join(', ')}</dd>
+          </>
+        )}
+        {definition.roll_changes && (
+          <>
+            <dt>{t('rules.roll')}</dt>
+            <dd>{t('rules.rollChanges')}</dd>
+          </>
+        )}
+        {definition.paper && (
+          <>
+            <dt>{t('rules.paper')}</dt>
+            <dd>{t('rules.paperPossible')}</dd>
+          </>
+        )}
       </dl>
     </Card>
   );
@@ -167,7 +188,7 @@ function Refusals({ id }: { readonly id: string }) {
                   </Link>
                 </td>
                 <td data-label={t('refusals.reason')}>
-                  {sentence} <code>{code}</code>
+                  <Told family="refusal" code={code} text={sentence} /> <code>{code}</code>
                 </td>
                 <td data-label={t('refusals.signed')}>
                   <button

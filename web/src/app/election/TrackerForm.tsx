@@ -1,11 +1,12 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { type FormEvent, useId, useState } from 'react';
+import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, take } from '../api/client.ts';
 import { ApiError } from '../api/problem.ts';
 import { saveAs } from '../ui/save.ts';
 import { Failure, Loading, Notice } from '../ui/ui.tsx';
+import { CodeField } from './CodeField.tsx';
 
 /** A tracking code as it is printed, or nothing when it cannot be one. */
 export function tidyTracker(typed: string): string | undefined {
@@ -27,43 +28,25 @@ export function TrackerForm({
   readonly initial?: string;
 }) {
   const { t } = useTranslation();
-  const field = useId();
   const [typed, setTyped] = useState(initial);
   const [wanted, setWanted] = useState(tidyTracker(initial));
   const [isWrong, setWrong] = useState(false);
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
+  const submit = () => {
     const tracker = tidyTracker(typed);
     setWrong(tracker === undefined);
     setWanted(tracker);
   };
   return (
     <>
-      <form className="q-inline-form" onSubmit={submit}>
-        <div className="q-field">
-          <label htmlFor={field}>{t('find.label')}</label>
-          <input
-            id={field}
-            className="q-input q-mono"
-            value={typed}
-            onChange={({ target }) => setTyped(target.value)}
-            placeholder="XXXX-XXXX-XXXX-XXXX-XXXX"
-            autoComplete="off"
-            autoCapitalize="characters"
-            spellCheck={false}
-            aria-invalid={isWrong}
-            aria-describedby={isWrong ? `${field}-wrong` : undefined}
-          />
-        </div>
-        <button type="submit" className="q-button">
-          {t('find.submit')}
-        </button>
-      </form>
-      {isWrong && (
-        <p className="q-error" id={`${field}-wrong`} role="alert">
-          {t('find.wrong')}
-        </p>
-      )}
+      <CodeField
+        label={t('find.label')}
+        placeholder="XXXX-XXXX-XXXX-XXXX-XXXX"
+        button={t('find.submit')}
+        value={typed}
+        onValue={setTyped}
+        onSubmit={submit}
+        wrong={isWrong ? t('find.wrong') : undefined}
+      />
       {wanted !== undefined && <Found id={id} tracker={wanted} />}
     </>
   );

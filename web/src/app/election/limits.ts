@@ -15,13 +15,8 @@ export function limitsOf({ definition, authorities, quorum }: Election): Limit[]
   const count = authorities?.length ?? 0;
   const limits: Limit[] = [];
   if (definition.test) limits.push({ key: 'test' });
-  limits.push(
-    threshold === 1
-      ? { key: 'oneTrustee', values: { trustees: trustees.length } }
-      : { key: 'trustees', values: { threshold, trustees: trustees.length } },
-  );
-  const lost = trustees.length - threshold + 1;
-  limits.push({ key: 'lost', values: { count: lost } });
+  if (definition.open_poll) limits.push({ key: 'openPoll' });
+  else limits.push(...secrecyLimits(trustees.length, threshold));
   if (count > 0 && quorum != null) {
     const faulty = 2 * quorum - count - 1;
     limits.push({
@@ -35,6 +30,16 @@ export function limitsOf({ definition, authorities, quorum }: Election): Limit[]
     limits.push({ key: 'few', values: { count: definition.minimum_ballots } });
   }
   return limits;
+}
+
+/** What rests on the trustees. */
+function secrecyLimits(trustees: number, threshold: number): Limit[] {
+  return [
+    threshold === 1
+      ? { key: 'oneTrustee', values: { trustees } }
+      : { key: 'trustees', values: { threshold, trustees } },
+    { key: 'lost', values: { count: trustees - threshold + 1 } },
+  ];
 }
 
 /** True of every election here. */

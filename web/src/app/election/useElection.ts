@@ -14,7 +14,8 @@ const route = getRouteApi('/e/$id');
 interface Status {
   readonly phase: Election['phase'];
   readonly title: string | null;
-  readonly blockers: string[];
+  readonly blockers: Schemas['Sentence'][];
+  readonly closes: number | null;
   readonly entries: number;
   readonly leaves: number;
   readonly final_size: number;

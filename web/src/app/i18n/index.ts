@@ -1,6 +1,6 @@
 /**
  * Texts in five languages. A language is loaded when it is chosen, a namespace when a page needs
- * it: `app` is everywhere, `admin` in the administration, `cluster` in the dashboard.
+ * it: `app` is everywhere, `admin` in the administration, `cluster` in the dashboard, `nodes` where a node has said something.
  */
 
 import i18next, { type BackendModule } from 'i18next';
@@ -15,6 +15,7 @@ const KEY = 'quorate.language';
 const files = import.meta.glob<{ default: object }>([
   './app/*.ts',
   './admin/*.ts',
+  './nodes/*.ts',
   '../cluster/texts/*.ts',
 ]);
 

@@ -4,6 +4,7 @@ import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { ApiError } from '../api/problem.ts';
 import { Icon, type IconName } from './icons.tsx';
+import { Told } from './Told.tsx';
 
 export type Tone = 'plain' | 'info' | 'good' | 'warn' | 'bad' | 'accent';
 
@@ -61,19 +62,50 @@ export function Notice({ tone = 'info', title, children, alert = false }: Notice
   );
 }
 
-/** Says what went wrong, with the words of the node, and offers another try. */
+/** Codes that many things share: what exactly is in the node's own sentence. */
+const SHARED_CODES = new Set([
+  ...['malformed', 'invalid', 'not-found', 'forbidden', 'unavailable', 'not-now', 'login-failed'],
+  ...['not-ready', 'bad-manifest', 'bad-roll', 'bad-ceremony', 'bad-order', 'not-allowed'],
+]);
+
+/** A refusal in the reader's language, with the node's own words where they say more. */
+function ProblemText({ error }: { error: unknown }) {
+  const { t } = useTranslation();
+  const { i18n } = useTranslation('nodes', { useSuspense: false });
+  if (!(error instanceof ApiError)) return <p>{String(error)}</p>;
+  const { code, detail } = error;
+  if (error.status === 0) return <p>{t('common.noAnswer')}</p>;
+  const family = i18n.exists(`problem.${code}`, { ns: 'nodes' }) ? 'problem' : 'refusal';
+  const isKnown = i18n.exists(`${family}.${code}`, { ns: 'nodes' });
+  return (
+    <>
+      <p>
+        <Told family={family} code={code} text={detail} />
+      </p>
+      {isKnown && SHARED_CODES.has(code) && (
+        <p className="q-small" lang="en" dir="ltr">
+          {detail}
+        </p>
+      )}
+    </>
+  );
+}
+
+/** Says what went wrong, and offers another try. */
 export function Failure({ error, retry }: { error: unknown; retry?: () => void }) {
   const { t } = useTranslation();
   const known = error instanceof ApiError ? error : undefined;
-  const text = known?.status === 0 ? t('common.noAnswer') : (known?.detail ?? String(error));
   return (
     <Notice tone="bad" title={t('common.failed')} alert>
-      <p>{text}</p>
+      <ProblemText error={error} />
       {known !== undefined && known.errors.length > 0 && (
         <ul>
           {known.errors.map(({ pointer, detail }) => (
             <li key={pointer + detail}>
-              <code>{pointer}</code> {detail}
+              <code>{pointer}</code>{' '}
+              <span lang="en" dir="ltr">
+                {detail}
+              </span>
             </li>
           ))}
         </ul>

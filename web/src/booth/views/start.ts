@@ -3,7 +3,8 @@
 import { CodeError, readCode } from '../../crypto/code.ts';
 import type { App, Drawn, View } from '../app.ts';
 import { h } from '../dom.ts';
-import { ContradictionError, NodeError, OfflineError, type Summary } from '../nodes.ts';
+import { NodeError } from '../nodeError.ts';
+import { ContradictionError, OfflineError, type Summary } from '../nodes.ts';
 import { actions, note, paragraph, primary } from '../parts.ts';
 import { questionsOf } from '../questions.ts';
 import { RemoteError } from '../remote.ts';

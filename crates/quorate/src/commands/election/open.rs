@@ -115,7 +115,9 @@ async fn wait_for_endorsements(
         if view.phase != "draft" && view.blockers.is_empty() {
             return Ok(());
         }
-        let blockers = view.blockers.join("; ");
+        let blockers: Vec<&str> =
+            view.blockers.iter().map(|blocker| blocker.text.as_str()).collect();
+        let blockers = blockers.join("; ");
         if started.elapsed() > patience {
             return Err(failed(format!("the election cannot open yet: {blockers}")));
         }

@@ -29,7 +29,7 @@ pub(super) async fn show(api: &ApiClient, id: ElectionId) -> Result<(), Failure>
         view.entries, view.leaves, view.final_size
     );
     for blocker in &view.blockers {
-        println!("missing    {blocker}");
+        println!("missing    {}", blocker.text);
     }
     for trustee in &view.shares {
         println!("share      of trustee {trustee}");

@@ -355,21 +355,33 @@ export default {
       'Vergleichen Sie die Schlüssel mit dem, was die Veranstalter anderswo veröffentlicht haben.',
   },
   rules: {
+    seats_one: '{{count}} Sitz.',
+    seats_other: '{{count}} Sitze.',
+    majority: {
+      absolute: 'Nötig ist mehr als die Hälfte der Stimmen.',
+      'two-thirds': 'Nötig sind zwei Drittel der Stimmen.',
+      'three-quarters': 'Nötig sind drei Viertel der Stimmen.',
+    },
+    quorum: 'Mindestens {{percent}} % müssen abgestimmt haben.',
+    tie: {
+      lot: 'Bei Gleichstand entscheidet das Los.',
+      runoff: 'Bei Gleichstand gibt es eine Stichwahl.',
+      'first-listed': 'Bei Gleichstand gewinnt, wer zuerst steht.',
+    },
+    openPoll:
+      'Dies ist eine offene Umfrage: Die Stimmzettel sind im Klartext, und niemand muss etwas entschlüsseln.',
+    extendable: 'Verlängerbar bis',
+    groups: 'Gruppen von Wahlberechtigten',
+    roll: 'Änderungen des Verzeichnisses',
+    rollChanges: 'während der Wahl möglich, jede öffentlich',
+    paper: 'Stimmen auf Papier',
+    paperPossible: 'möglich; sie werden getrennt gezählt',
     noDraft: 'Die Fragen sind noch nicht veröffentlicht.',
     questions: 'Fragen',
     one: 'Eine Antwort ist möglich.',
     score: 'Jede Möglichkeit bekommt 0 bis {{highest}} Punkte, zusammen {{min}} bis {{max}}.',
     lists: 'Gewählt werden eine Liste und {{min}} bis {{max}} ihrer Kandidaten.',
     some: '{{min}} bis {{max}} von {{count}} Antworten sind möglich.',
-    decision:
-      'Sitze: {{seats}}. Quorum: {{quorum}}. Mehrheit: {{majority}}. Bei Stimmengleichheit: {{tie}}.',
-    relative: 'die meisten Stimmen',
-    absolute: 'mehr als die Hälfte',
-    twoThirds: 'zwei Drittel',
-    threeQuarters: 'drei Viertel',
-    tieLot: 'das Los entscheidet',
-    tieRunoff: 'eine Stichwahl',
-    tieFirst: 'die zuerst genannte Antwort',
     people: 'Wer zählt, und was gilt',
     trustees:
       'Je {{threshold}} dieser {{count}} Treuhänder können die Summen gemeinsam entschlüsseln:',
@@ -403,6 +415,8 @@ export default {
     general: 'Grenzen aller Wahlen hier',
   },
   limit: {
+    openPoll:
+      'Dies ist eine offene Umfrage: Jeder kann jeden Stimmzettel lesen, unter dem Schlüssel der Person.',
     test: 'Das ist eine Probe: Ihr Ergebnis bedeutet nichts.',
     trustees:
       'Je {{threshold}} der {{trustees}} Treuhänder könnten gemeinsam einzelne Stimmzettel entschlüsseln, wenn sie alle ihre Pflicht brechen und das Wahlbuch haben.',

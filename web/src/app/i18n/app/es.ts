@@ -347,21 +347,33 @@ export default {
     trustText: 'Compare las claves con lo que el organizador ha publicado en otro sitio.',
   },
   rules: {
+    seats_one: '{{count}} puesto.',
+    seats_other: '{{count}} puestos.',
+    majority: {
+      absolute: 'Hace falta más de la mitad de los votos.',
+      'two-thirds': 'Hacen falta dos tercios de los votos.',
+      'three-quarters': 'Hacen falta tres cuartos de los votos.',
+    },
+    quorum: 'Debe haber votado al menos el {{percent}} %.',
+    tie: {
+      lot: 'El empate se decide por sorteo.',
+      runoff: 'El empate lleva a una segunda vuelta.',
+      'first-listed': 'En caso de empate gana quien figura primero.',
+    },
+    openPoll:
+      'Es una encuesta abierta: las papeletas están en claro y nadie tiene que descifrar nada.',
+    extendable: 'Se puede prorrogar hasta',
+    groups: 'Grupos de votantes',
+    roll: 'Cambios del censo',
+    rollChanges: 'posibles mientras esté abierta, cada uno público',
+    paper: 'Votos en papel',
+    paperPossible: 'posibles; se cuentan aparte',
     noDraft: 'Las preguntas aún no se han publicado.',
     questions: 'Preguntas',
     one: 'Se puede elegir una opción.',
     score: 'Cada opción recibe de 0 a {{highest}} puntos, en total de {{min}} a {{max}}.',
     lists: 'Se elige una lista y de {{min}} a {{max}} de sus candidatos.',
     some: 'Se pueden elegir entre {{min}} y {{max}} de {{count}} opciones.',
-    decision:
-      'Puestos: {{seats}}. Quórum: {{quorum}}. Mayoría: {{majority}}. En caso de empate: {{tie}}.',
-    relative: 'más votos',
-    absolute: 'más de la mitad',
-    twoThirds: 'dos tercios',
-    threeQuarters: 'tres cuartos',
-    tieLot: 'un sorteo',
-    tieRunoff: 'otra vuelta',
-    tieFirst: 'la opción que figura antes',
     people: 'Quién descifra y qué cuenta',
     trustees: '{{threshold}} de estos {{count}} custodios pueden descifrar juntos las sumas:',
     revote: 'Votar otra vez',
@@ -394,6 +406,8 @@ export default {
     general: 'Límites de todas las votaciones de aquí',
   },
   limit: {
+    openPoll:
+      'Es una encuesta abierta: cualquiera puede leer cada papeleta, bajo la clave de su votante.',
     test: 'Es un ensayo: su resultado no significa nada.',
     trustees:
       '{{threshold}} de los {{trustees}} custodios juntos podrían descifrar papeletas sueltas si todos faltaran a su deber y tuvieran el registro.',

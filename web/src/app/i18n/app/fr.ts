@@ -345,21 +345,33 @@ export default {
     trustText: 'Comparez les clés avec ce que l’organisateur a publié ailleurs.',
   },
   rules: {
+    seats_one: '{{count}} siège.',
+    seats_other: '{{count}} sièges.',
+    majority: {
+      absolute: 'Il faut plus de la moitié des voix.',
+      'two-thirds': 'Il faut deux tiers des voix.',
+      'three-quarters': 'Il faut trois quarts des voix.',
+    },
+    quorum: 'Au moins {{percent}} % doivent avoir voté.',
+    tie: {
+      lot: 'Une égalité est tranchée par le sort.',
+      runoff: 'Une égalité mène à un second tour.',
+      'first-listed': 'En cas d’égalité, le premier de la liste l’emporte.',
+    },
+    openPoll:
+      'C’est un sondage ouvert : les bulletins sont en clair et personne n’a rien à déchiffrer.',
+    extendable: 'Peut être prolongée jusqu’à',
+    groups: 'Groupes d’électeurs',
+    roll: 'Changements de la liste électorale',
+    rollChanges: 'possibles pendant le vote, chacun public',
+    paper: 'Votes sur papier',
+    paperPossible: 'possibles ; ils sont comptés à part',
     noDraft: 'Les questions ne sont pas encore publiées.',
     questions: 'Questions',
     one: 'Un seul choix est possible.',
     score: 'Chaque réponse reçoit de 0 à {{highest}} points, au total de {{min}} à {{max}}.',
     lists: 'On choisit une liste, et de {{min}} à {{max}} de ses candidats.',
     some: 'De {{min}} à {{max}} choix sur {{count}} sont possibles.',
-    decision:
-      'Sièges : {{seats}}. Quorum : {{quorum}}. Majorité : {{majority}}. En cas d’égalité : {{tie}}.',
-    relative: 'le plus de voix',
-    absolute: 'plus de la moitié',
-    twoThirds: 'deux tiers',
-    threeQuarters: 'trois quarts',
-    tieLot: 'tirage au sort',
-    tieRunoff: 'second tour',
-    tieFirst: 'le choix cité en premier',
     people: 'Qui déchiffre, et ce qui compte',
     trustees: '{{threshold}} de ces {{count}} gardiens peuvent déchiffrer les sommes ensemble :',
     revote: 'Revoter',
@@ -392,6 +404,8 @@ export default {
     general: 'Limites de tous les scrutins d’ici',
   },
   limit: {
+    openPoll:
+      'C’est un sondage ouvert : chacun peut lire chaque bulletin, sous la clé de son électeur.',
     test: 'C’est une répétition : son résultat ne signifie rien.',
     trustees:
       '{{threshold}} des {{trustees}} gardiens ensemble pourraient déchiffrer des bulletins isolés si tous manquaient à leur devoir et avaient le registre.',
