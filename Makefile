@@ -6,9 +6,11 @@ BENCH_ARGS ?=
 SEEDS ?= 10000
 MINUTES ?= 10
 SEED ?= 1
+TARGET ?= all
+RUNS ?= 10000000
 FAULTS ?=
 
-.PHONY: demo test bench soak chaos doctor fix verify
+.PHONY: demo test bench soak chaos fuzz doctor fix verify
 
 demo: ## An election on three nodes, end to end
 	@cargo xtask web
@@ -32,6 +34,9 @@ chaos: ## Real processes under real faults: MINUTES=10 SEED=1 FAULTS=kill,partit
 	cargo run --release --bin chaos -- --minutes $(MINUTES) --seed $(SEED) $(if $(FAULTS),--faults $(FAULTS))
 	cargo run --release --bin chaos -- --control no-fsync --seed $(SEED)
 	cargo run --release --bin chaos -- --control stale-reads --seed $(SEED)
+
+fuzz: ## Decoders under libFuzzer: TARGET=all RUNS=10000000 (docs/reliability.md)
+	TARGET="$(TARGET)" RUNS=$(RUNS) fuzz/run.sh
 
 doctor: ## What this machine has and lacks
 	@cargo xtask doctor

@@ -37,7 +37,7 @@ const HOUSE: &[(&str, u8, Column)] = &[
 ];
 
 /// Tools around the product, which may depend on all of it.
-const ASIDE: &[&str] = &["sim", "testkit", "bench", "chaos", "corpus", "xtask"];
+const ASIDE: &[&str] = &["sim", "testkit", "bench", "chaos", "corpus", "decoders", "xtask"];
 
 /// The highest layer below the purity line.
 const LAST_PURE_LAYER: u8 = 3;
