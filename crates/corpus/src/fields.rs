@@ -175,9 +175,8 @@ fn manifest_step(field: &Field, change: Change) -> u8 {
             || [&fixed[..], &more, &keys, &entry].concat().contains(&name)
     };
     // What follows is read from the wrong place; a threshold becomes a flag that there is none of,
-    // or a number of names does,
+    // or a number of names does, or the marks, which say whether a digest follows.
     let resized = matches!(change, Change::Drop | Change::Double);
-    // or the marks, which say whether a digest follows.
     let counts = ["threshold", "open-poll", "small-classes"];
     let is_count = counts.contains(&name) || name.ends_with("-tie");
     let misread = resized
