@@ -17,7 +17,7 @@ use curve25519_dalek::ristretto::{CompressedRistretto, RistrettoPoint};
 use curve25519_dalek::scalar::Scalar;
 use curve25519_dalek::traits::VartimeMultiscalarMul;
 use election::testing::{Answer, ElectionBuilder, TestElection, choose, choose_all};
-use election::{Body, Contest, Fold, Rule};
+use election::{Body, Contest, Fold, Rule, Verified};
 use rand_core::{Rng, SeedableRng};
 
 use crate::clock::{per_cpu_second, slowest_cpu};
@@ -153,7 +153,7 @@ impl Cast {
             let one = |range: Range<usize>| fold.verify(&entries[range], &mut rng);
             batches(thread).map(one).collect::<Vec<_>>()
         });
-        let (pushing, refused) = slowest_push(&mut fold, entries, batch, verified);
+        let (pushing, refused) = push(&mut fold, verified);
         if refused > 0 || fold.tree().size() != before + count as u64 {
             return Err(Failure::new(format!("{refused} good ballots are refused")));
         }
@@ -162,16 +162,11 @@ impl Cast {
 }
 
 /// CPU time of pushing what was verified, and how many entries were refused.
-fn slowest_push(
-    fold: &mut Fold,
-    entries: &[Bytes],
-    batch: usize,
-    verified: Vec<Vec<election::Verified>>,
-) -> (Duration, usize) {
+fn push(fold: &mut Fold, verified: Vec<Vec<Verified>>) -> (Duration, usize) {
     let begun = crate::clock::thread_cpu();
     let mut refused = 0;
-    for (entries, verified) in entries.chunks(batch).zip(verified.into_iter().flatten()) {
-        let verdicts = fold.push_verified(entries, verified);
+    for verified in verified.into_iter().flatten() {
+        let verdicts = fold.push_verified(verified);
         refused += verdicts.iter().filter(|verdict| verdict.is_err()).count();
     }
     (crate::clock::thread_cpu() - begun, refused)

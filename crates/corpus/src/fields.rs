@@ -175,10 +175,13 @@ fn manifest_step(field: &Field, change: Change) -> u8 {
             || [&fixed[..], &more, &keys, &entry].concat().contains(&name)
     };
     // What follows is read from the wrong place; a threshold becomes a flag that there is none of,
-    // or a number of names does.
+    // or a number of names does, or the marks, which say whether a digest follows.
     let resized = matches!(change, Change::Drop | Change::Double);
-    let is_count = ["threshold", "open-poll"].contains(&name) || name.ends_with("-tie");
-    let misread = resized || is_count && change == Change::Exchange;
+    let counts = ["threshold", "open-poll", "small-classes"];
+    let is_count = counts.contains(&name) || name.ends_with("-tie");
+    let misread = resized
+        || is_count && change == Change::Exchange
+        || name == "test" && change == Change::Replay;
     if is_fixed(name) && !misread { 6 } else { 2 }
 }
 

@@ -36,6 +36,7 @@
 //!
 //! Left out on purpose: challenged ballots, which never come near a ledger.
 
+mod batch;
 mod ceremony;
 mod charter;
 mod counting;
@@ -45,18 +46,13 @@ mod setup;
 mod verdicts;
 mod voting;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use ballot::{
-    BallotContext, EncryptedTally, Fingerprint, ParsedBallot, TallyStatement, Tracker,
-    threshold::VerifiedShare,
+    BallotContext, EncryptedTally, Fingerprint, TallyStatement, Tracker, threshold::VerifiedShare,
 };
 use bytes::Bytes;
 use ledger::{Policy, Tree, leaf_hash};
-use rand_core::CryptoRng;
 
 use ceremony::CeremonyLog;
 use charter::Charter;
@@ -65,6 +61,7 @@ use setup::Setup;
 use verdicts::Verdicts;
 use voting::{Intake, Vote, Voting};
 
+pub use batch::Verified;
 pub use electorate::Standing;
 pub use setup::Blocker;
 pub use voting::{ClassTurnout, CredentialState, Turnout};
@@ -82,8 +79,6 @@ use crate::{
     wire::sha256,
 };
 
-/// Ballots verified together: larger batches are no faster.
-const BATCH_MAX: usize = 256;
 /// Most leaves that [`Fold::live_counts_at`] goes back.
 pub const LIVE_LEAVES_MAX: usize = 4096;
 
@@ -173,13 +168,6 @@ enum Change {
     Succeeded(Authority),
 }
 
-/// What was verified about entries before they are pushed.
-pub struct Verified {
-    ballots: BTreeMap<[u8; 32], Result<(), Refusal>>,
-    /// Whether every one of them is a ballot, signed by its appender.
-    appended: bool,
-}
-
 /// The state of one election after some entries.
 pub struct Fold {
     election: ElectionId,
@@ -250,135 +238,6 @@ impl Fold {
             self.apply(change, &entry, leaf_index);
         }
         Ok(Accepted { leaf_index })
-    }
-
-    /// Judges entries in order, exactly as [`push`](Self::push) one by one would, but verifies
-    /// the ballots among them together. `rng` must be unpredictable for whoever made the ballots.
-    pub fn push_batch(
-        &mut self,
-        entries: &[Bytes],
-        rng: &mut (impl CryptoRng + ?Sized),
-    ) -> Vec<Result<Accepted, Refusal>> {
-        let ballot = |bytes: &Bytes| bytes.get(1) == Some(&(Kind::Ballot as u8));
-        let mut verdicts = Vec::with_capacity(entries.len());
-        for run in entries.chunk_by(|one, next| ballot(one) == ballot(next)) {
-            for batch in run.chunks(BATCH_MAX) {
-                let verified = self.verify(batch, rng);
-                verdicts.extend(self.push_verified(batch, verified));
-            }
-        }
-        verdicts
-    }
-
-    /// The costly part of [`push_batch`](Self::push_batch), which changes nothing: several threads
-    /// may verify parts of what is to be pushed. What it says about ballots holds whatever is
-    /// pushed in between, as long as that are ballots.
-    pub fn verify(&self, entries: &[Bytes], rng: &mut (impl CryptoRng + ?Sized)) -> Verified {
-        let decoded: Vec<Entry<'_>> =
-            entries.iter().filter_map(|bytes| Entry::decode(bytes).ok()).collect();
-        let ballots = decoded.iter().filter_map(|entry| match entry.body {
-            Body::Ballot(ballot) => Some(ballot),
-            _ => None,
-        });
-        let ballots = self.verify_together(ballots, rng);
-        let only_ballots = decoded.len() == entries.len()
-            && decoded.iter().all(|entry| entry.body.kind() == Kind::Ballot);
-        let appended = only_ballots && self.are_appended(&decoded, rng);
-        Verified { ballots, appended }
-    }
-
-    /// Pushes ballots, or single entries, about which [`verify`](Self::verify) has spoken.
-    pub fn push_verified(
-        &mut self,
-        entries: &[Bytes],
-        verified: Verified,
-    ) -> Vec<Result<Accepted, Refusal>> {
-        let Verified { ballots, appended } = verified;
-        self.verdicts.set_batch(ballots, appended);
-        let verdicts = entries.iter().map(|bytes| self.push(bytes)).collect();
-        self.verdicts.clear_batch();
-        verdicts
-    }
-
-    /// Whether all entries are signed by their appenders, as one equation.
-    fn are_appended(&self, entries: &[Entry<'_>], rng: &mut (impl CryptoRng + ?Sized)) -> bool {
-        let Some(charter) = self.charter() else { return false };
-        let claims = entries.iter().map(|entry| {
-            let key = charter.appender(entry.appender, self.successions.newest(entry.appender))?;
-            Some(entry.claim(key, charter.manifest.id))
-        });
-        let claims: Option<Vec<_>> = claims.collect();
-        claims.is_some_and(|claims| ballot::signature::verify_batch(&claims, rng))
-    }
-
-    /// Checks ballots before they are ordered, by the same rules against the current state, and
-    /// remembers the good ones so that they are not verified again when they come back ordered.
-    pub fn check_ballots<B: AsRef<[u8]>>(
-        &mut self,
-        ballots: &[B],
-        rng: &mut (impl CryptoRng + ?Sized),
-    ) -> Vec<Result<CheckedBallot, Refusal>> {
-        let votes: Vec<_> =
-            ballots.iter().map(|ballot| self.check_rules(ballot.as_ref())).collect();
-        let passed = ballots.iter().zip(&votes).filter(|(_, vote)| vote.is_ok());
-        let known = self.verify_together(passed.map(|(ballot, _)| ballot.as_ref()), rng);
-        let good = known.iter().filter(|(_, verdict)| verdict.is_ok());
-        good.for_each(|(hash, _)| self.verdicts.remember(*hash));
-        let verdict = |vote: Vote| {
-            known.get(&vote.hash).cloned().unwrap_or(Ok(()))?;
-            let Vote { hash, seq, credential, .. } = vote;
-            Ok(CheckedBallot { hash, tracker: Tracker::of_hash(&hash), credential, seq })
-        };
-        votes.into_iter().map(|vote| vote.and_then(verdict)).collect()
-    }
-
-    /// [`check_ballots`](Self::check_ballots) for one.
-    ///
-    /// # Errors
-    /// Why it would be refused now.
-    pub fn check_ballot(
-        &mut self,
-        ballot: &[u8],
-        rng: &mut (impl CryptoRng + ?Sized),
-    ) -> Result<CheckedBallot, Refusal> {
-        self.check_ballots(&[ballot], rng).pop().expect("one verdict for one ballot")
-    }
-
-    /// Verdicts about points, signatures and proofs of ballots not known yet, by hash.
-    fn verify_together<'a>(
-        &self,
-        ballots: impl Iterator<Item = &'a [u8]>,
-        rng: &mut (impl CryptoRng + ?Sized),
-    ) -> BTreeMap<[u8; 32], Result<(), Refusal>> {
-        let mut verdicts = BTreeMap::new();
-        let Stage::Open(voting) = &self.stage else { return verdicts };
-        let Some(context) = &voting.charter.context else { return verdicts };
-        let mut parsed = Vec::new();
-        let mut seen = BTreeSet::new();
-        for ballot in ballots.filter(|ballot| voting.concerns(ballot)) {
-            let hash = sha256(&[ballot]);
-            let known = self.verdicts.get(&hash).is_some() || voting.check_new(&hash).is_err();
-            if known || !seen.insert(hash) {
-                continue;
-            }
-            match ParsedBallot::parse(ballot, context) {
-                Ok(ballot) => parsed.push((hash, ballot)),
-                Err(error) => {
-                    drop(verdicts.insert(hash, Err(voting.charter.refuse_ballot(&error))))
-                }
-            }
-        }
-        for batch in parsed.chunks(BATCH_MAX) {
-            let ballots: Vec<&ParsedBallot> = batch.iter().map(|(_, ballot)| ballot).collect();
-            verdicts.extend(batch.iter().map(|(hash, _)| (*hash, Ok(()))));
-            if let Err(bad) = ballot::batch::verify(&ballots, context, rng) {
-                let refused = bad.bad.iter().map(|(at, error)| (batch[*at].0, error));
-                verdicts.extend(
-                    refused.map(|(hash, error)| (hash, Err(voting.charter.refuse_ballot(error)))),
-                );
-            }
-        }
-        verdicts
     }
 
     fn judge(&self, entry: &Entry<'_>) -> Result<Change, Refusal> {

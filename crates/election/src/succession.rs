@@ -253,7 +253,7 @@ mod tests {
     use super::*;
     use crate::{
         Act, Fold,
-        testing::{ElectionBuilder, TestElection, choose},
+        testing::{ElectionBuilder, STAMP, TestElection, choose},
     };
 
     fn change(election: &TestElection, generation: u32, seed: u8, by: &[u8]) -> SignedSuccession {
@@ -297,6 +297,15 @@ mod tests {
             let entry = appender.seal(election.id(), crate::testing::STAMP, &Body::Ballot(&ballot));
             assert_eq!(fold.push(&entry.expect("it fits").into()).is_ok(), expected);
         }
+        // Verified before the change, the old key's signature does not count behind it.
+        let late = election.cast(1, &[choose(0), choose(1)]);
+        let stale = election.appenders[2].seal(election.id(), STAMP, &Body::Ballot(&late));
+        let stale = Bytes::from(stale.expect("it fits"));
+        let mut other = election.open().fold;
+        let verified = other.verify(&[stale], &mut crate::testing::TestRng::new(1, "weights"));
+        assert_eq!(append(&election, &mut other, &change(&election, 1, 77, &[1, 2])), "leaf");
+        let verdicts = other.push_verified(verified);
+        assert_eq!(verdicts[0].as_ref().map_err(|one| one.code), Err("unknown-appender"));
         let policy = fold.policy_at(u64::MAX).expect("it has a manifest");
         assert_ne!(policy, election.policy());
         assert_eq!(policy.quorum(), election.policy().quorum());

@@ -13,6 +13,7 @@ domain = "vote.example.org"
 trustees = ["Tara"]
 threshold = 1
 accept_small_classes = true
+minimum_ballots = 1
 roll_changes = true
 
 [[contests]]

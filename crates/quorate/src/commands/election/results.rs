@@ -163,11 +163,26 @@ mod tests {
         let decisions = vec![decision("decided", &[0], &[], 0), decision("lot", &[2], &[0, 1], 1)];
         let mut view = ResultView { ballots: 3, weight: 3, counts, decisions };
         let results = put_together(election.id(), definition, &view).expect("it fits");
-        let expect = "A small election\n3 ballots of total weight 3\n\nChair\n         2  Ada\n\
-                      \u{20}        1  Grace\n         0  (blank)\n            chosen: Ada (3 of 5 answered)\n\nProjects\n         0  Well\n\
-                      \u{20}        0  Fence\n         3  Shed\n         0  (blank)\n            chosen: Shed; \
-                      equal votes, lots decide between: Well, Fence (3 of 5 answered and 1 on \
-                      paper)\n";
+        let lines = [
+            "A small election",
+            "3 ballots of total weight 3",
+            "",
+            "Chair",
+            "         2  Ada",
+            "         1  Grace",
+            "         0  (blank)",
+            "            chosen: Ada (3 of 5 answered)",
+            "",
+            "Projects",
+            "         0  Well",
+            "         0  Fence",
+            "         3  Shed",
+            "         0  (blank)",
+            "            chosen: Shed; equal votes, lots decide between: Well, Fence (3 of 5 answered \
+             and 1 on paper)",
+            "",
+        ];
+        let expect = lines.join("\n");
         assert_eq!(text(&results), expect);
         view.counts[1].pop();
         assert!(put_together(election.id(), definition, &view).is_err());

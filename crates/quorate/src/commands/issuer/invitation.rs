@@ -121,7 +121,8 @@ fn words_in_braces(line: &str) -> impl Iterator<Item = &str> {
     line.split('{').skip(1).map(|after| after.split_once('}').map_or(after, |(word, _)| word))
 }
 
-/// The texts by language, of codes or of enrolment: the built-in ones, and over them the files `LANGUAGE.txt` of a folder.
+/// The texts by language, of codes or of enrolment: the built-in ones, and over them the files
+/// `LANGUAGE.txt` of a folder.
 ///
 /// # Errors
 /// A sentence that names the file.

@@ -15,13 +15,13 @@ section:last-child{page-break-after:auto}\
 
 const CODE: (&str, &str) = (
     "Your voting code",
-    "Open {booth} and type the code, or scan the picture. Whoever holds this code can vote in your \
-     place: keep it to yourself.",
+    "Open {booth} and type the code, or scan the picture. Whoever holds this code can vote in \
+     your place: keep it to yourself.",
 );
 const TOKEN: (&str, &str) = (
     "Your enrolment token",
-    "Scan the picture, or open {booth} and type the token. Your device then makes your voting code, \
-     which only you will know. The token works once: enrol soon, and tell the issuer if somebody \
+    "Scan the picture, or open {booth} and type the token. Your device then makes your voting \
+     code, which only you will know. The token works once: enrol soon, and tell the issuer if somebody \
      has used it before you.",
 );
 
