@@ -259,6 +259,7 @@ describe.skipIf(CHROMIUM === undefined)('an election in the pages', () => {
     await key.setInputFiles(join(senate.folder, 'admin.key'));
     await button('Pause the voting').click();
     await page.getByText('The election is paused.', { exact: true }).waitFor();
+    await heading('Voting is paused').waitFor();
     await page.getByLabel('Take ballots again').waitFor();
     await examine('paused');
     await page.getByLabel('Language').selectOption('ar');
@@ -276,7 +277,7 @@ describe.skipIf(CHROMIUM === undefined)('an election in the pages', () => {
     await extension.getByLabel('New closing').fill(until);
     await extension.getByLabel('Close later than announced').check();
     await button('Extend the voting').click();
-    await page.getByText('It is on the ledger.').waitFor();
+    await extension.getByText('It is on the ledger.').waitFor();
     await examine('extended');
     await button('Save as TOML').waitFor();
     await page.goto(`/e/${senate.id}/rules`);

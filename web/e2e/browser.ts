@@ -166,6 +166,8 @@ const PICTURES = process.env.QUORATE_PICTURES;
 export async function picture(page: Page, name: string): Promise<void> {
   if (PICTURES === undefined) return;
   mkdirSync(PICTURES, { recursive: true });
+  // What sticks to the top would stand in the middle of the picture.
+  await page.evaluate(() => window.scrollTo(0, 0));
   await page.screenshot({ path: join(PICTURES, `${name}.png`), fullPage: true });
 }
 

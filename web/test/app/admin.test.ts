@@ -340,6 +340,7 @@ describe('the next step', () => {
     expect(kind(election('open', planned), 5, all, 19 * 60_000)).toBe('wait-closing');
     expect(kind(election('open', planned), 5, all, 20 * 60_000)).toBe('close');
     expect(kind(election('open'), 5)).toBe('close');
+    expect(kind(election('paused'), 5)).toBe('resume');
     expect(kind(election('closed'), 5)).toBe('wait-shares');
     expect(kind(election('published'), 5)).toBe('announce-result');
   });

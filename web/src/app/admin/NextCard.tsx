@@ -69,6 +69,7 @@ function actOf(next: NextAction): { act: Act; isEarly: boolean } | undefined {
       return { act: 'open', isEarly: true };
     case 'close':
       return { act: 'close', isEarly: false };
+    case 'resume':
     case 'wait-closing':
       return { act: 'close', isEarly: true };
     default:

@@ -31,11 +31,11 @@ export function Orders({ election, asksForKey }: Props) {
     <Card title={t('orders.title')}>
       {asksForKey && <KeyField />}
       {phase === 'open' ? (
-        <OrderForm election={election} act="pause" order={{ act: 'pause' }}>
+        <OrderForm key="pause" election={election} act="pause" order={{ act: 'pause' }}>
           <p className="q-prose">{t('orders.pause.text')}</p>
         </OrderForm>
       ) : (
-        <OrderForm election={election} act="resume" order={{ act: 'resume' }}>
+        <OrderForm key="resume" election={election} act="resume" order={{ act: 'resume' }}>
           <p className="q-prose">{t('orders.resume.text')}</p>
         </OrderForm>
       )}

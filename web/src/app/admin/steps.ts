@@ -22,6 +22,7 @@ export type NextAction =
   | { readonly kind: 'wait-endorsements' }
   | { readonly kind: 'open' }
   | { readonly kind: 'wait-opening'; readonly opens: number }
+  | { readonly kind: 'resume' }
   | { readonly kind: 'close' }
   | { readonly kind: 'wait-closing'; readonly closes: number }
   | { readonly kind: 'wait-shares' }
@@ -115,8 +116,10 @@ function nextOf(
       if (blockers.length > 0) return [{ kind: 'wait-endorsements' }, 'seal'];
       if (opens !== null && opens > minute) return [{ kind: 'wait-opening', opens }, 'vote'];
       return [{ kind: 'open' }, 'vote'];
-    case 'open':
     case 'paused':
+      if (closes === null || closes > minute) return [{ kind: 'resume' }, 'vote'];
+      return [{ kind: 'close' }, 'vote'];
+    case 'open':
       if (closes !== null && closes > minute) return [{ kind: 'wait-closing', closes }, 'vote'];
       return [{ kind: 'close' }, 'vote'];
     case 'closed':

@@ -45,7 +45,7 @@ export function RulesTab() {
 
 function Question(contest: Schemas['Contest']) {
   const { t } = useTranslation();
-  const { title, kind, min, max, highest, options } = contest;
+  const { title, kind, min, max, highest, options, candidates } = contest;
   const places = { min, max, highest, count: options.length };
   const key = { one: 'rules.one', score: 'rules.score', lists: 'rules.lists' }[kind as 'one'];
   const rule = t(key ?? 'rules.some', places);
@@ -56,12 +56,30 @@ function Question(contest: Schemas['Contest']) {
         {rule} <Decision {...contest} />
       </p>
       <ul>
-        {options.map((option) => (
-          <li key={option}>{option === BLANK ? t('results.blank') : option}</li>
+        {optionsOf(options, candidates).map(({ option, members }) => (
+          <li key={option}>
+            {option === BLANK ? t('results.blank') : option}
+            {members.length > 0 && (
+              <ul>
+                {members.map((name) => (
+                  <li key={name}>{name}</li>
+                ))}
+              </ul>
+            )}
+          </li>
         ))}
       </ul>
     </div>
   );
+}
+
+/** The options as people see them: candidates below their lists, which stand before all of them. */
+function optionsOf(options: readonly string[], candidates: readonly (readonly string[])[]) {
+  const named = candidates.reduce((sum, list) => sum + list.length, 0);
+  return options.flatMap((option, at) => {
+    const isCandidate = at >= candidates.length && at < candidates.length + named;
+    return isCandidate ? [] : [{ option, members: candidates[at] ?? [] }];
+  });
 }
 
 /** What decides, where it is not simply the most votes. */

@@ -19,7 +19,7 @@ export function FeedStatus() {
   };
   return (
     <span className="q-feed" data-state={state.kind} title={t(`feed.explain.${state.kind}`)}>
-      {words[state.kind]()}
+      <span className="q-feed-word">{words[state.kind]()}</span>
       <span className="q-visually-hidden" role="status">
         {t(`feed.explain.${state.kind}`)}
       </span>

@@ -58,7 +58,7 @@ function Header() {
       <div className="q-header-row">
         <Link to="/" className="q-brand" aria-label={t('shell.home')}>
           <img src="/icon.svg" alt="" />
-          Quorate
+          <span className="q-brand-name">Quorate</span>
         </Link>
         <nav className="q-nav" aria-label={t('shell.main')}>
           <NavLinks />

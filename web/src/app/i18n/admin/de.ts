@@ -73,6 +73,10 @@ export default {
       title: 'Bereit zum Öffnen',
       text: 'Alles ist unterschrieben. Die Öffnung ist für {{when}} geplant; kommen Sie dann wieder, oder öffnen Sie früher.',
     },
+    resume: {
+      title: 'Die Abstimmung ist unterbrochen',
+      text: 'Im Augenblick wird kein Stimmzettel angenommen. Setzen Sie unten fort, wenn es weitergehen soll.',
+    },
     close: {
       title: 'Die Abstimmung schließen',
       text: 'Die geplante Zeit ist da. Danach kann kein Stimmzettel mehr dazukommen.',

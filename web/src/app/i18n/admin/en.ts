@@ -76,6 +76,10 @@ export default {
       title: 'Ready to open',
       text: 'Everything is signed. The opening is planned for {{when}}; come back then, or open earlier.',
     },
+    resume: {
+      title: 'Voting is paused',
+      text: 'No ballot is taken at the moment. Resume below when voting shall go on.',
+    },
     close: {
       title: 'Close the voting',
       text: 'The planned time has come. No ballot can be added afterwards.',

@@ -70,6 +70,10 @@ export default {
       title: 'Lista para abrirse',
       text: 'Todo está firmado. La apertura está prevista para {{when}}; vuelva entonces o abra antes.',
     },
+    resume: {
+      title: 'La votación está en pausa',
+      text: 'Ahora no se acepta ninguna papeleta. Reanude abajo cuando deba seguir.',
+    },
     close: {
       title: 'Cerrar la votación',
       text: 'Ha llegado la hora prevista. Después no se puede añadir ninguna papeleta.',

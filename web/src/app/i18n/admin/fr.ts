@@ -70,6 +70,10 @@ export default {
       title: 'Prêt à ouvrir',
       text: 'Tout est signé. L’ouverture est prévue pour {{when}} ; revenez alors, ou ouvrez plus tôt.',
     },
+    resume: {
+      title: 'Le vote est suspendu',
+      text: 'Aucun bulletin n’est accepté pour l’instant. Reprenez ci-dessous quand le vote doit continuer.',
+    },
     close: {
       title: 'Clore le vote',
       text: 'L’heure prévue est venue. Ensuite aucun bulletin ne peut être ajouté.',
