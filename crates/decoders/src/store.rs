@@ -6,6 +6,7 @@ use kv::api::{KeyRange, LeaseGrantRequest, PutRequest, Request};
 use kv::command::{Body as CommandBody, CallOrigin, Envelope};
 use raft::{Body, Entry, LogId, MemberId, Membership, Message, Payload, Snapshot};
 use replica::{Greeting, Offer, PeerMessage, SnapshotId};
+use std::sync::OnceLock;
 use storage::memory::MemoryDisk;
 use storage::{Batch, Disk, Owner, ValueLog, ValueLogOptions, Wal, WalOptions};
 
@@ -174,8 +175,13 @@ fn wal_options() -> WalOptions {
     WalOptions { segment_bytes: SEGMENT_BYTES, ..WalOptions::new(OWNER) }
 }
 
-/// A log of a few batches; `parts` of them.
+/// A log of `parts` batches, at most four.
 fn wal(parts: u64) -> MemoryDisk {
+    static WALS: OnceLock<Vec<MemoryDisk>> = OnceLock::new();
+    WALS.get_or_init(|| (0..5).map(make_wal).collect())[parts as usize].fork()
+}
+
+fn make_wal(parts: u64) -> MemoryDisk {
     let disk = MemoryDisk::new();
     let (mut wal, _) = Wal::open(disk.clone(), wal_options()).expect("an empty folder");
     for index in 1..=parts {
@@ -248,6 +254,11 @@ fn wal_manifests() -> Vec<Vec<u8>> {
 }
 
 fn values() -> MemoryDisk {
+    static VALUES: OnceLock<MemoryDisk> = OnceLock::new();
+    VALUES.get_or_init(make_values).fork()
+}
+
+fn make_values() -> MemoryDisk {
     let disk = MemoryDisk::new();
     let options = ValueLogOptions { segment_bytes: SEGMENT_BYTES, ..ValueLogOptions::new(OWNER) };
     let opened = ValueLog::open(disk.clone(), options, &mut |_, _| Ok(()));

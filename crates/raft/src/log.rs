@@ -37,7 +37,7 @@ pub(crate) struct Log {
 
 /// The last slice that was asked for, or came in: mostly the next one is of the same entries, for
 /// another follower, the disk or the state machine. It is no state: whether it is there changes
-/// nothing but the cost.
+/// nothing but the cost. It keeps one write's entries in memory for longer than `evict` would.
 #[derive(Clone, Debug, Default)]
 struct Recent(Entries);
 
