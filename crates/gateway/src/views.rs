@@ -2,12 +2,12 @@
 
 use crate::encoding;
 use crate::progress::Progress;
+use crate::sentence::Sentence;
 use authority::ElectionView;
 use election::{
     Blocker, ClassTurnout, Decided, Definition, Electors, Majority, Outcome, Participation, Phase,
     Rule, Tie, Turnout,
 };
-use crate::sentence::Sentence;
 use serde::Serialize;
 
 /// Most classes that are shown: with more of them a weight is nearly a name.

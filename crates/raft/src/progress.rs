@@ -48,7 +48,8 @@ enum Flow {
     Snapshot { next: LogIndex },
 }
 
-/// Messages that may follow each other unanswered right after a probe (as TCP's first ten, RFC 6928).
+/// Messages that may follow each other unanswered right after a probe: TCP begins with ten (RFC
+/// 6928).
 const FIRST_WINDOW: usize = 8;
 
 /// An unanswered append.

@@ -38,6 +38,7 @@ use script::Script;
 use stage::control::Door;
 use stage::{Settings, Stage};
 use std::convert::Infallible;
+use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -71,8 +72,8 @@ pub(crate) struct DemoCommand {
     #[arg(long, conflicts_with = "kills")]
     no_kill: bool,
     /// Kill and restart nodes so many times while ballots are cast, evenly over the vote
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
-    kills: u16,
+    #[arg(long, value_name = "N", default_value_t = NonZeroU16::MIN)]
+    kills: NonZeroU16,
     /// End when the election is verified
     #[arg(long)]
     exit: bool,
@@ -190,7 +191,7 @@ async fn demonstrate(
         },
     );
     print!("{summary}");
-    let judged = judge(&summary, &vote, usize::from(command.kills));
+    let judged = judge(&summary, &vote, usize::from(command.kills.get()));
     let difference = report::first_difference(&summary.tables);
     stage.watchdog().counted(difference.map(|row| format!("Option '{}' differs.", row.option)));
     stage.scene().step = "done";
@@ -299,7 +300,7 @@ async fn vote(
         let plan = Plan {
             election: office.election(),
             ballots: scenario.ballots(),
-            kills: usize::from(command.kills),
+            kills: usize::from(command.kills.get()),
             seed: command.seed.unwrap_or(1),
         };
         outage::run(cluster, plan, casting.progress(), &bar).await.map(Some)

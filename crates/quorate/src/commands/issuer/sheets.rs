@@ -21,8 +21,8 @@ const CODE: (&str, &str) = (
 const TOKEN: (&str, &str) = (
     "Your enrolment token",
     "Scan the picture, or open {booth} and type the token. Your device then makes your voting \
-     code, which only you will know. The token works once: enrol soon, and tell the issuer if somebody \
-     has used it before you.",
+     code, which only you will know. The token works once: enrol soon, and tell the issuer if \
+     somebody has used it before you.",
 );
 
 /// A page of all sheets, complete in itself.
