@@ -96,7 +96,7 @@ fn rate(case: &Case, cast: &Cast, batch: usize, threads: usize) -> Result<Figure
     for _ in 0..PAIRS {
         ours.push(cast.verify(count, batch, threads)?);
         let (used, _) = slowest_cpu(threads, |_| {
-            (0..count / batch / threads).for_each(|_| drop(std::hint::black_box(bare.work())));
+            (0..count / batch / threads).for_each(|_| _ = std::hint::black_box(bare.work()));
         });
         limits.push(count as f64 / used.as_secs_f64());
         if case.name == "one" && batch == 1 && threads == 1 {
