@@ -156,13 +156,17 @@ fn roll_chunk(bytes: &[u8]) {
     }
 }
 
-fn roll_chunks() -> Vec<Vec<u8>> {
+/// The bodies of the small election's entries that `pick` wants.
+fn bodies(pick: fn(Body<'_>) -> Option<Vec<u8>>) -> Vec<Vec<u8>> {
     let entries = small().archive.leaves.iter().filter_map(|leaf| Entry::decode(leaf).ok());
-    let chunk = |entry: Entry<'_>| match entry.body {
+    entries.filter_map(|entry| pick(entry.body)).collect()
+}
+
+fn roll_chunks() -> Vec<Vec<u8>> {
+    bodies(|body| match body {
         Body::RollChunk(body) => Some(body.to_vec()),
         _ => None,
-    };
-    entries.filter_map(chunk).collect()
+    })
 }
 
 fn order(bytes: &[u8]) {
@@ -194,12 +198,10 @@ fn outcome(bytes: &[u8]) {
 }
 
 fn outcomes() -> Vec<Vec<u8>> {
-    let entries = small().archive.leaves.iter().filter_map(|leaf| Entry::decode(leaf).ok());
-    let result = |entry: Entry<'_>| match entry.body {
+    bodies(|body| match body {
         Body::Result(body) => Some(body.to_vec()),
         _ => None,
-    };
-    entries.filter_map(result).collect()
+    })
 }
 
 fn archive(bytes: &[u8]) {

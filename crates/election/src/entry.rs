@@ -272,16 +272,19 @@ impl<'a> Entry<'a> {
 
     /// That the signature is by this key for this election, to be verified with others.
     pub(crate) fn claim(&self, key: PublicKey, election: ElectionId) -> Claim {
-        let message = [&election.0, self.signed].concat();
-        Claim::new(key, TAG, &message, &self.signature)
+        Claim::new(key, TAG, &message(election, self.signed), &self.signature)
     }
 
     /// Whether the signature is by this key for this election.
     #[must_use]
     pub fn is_signed_by(&self, key: &PublicKey, election: ElectionId) -> bool {
-        let message = [&election.0, self.signed].concat();
-        key.verify(TAG, &message, &self.signature).is_ok()
+        key.verify(TAG, &message(election, self.signed), &self.signature).is_ok()
     }
+}
+
+/// What an appender signs of an entry whose bytes before the signature are `signed`.
+fn message(election: ElectionId, signed: &[u8]) -> Vec<u8> {
+    [&election.0, signed].concat()
 }
 
 fn read_body<'a>(kind: Kind, reader: &mut Reader<'a>) -> Result<Body<'a>, DecodeError> {
@@ -349,7 +352,7 @@ impl Appender {
         if bytes.len() + SIGNATURE_BYTES > ENTRY_BYTES_MAX {
             return Err(TooLarge { bytes: bytes.len() + SIGNATURE_BYTES });
         }
-        let signature = self.key.sign(TAG, &[&election.0, bytes.as_slice()].concat());
+        let signature = self.key.sign(TAG, &message(election, &bytes));
         bytes.extend_from_slice(&signature);
         Ok(bytes)
     }

@@ -7,6 +7,7 @@ mod enrol;
 mod invitation;
 mod journal;
 mod mailing;
+mod private_list;
 mod sheets;
 mod tokens;
 
@@ -247,41 +248,23 @@ fn issue(
 const CODES_HEADER: [&str; 5] = ["voter_id", "code", "name", "email", "language"];
 
 fn codes_csv(issued: &[Issued]) -> Result<Vec<u8>, Failure> {
-    let failed = |error: csv::Error| Failure::new(exit::FAILED, error);
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(CODES_HEADER).map_err(failed)?;
-    for Issued { voter_id, name, email, language, code } in issued {
-        let code = code.to_string();
-        writer.write_record([voter_id, &code, name, email, language]).map_err(failed)?;
-    }
-    writer.into_inner().map_err(|error| Failure::new(exit::FAILED, error.to_string()))
+    let row = |one: &Issued| {
+        let Issued { voter_id, name, email, language, code } = one;
+        [voter_id, &code.to_string(), name, email, language].map(Clone::clone)
+    };
+    private_list::write(CODES_HEADER, issued.iter().map(row))
 }
 
 /// The voters of codes.csv, or of tokens.csv, which has two columns more.
 fn read_issued(path: &Path, expected: &[&str]) -> Result<Vec<Issued>, Failure> {
-    let bytes = files::read(path)?;
-    let wrong = |line: u64, column: usize, reason: String| {
-        let place = format!("{}: line {line}, column {column}", path.display());
-        Failure::new(exit::BAD_DATA, format!("{place}: {reason}"))
-    };
-    let mut issued = Vec::new();
-    let mut reader = csv::Reader::from_reader(bytes.as_slice());
-    let header = reader.headers().map_err(|error| wrong(1, 1, error.to_string()))?;
-    if header != expected {
-        let expected = expected.join(",");
-        return Err(wrong(1, 1, format!("this is another list; expected {expected}")));
-    }
-    for row in reader.into_records() {
-        let row = row.map_err(|error| wrong(1, 1, error.to_string()))?;
-        let line = row.position().map_or(1, csv::Position::line);
-        let cell = |at| row.get(at).unwrap_or_default();
-        let code = cell(1)
-            .parse()
-            .map_err(|error: ballot::CodeError| wrong(line, 2, format!("the code: {error}")))?;
-        let [voter_id, name, email, language] = [0, 2, 3, 4].map(|at| cell(at).to_owned());
-        issued.push(Issued { voter_id, name, email, language, code });
-    }
-    Ok(issued)
+    private_list::read(path, expected, "another list")?
+        .map(|row| {
+            let row = row?;
+            let code = row.parse(1, |error: ballot::CodeError| format!("the code: {error}"))?;
+            let [voter_id, name, email, language] = [0, 2, 3, 4].map(|at| row.text(at).to_owned());
+            Ok(Issued { voter_id, name, email, language, code })
+        })
+        .collect()
 }
 
 fn read_codes(path: &Path) -> Result<Vec<Issued>, Failure> {

@@ -1,10 +1,10 @@
 //! `quorate issuer tokens`: enrolment instead of codes. Each voter gets a one-time token; the
 //! voter's own device makes the code, so that nobody else ever holds it, the issuer included.
 
-use super::{BoothArgs, Issued, ListArgs, Way, fresh, listed, write_sheets};
+use super::{BoothArgs, Issued, ListArgs, Way, fresh, listed, private_list, write_sheets};
 use crate::commands::Failure;
 use crate::voters::ListedVoter;
-use crate::{exit, files, random};
+use crate::{files, random};
 use ballot::Code;
 use clap::Args;
 use election::ElectionId;
@@ -49,7 +49,7 @@ pub(super) fn run(args: &TokensArgs) -> Result<(), Failure> {
     }
     let path = fresh(&args.out, "tokens.csv")?;
     let (rows, issued): (Vec<_>, Vec<_>) = voters.into_iter().map(invite).unzip();
-    files::write_private(&path, &table(&rows).map_err(|error| failed(&error))?)?;
+    files::write_private(&path, &private_list::write(TOKENS_HEADER, rows)?)?;
     let way =
         Way { election: args.election, booth: &args.booth.address, enrol_at: Some(&args.enrol_at) };
     write_sheets(&args.out.join("sheets.html"), &way, &issued)?;
@@ -62,10 +62,6 @@ pub(super) fn run(args: &TokensArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn failed(error: &impl ToString) -> Failure {
-    Failure::new(exit::FAILED, error.to_string())
-}
-
 fn invite(voter: ListedVoter) -> ([String; 7], Issued) {
     let ListedVoter { voter_id, email, name, language, weight, group } = voter;
     let code = Code::random(&mut random::system());
@@ -74,44 +70,18 @@ fn invite(voter: ListedVoter) -> ([String; 7], Issued) {
     (row, Issued { voter_id, name, email, language, code })
 }
 
-fn table(rows: &[[String; 7]]) -> Result<Vec<u8>, csv::Error> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(TOKENS_HEADER)?;
-    rows.iter().try_for_each(|row| writer.write_record(row))?;
-    writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))
-}
-
 /// Reads tokens.csv.
 ///
 /// # Errors
 /// The first thing that is wrong, with line and column.
 pub(super) fn read(path: &Path) -> Result<Vec<Invited>, Failure> {
-    let bytes = files::read(path)?;
-    let wrong = |line: u64, column: usize, reason: String| {
-        let place = format!("{}: line {line}, column {column}", path.display());
-        Failure::new(exit::BAD_DATA, format!("{place}: {reason}"))
-    };
-    let mut reader = csv::Reader::from_reader(bytes.as_slice());
-    let header = reader.headers().map_err(|error| wrong(1, 1, error.to_string()))?;
-    if header != TOKENS_HEADER.as_slice() {
-        let expected = TOKENS_HEADER.join(",");
-        return Err(wrong(1, 1, format!("this is no list of tokens; expected {expected}")));
-    }
-    let mut invited = Vec::new();
-    for row in reader.into_records() {
-        let row = row.map_err(|error| wrong(1, 1, error.to_string()))?;
-        let line = row.position().map_or(1, csv::Position::line);
-        let cell = |at| row.get(at).unwrap_or_default();
-        let token = cell(1)
-            .parse()
-            .map_err(|error: ballot::CodeError| wrong(line, 2, format!("the token: {error}")))?;
-        let weight = cell(5)
-            .parse()
-            .map_err(|_| wrong(line, 6, format!("weight '{}' is no whole number", cell(5))))?;
-        let group = cell(6)
-            .parse()
-            .map_err(|_| wrong(line, 7, format!("group '{}' is no number to 255", cell(6))))?;
-        invited.push(Invited { voter_id: cell(0).to_owned(), token, weight, group });
-    }
-    Ok(invited)
+    let rows = private_list::read(path, &TOKENS_HEADER, "no list of tokens")?;
+    rows.map(|row| {
+        let row = row?;
+        let token = row.parse(1, |error: ballot::CodeError| format!("the token: {error}"))?;
+        let weight = row.parse(5, |_| format!("weight '{}' is no whole number", row.text(5)))?;
+        let group = row.parse(6, |_| format!("group '{}' is no number to 255", row.text(6)))?;
+        Ok(Invited { voter_id: row.text(0).to_owned(), token, weight, group })
+    })
+    .collect()
 }
