@@ -6,6 +6,7 @@ mod desk;
 mod enrol;
 mod invitation;
 mod journal;
+mod lines;
 mod mailing;
 mod private_list;
 mod sheets;

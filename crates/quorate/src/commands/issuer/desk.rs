@@ -1,17 +1,14 @@
 //! Where enrolments are taken: each token once, each taken enrolment in a journal before it is
 //! confirmed, so that a confirmed one survives whatever happens next.
 
+use super::lines::Lines;
 use super::tokens::Invited;
 use crate::commands::Failure;
-use crate::exit;
 use ballot::enrolment::{EnrolmentError, EnrolmentRequest, TokenName};
 use election::{ElectionId, Voter};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What became of an enrolment that is right.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,8 +54,7 @@ pub(super) struct Desk {
     names: BTreeMap<TokenName, usize>,
     /// Enrolled keys by place.
     enrolled: BTreeMap<usize, [u8; 32]>,
-    path: PathBuf,
-    journal: File,
+    journal: Lines,
 }
 
 impl Desk {
@@ -73,29 +69,16 @@ impl Desk {
         invited: Vec<Invited>,
     ) -> Result<Self, Failure> {
         let path = tokens.with_file_name("enrolled.csv");
-        let cannot = format!("cannot use {}", path.display());
-        let because = Failure::because(exit::FAILED, &cannot);
-        let mut journal = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(&because)?;
-        let mut text = String::new();
-        journal.read_to_string(&mut text).map_err(&because)?;
-        let whole = text.rfind('\n').map_or(0, |at| at + 1);
-        journal.set_len(whole as u64).map_err(&because)?;
+        let (journal, text) = Lines::open(&path, &path.display().to_string())?;
         let names = (0..).zip(&invited);
         let names = names.map(|(at, one)| (TokenName::of(&one.token, &election.0), at)).collect();
-        let mut desk = Self { election, invited, names, enrolled: BTreeMap::new(), path, journal };
-        for (number, line) in (1..).zip(text[..whole].lines()) {
-            let read = desk.read_line(line).ok_or_else(|| {
-                let reason = "expected the name of a token of this election, a comma, a key";
-                let place = format!("{}: line {number}", desk.path.display());
-                Failure::new(exit::BAD_DATA, format!("{place}: {reason}"))
+        let mut desk = Self { election, invited, names, enrolled: BTreeMap::new(), journal };
+        for (number, line) in (1..).zip(text.lines()) {
+            let (place, key) = desk.read_line(line).ok_or_else(|| {
+                let expected = "the name of a token of this election, a comma, a key";
+                desk.journal.wrong(number, expected)
             })?;
-            desk.enrolled.insert(read.0, read.1);
+            desk.enrolled.insert(place, key);
         }
         Ok(desk)
     }
@@ -135,11 +118,9 @@ impl Desk {
         if self.enrolled.values().any(|known| *known == key) {
             return Err(NotTaken::KeyOfAnother);
         }
-        let line = format!("{},{}\n", hex::encode(name.0), hex::encode(key));
-        self.journal
-            .write_all(line.as_bytes())
-            .and_then(|()| self.journal.sync_data())
-            .map_err(|error| NotTaken::Unwritten(error.to_string()))?;
+        let line = format!("{},{}", hex::encode(name.0), hex::encode(key));
+        let added = self.journal.add(&line);
+        added.map_err(|error| NotTaken::Unwritten(error.to_string()))?;
         self.enrolled.insert(place, key);
         Ok(Taken::Now)
     }
@@ -163,6 +144,8 @@ impl Desk {
 mod tests {
     use super::*;
     use ballot::{Code, Credential};
+    use std::fs::OpenOptions;
+    use std::io::Write;
 
     const ELECTION: ElectionId = ElectionId([7; 16]);
 

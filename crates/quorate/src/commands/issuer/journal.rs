@@ -1,13 +1,11 @@
 //! Who has been written to: a line before each try and one after it, each synced before the next
 //! step, so that a run that is cut off can be taken up again and nobody gets two letters.
 
+use super::lines::Lines;
 use crate::commands::Failure;
 use crate::exit;
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Where a voter's letter stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,8 +45,7 @@ impl Standing {
 /// The journal in a file.
 #[derive(Debug)]
 pub(super) struct Journal {
-    path: PathBuf,
-    file: File,
+    lines: Lines,
     standings: BTreeMap<String, Standing>,
 }
 
@@ -58,31 +55,15 @@ impl Journal {
     /// # Errors
     /// When the file cannot be used, or is no journal; the line is named.
     pub(super) fn open(path: &Path) -> Result<Self, Failure> {
-        let cannot = format!("cannot use the journal {}", path.display());
-        let because = Failure::because(exit::FAILED, &cannot);
-        let mut options = OpenOptions::new();
-        let mut file = options
-            .read(true)
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(path)
-            .map_err(&because)?;
-        let mut text = String::new();
-        file.read_to_string(&mut text).map_err(&because)?;
-        let whole = text.rfind('\n').map_or(0, |at| at + 1);
-        file.set_len(whole as u64).map_err(&because)?;
+        let (lines, text) = Lines::open(path, &format!("the journal {}", path.display()))?;
         let mut standings = BTreeMap::new();
-        for (number, line) in (1..).zip(text[..whole].lines()) {
-            let mut parts = line.splitn(3, '\t');
-            let (Some(word), Some(voter)) = (parts.next(), parts.next()) else {
-                return Err(bad_line(path, number));
-            };
-            let standing = Standing::read(word, parts.next().unwrap_or_default())
-                .ok_or_else(|| bad_line(path, number))?;
-            standings.insert(voter.to_owned(), standing);
+        for (number, line) in (1..).zip(text.lines()) {
+            let (voter_id, standing) = read(line).ok_or_else(|| {
+                lines.wrong(number, "sent, failed, later or unknown, a tab, a voter_id")
+            })?;
+            standings.insert(voter_id, standing);
         }
-        Ok(Self { path: path.to_owned(), file, standings })
+        Ok(Self { lines, standings })
     }
 
     /// Where a voter's letter stands; `None` before the first try.
@@ -97,28 +78,25 @@ impl Journal {
     pub(super) fn note(&mut self, voter_id: &str, standing: Standing) -> Result<(), Failure> {
         let (word, said) = standing.words();
         let said = said.replace(['\t', '\n', '\r'], " ");
-        let line = format!("{word}\t{voter_id}\t{said}\n");
-        let cannot = format!("cannot write the journal {}", self.path.display());
-        self.file
-            .write_all(line.as_bytes())
-            .and_then(|()| self.file.sync_data())
-            .map_err(Failure::because(exit::FAILED, &cannot))?;
+        let cannot = format!("cannot write the journal {}", self.lines.path().display());
+        let added = self.lines.add(&format!("{word}\t{voter_id}\t{said}"));
+        added.map_err(Failure::because(exit::FAILED, &cannot))?;
         self.standings.insert(voter_id.to_owned(), standing);
         Ok(())
     }
 }
 
-fn bad_line(path: &Path, number: usize) -> Failure {
-    let message = format!(
-        "{}: line {number}: expected sent, failed, later or unknown, a tab, a voter_id",
-        path.display()
-    );
-    Failure::new(exit::BAD_DATA, message)
+fn read(line: &str) -> Option<(String, Standing)> {
+    let mut parts = line.splitn(3, '\t');
+    let (word, voter_id) = (parts.next()?, parts.next()?);
+    let standing = Standing::read(word, parts.next().unwrap_or_default())?;
+    Some((voter_id.to_owned(), standing))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write;
 
     #[test]
     fn what_was_noted_is_there_at_the_next_run_and_a_cut_line_is_not() {
