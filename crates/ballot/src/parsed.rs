@@ -26,7 +26,6 @@ use curve25519_dalek::edwards::EdwardsPoint;
 use curve25519_dalek::ristretto::RistrettoPoint;
 use curve25519_dalek::scalar::Scalar;
 
-use crate::contest::ContestKind;
 use crate::context::BallotContext;
 use crate::elgamal::Ciphertext;
 use crate::encoding::{EncodingError, Reader};
@@ -366,21 +365,50 @@ impl ParsedBallot {
     }
 
     fn layouts(&self) -> Vec<Layout> {
-        let mut start = HEADER_LEN;
-        let mut layout = |(contest, kind): (u16, &ContestKind)| {
-            let clauses = self.context.clauses(contest);
-            let ciphertexts = start + 1;
-            let commitments = ciphertexts + usize::from(kind.counters()) * Ciphertext::LEN;
-            let scalars = commitments + clauses.iter().sum::<usize>() * 64;
-            start = scalars + clauses.iter().map(|k| (2 * k - 1) * 32).sum::<usize>();
-            Layout { ciphertexts: ciphertexts..commitments, commitments: commitments..scalars }
-        };
-        self.context.asked(self.group()).map(&mut layout).collect()
+        layouts(&self.context, self.group()).map(|(_, layout)| layout).collect()
     }
 
     fn header<const N: usize>(&self, at: usize) -> &[u8; N] {
         self.bytes[at..].first_chunk().expect("the length was checked when the ballot was read")
     }
+}
+
+/// Where the parts of a ballot's contests stand, by the contests' numbers.
+fn layouts(context: &BallotContext, group: u8) -> impl Iterator<Item = (u16, Layout)> {
+    let mut start = HEADER_LEN;
+    context.asked(group).map(move |(contest, kind)| {
+        let clauses = context.clauses(contest);
+        let ciphertexts = start + 1;
+        let commitments = ciphertexts + usize::from(kind.counters()) * Ciphertext::LEN;
+        let scalars = commitments + clauses.iter().sum::<usize>() * 64;
+        start = scalars + clauses.iter().map(|k| (2 * k - 1) * 32).sum::<usize>();
+        (
+            contest,
+            Layout { ciphertexts: ciphertexts..commitments, commitments: commitments..scalars },
+        )
+    })
+}
+
+/// Reads the ciphertexts of a ballot and nothing else, contest by contest: half the points, for
+/// ballots that were read and verified before.
+pub(crate) fn ciphertexts<'a>(
+    bytes: &'a [u8],
+    context: &'a BallotContext,
+) -> Result<impl Iterator<Item = Result<(u16, Vec<Ciphertext>), BallotError>> + 'a, BallotError> {
+    let group = bytes.get(GROUP_AT).copied().unwrap_or_default();
+    let expected = context.ballot_len(group);
+    if bytes.len() != expected {
+        return Err(BallotError::Length { expected, found: bytes.len() });
+    }
+    Ok(layouts(context, group).map(|(contest, layout)| {
+        let wrong = |error| BallotError::Encoding { contest: contest.into(), error };
+        let read = |bytes: &[u8]| {
+            let mut reader = Reader::exact(bytes, Ciphertext::LEN)?;
+            Ok(Ciphertext { a: reader.proper_point()?, b: reader.point()? })
+        };
+        let all = bytes[layout.ciphertexts].chunks(Ciphertext::LEN).map(read);
+        Ok((contest, all.collect::<Result<_, _>>().map_err(wrong)?))
+    }))
 }
 
 impl fmt::Debug for ParsedBallot {

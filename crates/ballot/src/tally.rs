@@ -6,7 +6,7 @@ use crate::contest::Fingerprint;
 use crate::context::BallotContext;
 use crate::elgamal::Ciphertext;
 use crate::hash::Framed;
-use crate::parsed::ParsedBallot;
+use crate::parsed::{self, BallotError, ParsedBallot};
 
 /// The sum of the counted ballots: one ciphertext for each counter of each contest.
 ///
@@ -34,12 +34,43 @@ impl EncryptedTally {
     /// When the ballot was read for contests of another shape.
     pub fn add(&mut self, ballot: &ParsedBallot, weight: u64) {
         for &contest in ballot.contests() {
-            let sums = &mut self.contests[usize::from(contest)];
-            let ciphertexts = ballot.ciphertexts(contest.into());
-            assert_eq!(sums.len(), ciphertexts.len(), "a ballot of this election has this shape");
-            for (sum, ciphertext) in sums.iter_mut().zip(ciphertexts) {
-                *sum += &ciphertext.times(weight);
-            }
+            self.add_contest(contest, ballot.ciphertexts(contest.into()), weight);
+        }
+    }
+
+    /// [`add`](Self::add) for the bytes of a ballot that was read and verified before: only its
+    /// ciphertexts are read, which takes half the time of reading all of it.
+    ///
+    /// # Errors
+    /// When the bytes are no ballot of the election. The sums are of no use then.
+    pub fn add_verified(
+        &mut self,
+        ballot: &[u8],
+        context: &BallotContext,
+        weight: u64,
+    ) -> Result<(), BallotError> {
+        for read in parsed::ciphertexts(ballot, context)? {
+            let (contest, ciphertexts) = read?;
+            self.add_contest(contest, &ciphertexts, weight);
+        }
+        Ok(())
+    }
+
+    fn add_contest(&mut self, contest: u16, ciphertexts: &[Ciphertext], weight: u64) {
+        let sums = &mut self.contests[usize::from(contest)];
+        assert_eq!(sums.len(), ciphertexts.len(), "a ballot of this election has this shape");
+        for (sum, ciphertext) in sums.iter_mut().zip(ciphertexts) {
+            *sum += &ciphertext.times(weight);
+        }
+    }
+
+    /// Adds the sums of other ballots of the same election.
+    ///
+    /// # Panics
+    /// When they are of contests of another shape.
+    pub fn merge(&mut self, other: &Self) {
+        for (contest, sums) in (0u16..).zip(&other.contests) {
+            self.add_contest(contest, sums, 1);
         }
     }
 

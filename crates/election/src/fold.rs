@@ -43,6 +43,7 @@ mod counting;
 mod electorate;
 mod orders;
 mod setup;
+mod sums;
 mod verdicts;
 mod voting;
 
@@ -58,12 +59,14 @@ use ceremony::CeremonyLog;
 use charter::Charter;
 use counting::Closed;
 use setup::Setup;
+use sums::Sums;
 use verdicts::Verdicts;
 use voting::{Intake, Vote, Voting};
 
 pub use batch::Verified;
 pub use electorate::Standing;
 pub use setup::Blocker;
+pub use sums::PartialSums;
 pub use voting::{ClassTurnout, CredentialState, Turnout};
 
 use crate::{
@@ -176,6 +179,7 @@ pub struct Fold {
     /// The latest stamp of each appender.
     stamps: BTreeMap<u8, u32>,
     verdicts: Verdicts,
+    sums: Option<Sums>,
     successions: Successions,
     stage: Stage,
     #[cfg(any(test, feature = "mutants"))]
@@ -191,6 +195,7 @@ impl Fold {
             leaves: Vec::new(),
             stamps: BTreeMap::new(),
             verdicts: Verdicts::default(),
+            sums: None,
             successions: Successions::default(),
             stage: Stage::Empty,
             #[cfg(any(test, feature = "mutants"))]
@@ -441,18 +446,18 @@ impl Fold {
 
     /// What trustees decrypt, with the closing entry as the last leaf.
     fn statement(
-        &self,
+        &mut self,
         voting: &Voting,
         participation: &[Participation],
     ) -> Option<TallyStatement> {
+        let mut tally = self.sums_at_close(voting)?;
         let minimum = voting.charter.manifest.definition.minimum_ballots;
-        let withheld = counting::withheld(participation, minimum);
-        let all = self.has(Mutant::RevoteCountedTwice);
+        counting::withheld(participation, minimum).for_each(|contest| tally.withhold(contest));
         Some(TallyStatement {
             fingerprint: voting.charter.fingerprint,
             checkpoint_root: self.tree.root().0,
             checkpoint_size: self.tree.size(),
-            tally: voting.tally(&self.leaves, withheld, all)?,
+            tally,
         })
     }
 }

@@ -36,8 +36,8 @@ pub use contest::{Contest, Decision, Majority, Rule, Tie};
 pub use definition::{Definition, Issuer, Problem, Revote, Secrecy};
 pub use entry::{Appender, Body, Entry};
 pub use fold::{
-    Accepted, Blocker, CheckedBallot, ClassTurnout, CredentialState, Fold, LIVE_LEAVES_MAX, Phase,
-    Standing, Turnout, Verified,
+    Accepted, Blocker, CheckedBallot, ClassTurnout, CredentialState, Fold, LIVE_LEAVES_MAX,
+    PartialSums, Phase, Standing, Turnout, Verified,
 };
 pub use id::{ElectionId, ElectionIdError};
 pub use manifest::{Act, Authority, Draft, Endorser, Manifest, Trustee};

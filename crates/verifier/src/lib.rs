@@ -14,6 +14,7 @@ mod checks;
 mod entries;
 mod json;
 mod report;
+mod workers;
 
 use bytes::Bytes;
 use election::Archive;
@@ -22,6 +23,7 @@ use rand_core::CryptoRng;
 
 pub use checks::Title;
 pub use report::{Check, Facts, Finding, Report, Verdict};
+pub use workers::Workers;
 
 /// Verifies an archive. `rng` must be unpredictable for whoever made the archive: its numbers are
 /// the weights with which many proofs are checked at once.
@@ -42,11 +44,21 @@ pub struct Progress {
     pub total: u64,
 }
 
-/// [`verify`], told every few hundred leaves how far it is.
+/// [`verify`], told about every thousand leaves how far it is.
 pub fn verify_with_progress(
     archive: &Bytes,
     trust: Option<&Policy>,
     rng: &mut (impl CryptoRng + ?Sized),
+    progress: &mut dyn FnMut(Progress),
+) -> Report {
+    verify_by(archive, trust, &mut workers::Alone(rng), progress)
+}
+
+/// [`verify_with_progress`], with workers that may be several threads.
+pub fn verify_by(
+    archive: &Bytes,
+    trust: Option<&Policy>,
+    workers: &mut dyn Workers,
     progress: &mut dyn FnMut(Progress),
 ) -> Report {
     let archive = match Archive::decode(archive) {
@@ -58,7 +70,7 @@ pub fn verify_with_progress(
     run.check_tree();
     run.check_cosignatures();
     run.check_prefixes();
-    let outcome = entries::check(&archive, rng, progress);
+    let outcome = entries::check(&archive, workers, progress);
     run.check_entries(&outcome);
     run.finish(&outcome)
 }

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use ballot::{EncryptedTally, ParsedBallot, Tracker};
+use ballot::{EncryptedTally, Tracker};
 use bytes::Bytes;
 
 use super::{charter::Charter, electorate::Electorate};
@@ -384,27 +384,22 @@ impl Voting {
         last.filter_map(|(last, voter)| Some(((*last)?.leaf_index, voter.weight)))
     }
 
-    /// The weighted sum of each credential's last accepted ballot, without the contests that are
-    /// withheld; `None` in an open poll.
-    pub(crate) fn tally(
+    /// The weighted sums of ballots that are leaves; `None` in an open poll.
+    pub(crate) fn add_up(
         &self,
         leaves: &[Bytes],
-        withheld: impl Iterator<Item = usize>,
-        all: bool,
+        ballots: impl Iterator<Item = (u64, u32)>,
     ) -> Option<EncryptedTally> {
         let context = self.charter.context.as_ref()?;
         let mut tally = EncryptedTally::new(context);
-        let counted = if all { self.accepted() } else { self.counted().collect() };
-        for (leaf, weight) in counted {
+        for (leaf, weight) in ballots {
             let entry = Entry::decode(&leaves[leaf as usize]).expect("a leaf was decoded before");
             let Body::Ballot(ballot) = entry.body else {
                 panic!("leaf {leaf} was recorded as a ballot but is a {}", entry.body.kind().name())
             };
-            let ballot =
-                ParsedBallot::parse(ballot, context).expect("an accepted ballot was parsed before");
-            tally.add(&ballot, u64::from(weight));
+            let added = tally.add_verified(ballot, context, weight.into());
+            added.expect("an accepted ballot was parsed before");
         }
-        withheld.for_each(|contest| tally.withhold(contest));
         Some(tally)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use election::{
-    Body, Fold, Refusal, Revote,
+    Body, Fold, PartialSums, Refusal, Revote,
     testing::{ElectionBuilder, TestElection, TestRng, choose, choose_all},
 };
 use proptest::prelude::*;
@@ -226,4 +226,49 @@ fn every_bit_of_a_ballot_entry_counts() {
         }
     }
     run.fold.push(&entry).unwrap();
+}
+
+#[test]
+fn sums_made_in_parts_are_those_of_the_close_and_stale_or_missing_parts_are_left_aside() {
+    let mut election = ElectionBuilder::new(9).voters(7).classes(|voter| voter + 1, |_| 0).build();
+    let mut run = election.open();
+    for voter in [0, 1, 2, 3, 4, 0, 2] {
+        election.vote(&mut run, voter, &[choose((voter % 3) as u16), choose_all(&[0])]);
+    }
+    let close = |fold: &mut Fold, election: &mut TestElection| {
+        fold.push(&election.closing()).unwrap();
+        fold.tally_statement().unwrap().clone()
+    };
+    // The ballots and sums of a fold that is given parts before the last ballot, and after it.
+    let again = |parts: &dyn Fn(&Fold) -> Vec<PartialSums>, before_last: bool| {
+        let mut fold = Fold::new(election.id());
+        for (at, entry) in run.entries.iter().enumerate() {
+            if before_last && at + 1 == run.entries.len() {
+                let sums = parts(&fold);
+                fold.set_sums(sums);
+            }
+            fold.push(entry).unwrap();
+        }
+        if !before_last {
+            let sums = parts(&fold);
+            fold.set_sums(sums);
+        }
+        fold
+    };
+    let all = |fold: &Fold| (0..3).map(|part| fold.add_up(part, 3).unwrap()).collect();
+    let missing = |fold: &Fold| (0..2).map(|part| fold.add_up(part, 3).unwrap()).collect();
+    let twice = |fold: &Fold| (0..3).map(|part| fold.add_up(part % 2, 3).unwrap()).collect();
+    let mut folds = [
+        again(&all, false),
+        again(&all, true),
+        again(&missing, false),
+        again(&twice, false),
+        again(&|_| Vec::new(), false),
+    ];
+    assert!(folds[0].add_up(3, 3).is_none());
+    let expected = close(&mut run.fold, &mut election);
+    for fold in &mut folds {
+        assert_eq!(close(fold, &mut election), expected);
+        assert!(fold.add_up(0, 1).is_none());
+    }
 }

@@ -1,9 +1,12 @@
 //! Good archives, wrong trust files, damage, and signatures on checkpoints.
 
 use bytes::Bytes;
-use election::{Archive, testing::TestRng};
+use election::{
+    Archive, Fold, PartialSums, Verified,
+    testing::{ElectionBuilder, TestRng, choose},
+};
 use ledger::{AuthoritySigner, OriginRule, Policy, SignedCheckpoint};
-use verifier::{Finding, Progress, Verdict, verify_with_progress};
+use verifier::{Finding, Progress, Verdict, Workers, verify_by, verify_with_progress};
 
 use super::{blamed, encode, sample, verify};
 
@@ -123,6 +126,62 @@ fn an_election_without_a_result_cannot_be_checked() {
         );
         assert!(report.checks.iter().all(|check| check.finding != Finding::Failed));
     }
+}
+
+/// Workers that note what they were asked for, and work in another order than it came.
+#[derive(Default)]
+struct Noting {
+    batches: Vec<usize>,
+    sums: usize,
+}
+
+impl Workers for Noting {
+    fn count(&self) -> usize {
+        3
+    }
+
+    fn verify(&mut self, fold: &Fold, batches: &[&[Bytes]]) -> Vec<Verified> {
+        self.batches.push(batches.len());
+        let mut rng = TestRng::new(1, "weights");
+        let backwards = batches.iter().rev();
+        let mut verified: Vec<_> = backwards.map(|batch| fold.verify(batch, &mut rng)).collect();
+        verified.reverse();
+        verified
+    }
+
+    fn add_up(&mut self, fold: &Fold) -> Vec<PartialSums> {
+        let sums: Vec<_> = (0..4).filter_map(|part| fold.add_up(part, 4)).collect();
+        self.sums += sums.len();
+        sums
+    }
+}
+
+#[test]
+fn many_workers_come_to_the_same_report() {
+    let mut election = ElectionBuilder::new(8).voters(700).trustees(2, 2).build();
+    let mut run = election.open();
+    for voter in (0..700).chain(0..400) {
+        election.vote(&mut run, voter, &[choose((voter % 3) as u16), choose(0)]);
+    }
+    let finished = election.finish(run);
+    let (archive, trust) = (finished.archive.clone(), Some(&finished.trust));
+    let mut workers = Noting::default();
+    let report = verify_by(&archive, trust, &mut workers, &mut |_| ());
+    assert_eq!(report, verify(&archive, trust));
+    assert_eq!(report.verdict, Verdict::Verified, "{report}");
+    // 1,100 ballots are three batches for three workers; their sums are added up in four parts.
+    assert_eq!((workers.batches.iter().max(), workers.sums), (Some(&3), 4));
+
+    // A ballot that is not right is found as well by three as by one.
+    let mut bad = Archive::decode(&archive).unwrap();
+    let at = bad.leaves.len() - 300;
+    let mut leaf = bad.leaves[at].to_vec();
+    let end = leaf.len() - 100;
+    leaf[end] ^= 1;
+    bad.leaves[at] = leaf.into();
+    let bad = encode(&bad);
+    let report = verify_by(&bad, trust, &mut Noting::default(), &mut |_| ());
+    assert_eq!(blamed(&report), blamed(&verify(&bad, trust)));
 }
 
 #[test]

@@ -5,13 +5,16 @@
 //! stand in the archive as the ballot it was given for.
 
 mod receipts;
+mod threads;
 
 use super::{Failure, progress};
 use crate::exit;
 use bytes::Bytes;
 use clap::Args;
 use ledger::Policy;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use threads::Threads;
 use verifier::{Facts, Report, Verdict};
 
 /// Check a whole election from its archive
@@ -34,6 +37,9 @@ pub(crate) struct VerifyCommand {
     /// Print the report as one JSON object
     #[arg(long)]
     json: bool,
+    /// Threads that check ballots at the same time; as many as there are cores if not given
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
 }
 
 /// Exit code: no verdict is possible.
@@ -43,7 +49,7 @@ const NOT_CHECKED: u8 = 3;
 pub(crate) fn run(command: &VerifyCommand) -> Result<(), Failure> {
     let archive = read(&command.archive)?;
     let trust = command.trust.as_deref().map(read_trust).transpose()?;
-    let report = report(&archive, trust.as_ref());
+    let report = report(&archive, trust.as_ref(), Threads::new(command.threads));
     if command.json {
         println!("{}", report.to_json());
     } else {
@@ -96,10 +102,9 @@ fn read_trust(path: &Path) -> Result<Policy, Failure> {
 }
 
 /// Verifies with weights from the system's randomness, a bar on the terminal meanwhile.
-fn report(archive: &Bytes, trust: Option<&Policy>) -> Report {
+fn report(archive: &Bytes, trust: Option<&Policy>, mut threads: Threads) -> Report {
     let bar = progress::bar_on_stdout("checking leaves");
-    let mut rng = crate::random::system();
-    let report = verifier::verify_with_progress(archive, trust, &mut rng, &mut |progress| {
+    let report = verifier::verify_by(archive, trust, &mut threads, &mut |progress| {
         bar.set_length(progress.total);
         bar.set_position(progress.done);
     });
