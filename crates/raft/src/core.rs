@@ -24,6 +24,8 @@ pub(crate) struct Core {
     pub(crate) clock_ns: Option<u64>,
     /// The clock went back once: nothing is built on it any more.
     pub(crate) is_clock_doubted: bool,
+    /// A candidate that counts on this learner's vote has an older log, and no leader is known.
+    is_asked_for: bool,
     /// The shell spoke of its clock right before the present input.
     pub(crate) is_clock_fresh: bool,
     /// The tick at which a leader last spoke, in whatever term. Who leads may change with the
@@ -81,6 +83,7 @@ impl Core {
             now: 0,
             clock_ns: None,
             is_clock_doubted: false,
+            is_asked_for: false,
             is_clock_fresh: false,
             heard_at: None,
             hard_state,
@@ -163,6 +166,17 @@ impl Core {
     /// A leader has just spoken.
     pub(crate) fn on_leader_heard(&mut self) {
         self.heard_at = Some(self.now);
+        self.is_asked_for = false;
+    }
+
+    /// A candidate asked whose log is older than this one, while no leader is known. If this is a
+    /// learner here, the candidate holds an entry that makes it a voter, and nobody who has that
+    /// entry can win without this vote: a learner that only waited could keep the group without a
+    /// leader for ever, although one voter of three is lost. It campaigns among the voters that its
+    /// own log names, so it wins only where any leader might; it leads until its log is committed
+    /// and then names one of them. Whoever hears a leader refuses it like everybody else.
+    pub(crate) fn on_asked_by_older(&mut self) {
+        self.is_asked_for = self.membership().learners().contains_key(&self.id());
     }
 
     /// Whether a leader spoke so lately that it may still count on not being replaced. That holds
@@ -180,9 +194,11 @@ impl Core {
 
     /// Whether this member may campaign: it votes, its disk works, and it has the state that a
     /// leader answers from. A voter that is on its way out, by an entry that is not committed yet,
-    /// may still be needed: perhaps no one else holds that entry (thesis 4.2.2).
+    /// may still be needed: perhaps no one else holds that entry (thesis 4.2.2). So may a learner
+    /// that a candidate with an older log asks for its vote: [`Self::on_asked_by_older`].
     pub(crate) fn may_campaign(&self) -> bool {
         let is_needed = self.configurations.is_voter_since(self.commit, self.id());
+        let is_needed = is_needed || self.is_asked_for;
         // Without a state it could commit and never apply.
         let has_state = self.handed >= self.log.base().index;
         (self.quorum.contains(self.id()) || is_needed)

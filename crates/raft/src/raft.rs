@@ -500,10 +500,12 @@ impl Raft {
     fn on_pre_vote_request(&mut self, from: MemberId, campaign: Term, last: LogId) {
         let is_led =
             self.role.is_in_lease(&self.core) && !self.core.has(Mutant::PreVoteDespiteLeader);
-        let granted = campaign > self.core.term()
-            && self.core.is_up_to_date(last)
-            && self.core.may_vote(false)
-            && !is_led;
+        let is_up_to_date = self.core.is_up_to_date(last);
+        if !is_up_to_date && !is_led {
+            self.core.on_asked_by_older();
+        }
+        let granted =
+            campaign > self.core.term() && is_up_to_date && self.core.may_vote(false) && !is_led;
         self.core.send(from, Body::PreVoteReply { campaign, granted });
     }
 

@@ -105,10 +105,12 @@ impl Leader {
         }
     }
 
-    /// A leader that is no voter any more leads until that is committed, and then names a
-    /// successor, so that nobody has to wait for a timeout (thesis 4.2.2).
+    /// A leader that is no voter any more leads until that is committed, and one that never was
+    /// until its log is; then it names a successor, so that nobody has to wait for a timeout
+    /// (thesis 4.2.2).
     pub(super) fn leave_if_removed(&mut self, core: &mut Core) -> Next {
-        if core.membership().is_voter(core.id()) || !core.is_membership_settled() {
+        let is_done = core.is_membership_settled() && core.commit >= self.first_own;
+        if core.membership().is_voter(core.id()) || !is_done {
             return Next::Stay;
         }
         if let Some(to) = self.best_voter(core) {
