@@ -98,6 +98,8 @@ impl<D: Disk> LogStore<D> {
             None => Meta::new(founding),
         };
         meta.starts += 1;
+        let last = wal.last_index().map_or(meta.base.index, LogIndex::new).max(meta.base.index);
+        meta.forget_memberships_behind(last, found.loss.is_some());
         let base = meta.base.index.get();
         if base > 0 && wal.last_index().unwrap_or(0) < base {
             // Damage took everything behind the base, and some of what lies below it.
@@ -196,15 +198,7 @@ impl<D: Disk> LogStore<D> {
             tail.extend(self.load(held.next(), TAIL_STEP_BYTES)?);
             held = tail.last().map_or(last.index, |entry| entry.id.index);
         }
-        let mut memberships = self.meta.memberships.clone();
-        // One whose entry was in the part of a batch that did not become durable.
-        let oldest = memberships.first().map(|(_, membership)| membership.clone());
-        memberships.retain(|(index, _)| *index <= last.index);
-        // Damage may have taken the entries of all that are known. Until they are there again this
-        // member does not vote, and only has to know whom to ask.
-        if let Some(oldest) = oldest.filter(|_| memberships.is_empty() && self.loss.is_some()) {
-            memberships.push((last.index, oldest));
-        }
+        let memberships = self.meta.memberships.clone();
         let restriction = self.loss.as_ref().map(restriction);
         let hard_state = self.meta.hard_state;
         Ok(Recovered {

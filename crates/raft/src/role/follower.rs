@@ -135,8 +135,11 @@ impl Follower {
         commit: LogIndex,
         round: Option<u64>,
     ) {
-        // The leader names only what this member has acknowledged in this term.
-        core.advance_commit(commit);
+        // The leader names only what this member has acknowledged in this term. Damage may have
+        // taken that since, and the order to drop what was there before: then only what came from
+        // this leader since the start is known to be its log.
+        let is_certain = core.restriction.is_none();
+        core.advance_commit(if is_certain { commit } else { commit.min(self.received) });
         if let Some(round) = round {
             // What lies below the base is committed, so the leader's log has it too.
             let received = self.received.max(core.log.base().index);

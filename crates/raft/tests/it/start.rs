@@ -1,6 +1,10 @@
 //! What a member refuses to start with, and the sentence a person reads.
 
-use raft::{Config, ConfigError, Entry, HardState, LeaderLease, LogId, Payload, Raft, Recovered};
+use base::Machine;
+use raft::{
+    Body, Config, ConfigError, Entry, HardState, Input, LeaderLease, LogId, Message, Payload, Raft,
+    Recovered, Restriction,
+};
 
 fn config() -> Config {
     Config::new(1.into(), 1)
@@ -106,4 +110,25 @@ fn starts_behind_a_base() {
     behind.term_starts = vec![id(1, 2), id(3, 3)];
     let status = Raft::new(config(), behind).expect("a sound start").status();
     assert_eq!((status.base, status.last, status.commit.get()), (id(1, 1), id(3, 3), 2));
+}
+
+/// Damage took what this member had acknowledged, and the order to drop what stood there before: at
+/// the end of its log are entries of an older term that were replaced. A leader that does not know
+/// it yet names a commit index that covers them (the simulator's seed 1796019705).
+#[test]
+fn what_a_damaged_log_ends_with_is_not_committed_by_a_heartbeat() {
+    let owes = Recovered { restriction: Some(Restriction::Owes(id(4, 5))), ..recovered() };
+    let mut raft = Raft::new(config(), owes).expect("a sound start");
+    let message = |body| Message { term: 4.into(), body };
+    let mut hear = |body| {
+        raft.step(Input::Received { from: 2.into(), message: message(body) });
+        raft.status().commit.get()
+    };
+    let beat = |round| Body::Heartbeat { commit: 5.into(), round: Some(round) };
+    assert_eq!(hear(beat(1)), 2);
+    // What the leader has sent since is its log.
+    let entry = |id| Entry { id, payload: Payload::Empty };
+    let entries = [entry(id(4, 3)), entry(id(4, 4))].into();
+    assert_eq!(hear(Body::Append { prev: id(1, 2), entries, commit: 3.into() }), 3);
+    assert_eq!(hear(beat(2)), 4);
 }

@@ -64,6 +64,20 @@ impl Meta {
         }
     }
 
+    /// Forgets memberships whose entries the log does not hold, for good: another entry may take
+    /// the index, and at the next start would pass for the one that brought the membership
+    /// (seed 1796012765 of the simulator).
+    ///
+    /// Damage may have taken the entries of all that are known. Until they are there again this
+    /// member does not vote, and only has to know whom to ask: the oldest stays then.
+    pub(crate) fn forget_memberships_behind(&mut self, last: LogIndex, has_loss: bool) {
+        let oldest = self.memberships.first().map(|(_, membership)| membership.clone());
+        self.memberships.retain(|(index, _)| *index <= last);
+        if let Some(oldest) = oldest.filter(|_| self.memberships.is_empty() && has_loss) {
+            self.memberships.push((self.base.index, oldest));
+        }
+    }
+
     pub(crate) fn encode(&self) -> Bytes {
         let mut out = BytesMut::with_capacity(256);
         out.put_u8(VERSION);

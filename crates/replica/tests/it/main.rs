@@ -3,6 +3,7 @@
 mod cluster;
 mod every_byte;
 mod group;
+mod log;
 mod rot;
 
 use base::Machine;

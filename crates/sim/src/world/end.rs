@@ -170,6 +170,11 @@ impl World {
                 // a narrow link, the entries of a leader that has long given up would pass for a
                 // leader's (seed 1344).
                 self.net.reset(from, OUTSIDE);
+                // Nor does what the core said before reach those who are cut off from it: on such a
+                // link a deaf leader hears from its followers for seconds (seed 1796014175).
+                if fate != 2 {
+                    self.net.reset(to, OUTSIDE);
+                }
                 match fate {
                     1 => self.net.trouble(to, OUTSIDE, cut, always),
                     2 => self.net.trouble(from, OUTSIDE, cut, always),
