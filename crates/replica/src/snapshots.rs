@@ -44,6 +44,8 @@ const PATIENCE_MS: u64 = 10_000;
 pub(crate) struct Snapshots {
     outgoing: BTreeMap<MemberId, Outgoing>,
     incoming: Option<Incoming>,
+    /// The newest snapshot that each member has offered.
+    newest: BTreeMap<MemberId, SnapshotId>,
     /// Snapshots offered in this process life.
     offered: u64,
     /// Bytes that may be sent now.
@@ -245,6 +247,13 @@ impl Replica {
         effects: &mut Vec<Effect>,
     ) {
         let (id, silence) = (offer.id, self.timing.ticks(SILENCE_MS));
+        // A late copy of an old offer: its sender, which may have started again since, has none of
+        // it any more, and waiting for it would take the place of one that has.
+        let newest = self.snapshots.newest.entry(from).or_insert(id);
+        if id < *newest {
+            return;
+        }
+        *newest = id;
         if let Some(incoming) = &mut self.snapshots.incoming {
             if (incoming.from, incoming.offer.id) == (from, id) {
                 incoming.heard_at = self.tick;

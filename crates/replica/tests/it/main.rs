@@ -9,8 +9,8 @@ mod rot;
 use base::Machine;
 use cluster::Cluster;
 use kv::api::{Error, KeyRange, LeaseGrantRequest, PutRequest, RangeRequest, Request, Response};
-use raft::{Body, MemberId, Message};
-use replica::{Effect, Event, PeerMessage};
+use raft::{Body, LogId, LogIndex, MemberId, Membership, Message, Snapshot};
+use replica::{Effect, Event, Offer, PeerMessage, SnapshotId, StateOrder};
 
 fn put(key: &str, value: &str) -> Request {
     Request::Put(PutRequest {
@@ -172,4 +172,35 @@ fn a_state_that_is_ahead_of_the_log_is_refused() {
     cluster.lose_log(1);
     let error = cluster.try_restart(1).expect_err("the log is empty");
     assert!(error.contains("the state holds entries up to"), "{error}");
+}
+
+/// Old offers that the network kept back came one after the other, and each held its place for ten
+/// seconds (the simulator's seed 1796022716).
+#[test]
+fn a_late_copy_of_an_old_offer_does_not_end_what_is_coming_in() {
+    let mut cluster = Cluster::new(3);
+    let leader = cluster.run_until_leader();
+    let follower = cluster.other_than(leader);
+    let replica = &mut cluster.members.get_mut(&follower).expect("it runs").replica;
+    let mut offered = |incarnation, number| {
+        let snapshot = Snapshot {
+            last: LogId::new(9.into(), 90.into()),
+            membership_index: LogIndex::ZERO,
+            membership: Membership::default(),
+        };
+        let id = SnapshotId { incarnation, number };
+        let offer = Offer { id, snapshot, segment_bytes: 4096, through: 100, digest: 1 };
+        let message = PeerMessage::SnapshotOffered(offer);
+        let effects = replica.step(Event::Received { from: MemberId::new(leader), message });
+        let begins =
+            |effect: &Effect| matches!(effect, Effect::State(StateOrder::BeginStage { .. }));
+        let is_taken = effects.iter().any(begins);
+        // What is ordered is done: the first part is wanted now.
+        replica.step(Event::Staged { next: Ok(0) });
+        is_taken
+    };
+    assert!(offered(7, 5));
+    assert!(offered(10, 1));
+    assert!(!offered(7, 22) && !offered(7, 15));
+    assert!(offered(10, 2));
 }
