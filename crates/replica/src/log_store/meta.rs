@@ -168,6 +168,20 @@ mod tests {
     }
 
     #[test]
+    fn a_damaged_log_without_any_membership_keeps_the_oldest_where_no_cut_reaches_it() {
+        let known = vec![(80.into(), founding()), (95.into(), Membership::default())];
+        let base = LogId::new(4.into(), 70.into());
+        let meta = |last: u64, has_loss| {
+            let mut meta = Meta { base, memberships: known.clone(), ..Meta::new(founding()) };
+            meta.forget_memberships_behind(last.into(), has_loss);
+            meta.memberships
+        };
+        assert_eq!(meta(95, false), known);
+        assert_eq!(meta(94, true), known[..1]);
+        assert_eq!(meta(75, true), [(base.index, founding())]);
+    }
+
+    #[test]
     fn the_first_version_is_still_read() {
         let bytes = [&[1][..], &[0, 0, 0, 0, 0, 0, 0, 9], &[0, 0, 0, 0, 0, 0, 0, 4], &[1]].concat();
         let bytes = Bytes::from([bytes, vec![0, 0, 0, 0, 0, 0, 0, 2]].concat());
