@@ -17,6 +17,9 @@ const PASSWORD = 'a sentence that nobody guesses';
 const inHours = (hours: number) =>
   new Date(Date.now() + hours * 3_600_000).toISOString().slice(0, 16).replace('T', ' ');
 
+/** Of some booth; it binds nobody by itself. */
+const BOOTH = '9f'.repeat(32);
+
 /** Every kind of question, and every rule that is not as usual. */
 const SENATE = `
 title = "Senate of the university"
@@ -30,6 +33,7 @@ minimum_ballots = 2
 roll_changes = true
 paper = true
 accept_small_classes = true
+booth = "${BOOTH}"
 
 [[contests]]
 title = "How good are the proposals?"
@@ -231,6 +235,11 @@ describe.skipIf(CHROMIUM === undefined)('an election in the pages', () => {
     await page.getByLabel('Highest number of points').waitFor();
     expect(await page.getByLabel('At most, together').inputValue()).toBe('6');
     expect(await page.getByText('1 = students, 2 = staff').count()).toBe(1);
+    const booth = page.getByLabel('Digest of the booth (optional)');
+    expect(await booth.inputValue()).toBe(BOOTH);
+    await booth.fill(BOOTH.slice(1));
+    await page.getByText('what was entered has 63 characters').waitFor();
+    await booth.fill(BOOTH);
     await page.getByText('What decides').first().click();
     expect(await page.getByLabel('Majority').first().inputValue()).toBe('two-thirds');
     await examine('form-senate');
@@ -288,6 +297,7 @@ describe.skipIf(CHROMIUM === undefined)('an election in the pages', () => {
     await page.getByRole('link', { name: 'A new election like this one' }).click();
     await page.getByLabel('Highest number of points').waitFor();
     expect(await page.getByLabel('Closes (planned)').inputValue()).toBe('');
+    expect(await page.getByLabel('Digest of the booth (optional)').inputValue()).toBe('');
   });
 
   it.each([

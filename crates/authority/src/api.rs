@@ -2,7 +2,7 @@
 
 use ballot::Tracker;
 use bytes::Bytes;
-use election::{ElectionId, Refusal, SignedOrder, SignedRefusal};
+use election::{ElectionId, Refusal, SignedOrder, SignedRefusal, Succession};
 use kv::api::{Request, Response, WatchRequest, WatchResponse};
 use ledger::SignedCheckpoint;
 
@@ -226,13 +226,15 @@ pub enum Act {
         /// Canonical result bytes.
         result: Bytes,
     },
-    /// This authority gives another one a new key, with a quorum of the others. See
+    /// An authority agrees to another one's new key: its operator has signed with its key. See
     /// [`election::succession`].
-    Succeed {
-        /// Whose key.
-        authority: u8,
-        /// The new one.
-        key: [u8; 32],
+    Agree {
+        /// The next change of a key.
+        succession: Succession,
+        /// Number of the authority that agrees.
+        signer: u8,
+        /// By the signer's key in force.
+        signature: [u8; 64],
     },
 }
 

@@ -10,6 +10,7 @@
 
 mod elections;
 mod ledgers;
+mod people;
 mod store;
 
 use base::Prng;
@@ -39,7 +40,7 @@ impl Target {
 
 /// All targets, by layer.
 pub fn targets() -> Vec<Target> {
-    [store::TARGETS, ledgers::TARGETS, elections::TARGETS].concat()
+    [store::TARGETS, ledgers::TARGETS, elections::TARGETS, people::TARGETS].concat()
 }
 
 /// The target of that name.

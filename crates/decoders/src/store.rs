@@ -1,9 +1,10 @@
 //! The store: what members say to each other, what lies in logs, what is replicated.
 
 use crate::Target;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use kv::api::{KeyRange, LeaseGrantRequest, PutRequest, Request};
 use kv::command::{Body as CommandBody, CallOrigin, Envelope};
+use node::peer::frame;
 use raft::{Body, Entry, LogId, MemberId, Membership, Message, Payload, Snapshot};
 use replica::{Greeting, Offer, PeerMessage, SnapshotId};
 use std::sync::OnceLock;
@@ -13,6 +14,7 @@ use storage::{Batch, Disk, Owner, ValueLog, ValueLogOptions, Wal, WalOptions};
 pub(crate) const TARGETS: &[Target] = &[
     Target::new("raft_message", raft_message, raft_messages),
     Target::new("raft_payload", raft_payload, raft_payloads),
+    Target::new("peer_frame", peer_frame, peer_frames),
     Target::new("peer_message", peer_message, peer_messages),
     Target::new("kv_command", kv_command, kv_commands),
     Target::new("wal_segment", wal_segment, wal_segments).up_to(SEGMENT_BYTES as usize),
@@ -35,6 +37,37 @@ fn entries() -> Vec<Entry> {
         Payload::Membership(Box::new(membership())),
     ];
     (8..).zip(payloads).map(|(index, payload)| Entry { id: id(5, index), payload }).collect()
+}
+
+/// The bytes as a stream, and as the payload of a frame of either form with a checksum that fits,
+/// since no mutation finds one.
+fn peer_frame(bytes: &[u8]) {
+    let mut stream = BytesMut::from(bytes);
+    while let Ok(Some(payload)) = frame::decode(&mut stream) {
+        let _ = frame::Hello::decode(payload);
+    }
+    for form in [0, 1] {
+        let head = base::crc32c(&[frame::VERSION, form]);
+        let mut framed = BytesMut::new();
+        framed.extend_from_slice(&(bytes.len() as u32).to_be_bytes());
+        framed.extend_from_slice(&[frame::VERSION, form]);
+        framed.extend_from_slice(&base::crc32c_append(head, bytes).to_be_bytes());
+        framed.extend_from_slice(bytes);
+        match frame::decode(&mut framed) {
+            Ok(Some(payload)) if form == 0 => assert_eq!(payload, bytes),
+            Ok(Some(payload)) => assert!(payload.len() <= frame::PAYLOAD_BYTES_MAX),
+            Ok(None) => panic!("a whole frame is taken for half of one"),
+            Err(error) => assert_eq!(form, 1, "{error}"),
+        }
+    }
+}
+
+fn peer_frames() -> Vec<Vec<u8>> {
+    let hello = frame::Hello { cluster: 7, from: 1, to: 2 }.encode();
+    let mut framed = BytesMut::new();
+    frame::encode(&hello, &mut framed);
+    let packed = lz4_flex::block::compress_prepend_size(&[5; 300]);
+    vec![framed.to_vec(), hello.to_vec(), packed]
 }
 
 /// Protobuf has several forms of a value, so the value must stay.

@@ -23,7 +23,7 @@ use ballot::{
     signature::{PublicKey, SigningKey},
 };
 use bytes::Bytes;
-use ledger::{AuthorityKey, Policy};
+use ledger::{AuthorityKey, Policy, Receipt, leaf_hash};
 
 use crate::{
     entry::{Body, Entry},
@@ -192,6 +192,36 @@ impl Successions {
             // A key that is somebody's already changes nothing; the fold refuses such an entry.
             policy.with_key(&change.authority.key).unwrap_or(policy)
         })
+    }
+
+    /// Follows the changes that a node tells of, without the leaves between: the entry of each and
+    /// the receipt of its leaf, oldest first. A node can leave out the newest; it cannot forge or
+    /// move one.
+    ///
+    /// # Errors
+    /// Why one does not hold.
+    pub fn follow(
+        manifest: &Manifest,
+        policy: &Policy,
+        changes: &[(Vec<u8>, Receipt)],
+    ) -> Result<Self, String> {
+        let fingerprint = manifest.fingerprint();
+        let mut all = Self::default();
+        for (bytes, receipt) in changes {
+            let entry = Entry::decode(bytes).map_err(|error| error.to_string())?;
+            let Body::AuthorityKey(body) = entry.body else {
+                return Err(format!("leaf {} is no change of a key", receipt.index));
+            };
+            let checked = all.check(manifest, &fingerprint, body);
+            all.add(receipt.index, checked.map_err(|refusal| refusal.to_string())?);
+        }
+        // A receipt may be signed by keys of changes behind its own.
+        for (bytes, receipt) in changes {
+            let policy = all.policy_at(policy, receipt.checkpoint.checkpoint.size);
+            let verified = receipt.verify(&policy, leaf_hash(bytes));
+            verified.map_err(|error| format!("leaf {}: {error}", receipt.index))?;
+        }
+        Ok(all)
     }
 
     /// Checks the next change.

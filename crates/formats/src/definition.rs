@@ -29,13 +29,13 @@ use toml::Spanned;
 
 /// What is wrong in a definition, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Wrong {
+pub struct Wrong {
     /// Line, from 1.
-    pub(crate) line: usize,
+    pub line: usize,
     /// Column in characters, from 1.
-    pub(crate) column: usize,
+    pub column: usize,
     /// What is wrong and what is expected.
-    pub(crate) reason: String,
+    pub reason: String,
 }
 
 impl fmt::Display for Wrong {
@@ -184,7 +184,7 @@ const MINIMUM_BALLOTS: u32 = 10;
 ///
 /// # Errors
 /// Everything that is wrong, each with its place.
-pub(crate) fn parse_toml(text: &str) -> Result<Definition, Vec<Wrong>> {
+pub fn parse_toml(text: &str) -> Result<Definition, Vec<Wrong>> {
     let place = |span: Option<Range<usize>>, reason: String| {
         let (line, column) = line_and_column(text, span.map_or(0, |span| span.start));
         Wrong { line, column, reason }
@@ -414,7 +414,7 @@ fn read_minute(text: &Spanned<String>) -> Result<u32, Misplaced> {
 }
 
 /// Reads `2027-03-01 08:00` (UTC), in minutes since 1970.
-pub(crate) fn minutes_since_1970(text: &str) -> Option<u32> {
+pub fn minutes_since_1970(text: &str) -> Option<u32> {
     let (date, time) = text.split_once([' ', 'T'])?;
     let time = time.strip_suffix('Z').unwrap_or(time);
     let [year, month, day] = numbers::<3>(date, '-', [4, 2, 2])?;

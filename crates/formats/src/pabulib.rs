@@ -13,20 +13,20 @@ const PROJECTS_MAX: usize = 200;
 
 /// One election as its file tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct PbElection {
+pub struct PbElection {
     /// `description`, or `unit` and `instance`.
-    pub(crate) title: String,
+    pub title: String,
     /// How voters chose.
-    pub(crate) kind: PbKind,
+    pub kind: PbKind,
     /// The options in the file's order.
-    pub(crate) projects: Vec<Project>,
+    pub projects: Vec<Project>,
     /// The voters in the file's order.
-    pub(crate) votes: Vec<PbVote>,
+    pub votes: Vec<PbVote>,
 }
 
 /// How voters chose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PbKind {
+pub enum PbKind {
     /// Exactly one project.
     ChooseOne,
     /// Any `min..=max` projects.
@@ -40,33 +40,33 @@ pub(crate) enum PbKind {
 
 /// One option.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Project {
+pub struct Project {
     /// `project_id`.
-    pub(crate) id: String,
+    pub id: String,
     /// `name`, or the id.
-    pub(crate) name: String,
+    pub name: String,
     /// Official total, if the file has the column.
-    pub(crate) official: Option<u64>,
+    pub official: Option<u64>,
 }
 
 /// One voter's choice.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct PbVote {
+pub struct PbVote {
     /// `voter_id`.
-    pub(crate) voter: String,
+    pub voter: String,
     /// Places of the chosen projects, ascending.
-    pub(crate) chosen: Vec<u16>,
+    pub chosen: Vec<u16>,
 }
 
 /// What is wrong with a file, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct PbError {
+pub struct PbError {
     /// Line, from 1; 0 when the file as a whole is meant.
-    pub(crate) line: usize,
+    pub line: usize,
     /// Field in the line, from 1; 0 when the line as a whole is meant.
-    pub(crate) column: usize,
+    pub column: usize,
     /// What was found and what was expected.
-    pub(crate) message: String,
+    pub message: String,
 }
 
 impl fmt::Display for PbError {
@@ -90,7 +90,7 @@ impl PbElection {
     ///
     /// # Errors
     /// [`PbError`] with line and field; nothing is half-read.
-    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, PbError> {
+    pub fn parse(bytes: &[u8]) -> Result<Self, PbError> {
         let text = std::str::from_utf8(bytes).map_err(|error| {
             let line = 1 + bytes[..error.valid_up_to()].iter().filter(|b| **b == b'\n').count();
             PbError { line, column: 0, message: "not UTF-8 text; convert the file first".into() }
@@ -117,7 +117,7 @@ impl PbElection {
     }
 
     /// How often each project was chosen, counted from the ballots in the clear.
-    pub(crate) fn count(&self) -> Vec<u64> {
+    pub fn count(&self) -> Vec<u64> {
         let mut counts = vec![0; self.projects.len()];
         for chosen in self.votes.iter().flat_map(|vote| &vote.chosen) {
             counts[usize::from(*chosen)] += 1;
@@ -127,7 +127,7 @@ impl PbElection {
 
     /// The first project whose official total differs from the ballots: it, the official total,
     /// the count.
-    pub(crate) fn contradiction(&self) -> Option<(&Project, u64, u64)> {
+    pub fn contradiction(&self) -> Option<(&Project, u64, u64)> {
         self.projects.iter().zip(self.count()).find_map(|(project, count)| {
             let official = project.official?;
             (official != count).then_some((project, official, count))

@@ -7,7 +7,7 @@ use election::{Roll, RollError, Voter};
 
 /// The public roll as text: lines `credential,weight,group`, sorted by credential, so that their
 /// order tells nothing about the voters'.
-pub(crate) fn write_public_roll(roll: &Roll) -> String {
+pub fn write_public_roll(roll: &Roll) -> String {
     let line = |voter: &Voter| {
         format!("{},{},{}\n", hex::encode(voter.credential), voter.weight, voter.group)
     };
@@ -18,7 +18,7 @@ pub(crate) fn write_public_roll(roll: &Roll) -> String {
 ///
 /// # Errors
 /// All mistakes found, up to fifty.
-pub(crate) fn read_public_roll(bytes: &[u8]) -> Result<Roll, Vec<Wrong>> {
+pub fn read_public_roll(bytes: &[u8]) -> Result<Roll, Vec<Wrong>> {
     let text = utf8(bytes)?;
     let mut mistakes = Mistakes::default();
     let (mut voters, mut lines) = (Vec::new(), Vec::new());

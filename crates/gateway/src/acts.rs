@@ -1,8 +1,9 @@
 //! What administrators and trustees send, and how it becomes an [`Act`].
 
-use crate::encoding;
+use crate::{Problem, encoding};
 use authority::Act;
 use bytes::Bytes;
+use election::{SignedOrder, Succession};
 use serde::{Deserialize, Serialize};
 
 /// `POST /elections`.
@@ -75,11 +76,11 @@ pub(crate) struct SignedBody {
 }
 
 /// `POST /elections/{id}/orders`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct OrderBody {
     /// Kind of the entry, then its body, base64.
-    #[serde(deserialize_with = "encoding::base64_bytes::deserialize")]
+    #[serde(with = "encoding::base64_bytes")]
     pub(crate) order: Bytes,
 }
 
@@ -101,6 +102,50 @@ pub(crate) struct ResultBody {
     /// Canonical bytes of the result, base64.
     #[serde(deserialize_with = "encoding::base64_bytes::deserialize")]
     result: Bytes,
+}
+
+/// `POST /elections/{id}/successions`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AgreeBody {
+    /// Which change of a key in the election, from 1.
+    generation: u32,
+    /// Number of the authority that gets a new key.
+    authority: u8,
+    /// The new key, base64.
+    #[serde(deserialize_with = "encoding::base64_bytes::deserialize")]
+    key: Bytes,
+    /// Number of the authority that agrees.
+    signer: u8,
+    /// Its signature, base64.
+    #[serde(deserialize_with = "encoding::signature::deserialize")]
+    signature: [u8; 64],
+}
+
+impl AgreeBody {
+    /// The act that it asks for.
+    ///
+    /// # Errors
+    /// When the key has another length.
+    pub(crate) fn act(self) -> Result<Act, Problem> {
+        let Self { generation, authority, key, signer, signature } = self;
+        let found = key.len();
+        let key = <[u8; 32]>::try_from(&key[..])
+            .map_err(|_| Problem::malformed(format!("a key has 32 bytes, this one has {found}")))?;
+        let succession = Succession { generation, authority, key };
+        Ok(Act::Agree { succession, signer, signature })
+    }
+}
+
+impl OrderBody {
+    /// The order that it holds.
+    ///
+    /// # Errors
+    /// What is wrong with its bytes.
+    pub(crate) fn decode(&self) -> Result<SignedOrder, Problem> {
+        SignedOrder::decode_with_kind(&self.order)
+            .map_err(|error| Problem::malformed(error.to_string()))
+    }
 }
 
 impl CreateBody {

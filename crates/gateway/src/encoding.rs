@@ -13,6 +13,11 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
 pub(crate) mod base64_bytes {
     use super::{Deserialize, Deserializer, Engine, Error, STANDARD};
     use bytes::Bytes;
+    use serde::Serializer;
+
+    pub(crate) fn serialize<S: Serializer>(bytes: &Bytes, out: S) -> Result<S::Ok, S::Error> {
+        out.serialize_str(&STANDARD.encode(bytes))
+    }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Bytes, D::Error> {
         let text = String::deserialize(input)?;

@@ -6,12 +6,13 @@ use crate::progress;
 use crate::sentence::Sentence;
 use crate::views::{
     AuthorityView, BallotView, CeremonyMessage, CredentialView, DefinitionView, ElectionDetail,
-    ElectionSummary, LastBallot, LeavesView, RefusedEntry, ResultView, SignedRefusalView,
-    TurnoutView, blocker, phase_name,
+    ElectionSummary, KeyChangeView, LastBallot, LeavesView, RefusedEntry, ResultView,
+    SignedRefusalView, TurnoutView, blocker, phase_name,
 };
 use authority::{Authority, ElectionView};
 use ballot::Tracker;
 use bytes::Bytes;
+use election::succession::Successor;
 use election::{ElectionId, Phase};
 use sha2::Digest;
 
@@ -195,6 +196,16 @@ pub(crate) fn leaves(view: ElectionView<'_>, from: u64, limit: usize) -> LeavesV
         leaves: taken.into_iter().map(|leaf| encode(leaf)).collect(),
         next: (next < all.len()).then_some(next as u64),
     }
+}
+
+/// The changes of authorities' keys that are final, oldest first.
+pub(crate) fn key_changes(view: ElectionView<'_>) -> Vec<KeyChangeView> {
+    let change = |change: &Successor| {
+        let entry = view.fold().leaves().get(usize::try_from(change.leaf).ok()?)?;
+        let receipt = view.receipt(change.leaf, Vec::new())?;
+        Some(KeyChangeView { entry: encode(entry), receipt: receipt.to_string() })
+    };
+    view.fold().successions().all().iter().map_while(change).collect()
 }
 
 /// Entries behind number `after` that were refused after ordering, newest last, and where to go on

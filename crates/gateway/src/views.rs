@@ -275,6 +275,15 @@ pub(crate) struct LeavesView {
     pub(crate) next: Option<u64>,
 }
 
+/// One change of an authority's key, with all that proves it.
+#[derive(Debug, Serialize)]
+pub(crate) struct KeyChangeView {
+    /// The entry with the new key and the signatures of a quorum, base64.
+    pub(crate) entry: String,
+    /// Text of the receipt that says which leaf it is.
+    pub(crate) receipt: String,
+}
+
 /// One entry that is no leaf, with its reasons.
 #[derive(Debug, Serialize)]
 pub(crate) struct RefusedEntry {

@@ -13,6 +13,7 @@ use authority::Authority;
 use bytes::Bytes;
 use gateway::Journal;
 use node::disk::{RealDisk, create_folders};
+use std::path::Path;
 use storage::{Owner, ValueLog, ValueLogOptions};
 
 /// The journal on this node's disk.
@@ -84,9 +85,24 @@ fn batch_seed() -> Result<[u8; 32], Failure> {
     Ok(seed)
 }
 
+/// The seed of the key in a node's folder that has run before.
+///
+/// # Errors
+/// When there is none, or it cannot be read.
+pub(crate) fn read_key(data_dir: &Path) -> Result<[u8; 32], Failure> {
+    let path = data_dir.join("authority").join("key");
+    let shown = path.display().to_string();
+    let text = std::fs::read_to_string(&path).map_err(Failure::because(exit::FAILED, &shown))?;
+    parse_seed(&path, &text)
+}
+
 /// The key's seed, made at the first start.
-fn key_seed(path: &std::path::Path) -> Result<[u8; 32], Failure> {
+fn key_seed(path: &Path) -> Result<[u8; 32], Failure> {
     let text = secret_file::read_or_make(path, || Ok(hex::encode(batch_seed()?)))?;
+    parse_seed(path, &text)
+}
+
+fn parse_seed(path: &Path, text: &str) -> Result<[u8; 32], Failure> {
     let bytes = hex::decode(text.trim()).ok().and_then(|bytes| bytes.try_into().ok());
     bytes.ok_or_else(|| {
         Failure::new(

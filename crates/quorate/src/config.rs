@@ -62,6 +62,10 @@ pub(crate) struct ServeArgs {
     /// Log lines as text or as one JSON object each [default: text]
     #[arg(long, env = "QUORATE_LOG_FORMAT", value_name = "FORMAT")]
     pub(crate) log_format: Option<LogFormat>,
+    /// Send a span of every request to this OpenTelemetry collector, http://HOST:4318 [default:
+    /// none are sent]
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
+    pub(crate) otlp_endpoint: Option<String>,
     /// Read further settings from this TOML file; flags and environment win
     #[arg(long, env = "QUORATE_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -101,6 +105,7 @@ pub(crate) struct NodeSettings {
     pub(crate) heartbeat_ms: u64,
     pub(crate) election_ms: u64,
     pub(crate) log_format: LogFormat,
+    pub(crate) otlp_endpoint: Option<String>,
     pub(crate) demo_folder: Option<PathBuf>,
     pub(crate) web_side: WebSettings,
 }
@@ -121,7 +126,7 @@ fn wrong<T>(message: impl Into<String>) -> Result<T, ConfigError> {
     Err(ConfigError(message.into()))
 }
 
-const FILE_KEYS: [&str; 16] = [
+const FILE_KEYS: [&str; 17] = [
     "join",
     "cluster-id",
     "lease-drift-ppm",
@@ -138,6 +143,7 @@ const FILE_KEYS: [&str; 16] = [
     "heartbeat-ms",
     "election-ms",
     "log-format",
+    "otlp-endpoint",
 ];
 
 fn known_keys() -> impl Iterator<Item = &'static str> {
@@ -188,6 +194,7 @@ pub(crate) fn settle(args: ServeArgs) -> Result<NodeSettings, ConfigError> {
         heartbeat_ms,
         election_ms,
         log_format: args.log_format.unwrap_or_default(),
+        otlp_endpoint: args.otlp_endpoint.filter(|url| !url.is_empty()),
         demo_folder: args.demo_folder,
         web_side: args.web_side.settle()?,
     };
@@ -291,6 +298,7 @@ fn over_file(mut args: ServeArgs, path: &Path) -> Result<ServeArgs, ConfigError>
         args.snapshot_mib_per_second.or(file.number("snapshot-mib-per-second")?);
     args.heartbeat_ms = args.heartbeat_ms.or(file.number("heartbeat-ms")?);
     args.election_ms = args.election_ms.or(file.number("election-ms")?);
+    args.otlp_endpoint = args.otlp_endpoint.or(file.text("otlp-endpoint")?.map(str::to_owned));
     args.log_format = match (args.log_format, file.text("log-format")?) {
         (Some(given), _) => Some(given),
         (None, None) => None,
@@ -404,6 +412,14 @@ mod tests {
         let settings = settle(ServeArgs::default()).expect("defaults work");
         assert_eq!(settings.cluster.len(), 1);
         assert_eq!(settings.web.to_string(), "127.0.0.1:0");
+    }
+
+    #[test]
+    fn the_collector_of_traces_may_stand_in_the_file() {
+        let settings = with_file("otlp-endpoint = \"http://collector:4318\"").expect("known");
+        assert_eq!(settings.otlp_endpoint.as_deref(), Some("http://collector:4318"));
+        let wrong = with_file("otlp-endpoint = 4318").expect_err("a number");
+        assert!(wrong.contains("otlp-endpoint is a integer; expected text in quotes"), "{wrong}");
     }
 
     #[test]

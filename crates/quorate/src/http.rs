@@ -74,6 +74,12 @@ pub(crate) struct Problem {
     pub(crate) refusal: Option<String>,
 }
 
+/// What a node answers when somebody else must agree first.
+#[derive(Deserialize)]
+struct Proposal {
+    approval: String,
+}
+
 /// Why a call has no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ApiError {
@@ -87,6 +93,11 @@ pub(crate) enum ApiError {
         node: String,
         /// What was wrong with the answer.
         reason: String,
+    },
+    /// The act is not done: it waits for a second person (four eyes).
+    Waits {
+        /// Name of the proposal.
+        approval: String,
     },
     /// The nodes' addresses or the token cannot be used.
     Settings(String),
@@ -105,6 +116,11 @@ impl fmt::Display for ApiError {
                 nodes.iter().try_for_each(|(node, reason)| write!(f, "\n  {node}: {reason}"))
             }
             Self::Strange { node, reason } => write!(f, "strange answer of {node}: {reason}"),
+            Self::Waits { approval } => write!(
+                f,
+                "this needs a second person and is not done yet: within a day somebody else who \
+                 may do it must agree to proposal {approval}, on the page Approvals"
+            ),
             Self::Settings(reason) => f.write_str(reason),
         }
     }
@@ -117,7 +133,9 @@ impl From<ApiError> for Failure {
         let code = match error {
             ApiError::Unavailable(_) => exit::UNAVAILABLE,
             ApiError::Settings(_) => exit::BAD_CONFIG,
-            ApiError::Refused(_) | ApiError::Strange { .. } => exit::FAILED,
+            ApiError::Refused(_) | ApiError::Strange { .. } | ApiError::Waits { .. } => {
+                exit::FAILED
+            }
         };
         Self::new(code, error)
     }
@@ -354,14 +372,18 @@ impl ApiClient {
     /// An act with a JSON body. What it answers is of no interest, only that it is done.
     ///
     /// # Errors
-    /// As [`ask`](Self::ask).
+    /// As [`ask`](Self::ask), and when it waits for a second person.
     pub(crate) async fn send(
         &self,
         method: Method,
         path: &str,
         body: &impl Serialize,
     ) -> Result<(), ApiError> {
-        self.ask(method, path, &Content::json(body)).await.map(drop)
+        let (_, answer) = self.ask(method, path, &Content::json(body)).await?;
+        match serde_json::from_slice::<Proposal>(&answer) {
+            Ok(Proposal { approval }) => Err(ApiError::Waits { approval }),
+            Err(_) => Ok(()),
+        }
     }
 
     /// What the nodes say of an election.

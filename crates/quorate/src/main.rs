@@ -5,18 +5,14 @@ mod authority_folder;
 mod commands;
 mod config;
 mod config_web;
-mod definition;
 mod files;
 mod http;
+mod key_changes;
 mod members;
-mod pabulib;
 mod random;
-mod roll_csv;
 mod secret_file;
-mod table;
 mod telemetry;
 mod voter;
-mod voters;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -62,6 +58,8 @@ enum Command {
     /// Make the voters' codes, outside the nodes
     #[command(subcommand)]
     Issuer(commands::issuer::IssuerCommand),
+    /// Look after the key with which a node's authority signs
+    Authority(commands::authority::AuthorityCommand),
     /// Look at the voting booth that nodes hand out
     Booth(commands::booth::BoothCommand),
     /// Check a whole election from its archive
@@ -81,6 +79,7 @@ fn main() -> ExitCode {
         Command::User(command) => commands::user::run(command),
         Command::Token(command) => commands::user::run_token(command),
         Command::Issuer(command) => commands::issuer::run(command),
+        Command::Authority(command) => commands::authority::run(command),
         Command::Booth(command) => commands::booth::run(command),
         Command::Verify(command) => commands::verify::run(&command),
         Command::Demo(command) => commands::demo::run(&command),

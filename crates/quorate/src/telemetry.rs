@@ -32,26 +32,24 @@ const BATCH_EVERY: Duration = Duration::from_secs(1);
 /// Longest wait for the collector.
 const COLLECTOR_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Where traces go, from the environment as OpenTelemetry has it; none when it names nothing.
+/// Where traces go: to the collector at `base`, unless one of OpenTelemetry's further variables
+/// says otherwise; none when nothing is named.
 ///
 /// # Errors
 /// A sentence when the address cannot be used.
-pub(crate) fn endpoint() -> Result<Option<String>, String> {
+pub(crate) fn endpoint(base: Option<&str>) -> Result<Option<String>, String> {
     let variable = |name| std::env::var(name).ok().filter(|text: &String| !text.is_empty());
     if variable("OTEL_SDK_DISABLED").as_deref() == Some("true") {
         return Ok(None);
     }
     let traces = variable("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
-    let base = variable("OTEL_EXPORTER_OTLP_ENDPOINT");
-    let whole = |base: String| format!("{}/v1/traces", base.trim_end_matches('/'));
+    let whole = |base: &str| format!("{}/v1/traces", base.trim_end_matches('/'));
     let Some(url) = traces.or(base.map(whole)) else { return Ok(None) };
     match reqwest::Url::parse(&url) {
         Ok(parsed) if matches!(parsed.scheme(), "http" | "https") && parsed.has_host() => {
             Ok(Some(url))
         }
-        _ => Err(format!(
-            "OTEL_EXPORTER_OTLP_ENDPOINT: '{url}' is no address; expected http://HOST:4318"
-        )),
+        _ => Err(format!("otlp-endpoint: '{url}' is no address; expected http://HOST:4318")),
     }
 }
 

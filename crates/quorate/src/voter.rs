@@ -9,10 +9,12 @@
 use crate::commands::Failure;
 use crate::exit;
 use crate::http::{ApiClient, Content, PAUSE, Reply, SubmitAnswer};
+use crate::key_changes;
 use ballot::{
     BallotContext, Choice, ChoiceError, ContestKind, Contests, Credential, OpenBallot, SealedBallot,
 };
 use bytes::Bytes;
+use election::succession::Successions;
 use election::{Contest, ElectionId, Manifest, Rule, Secrecy, receipt};
 use ledger::{Policy, Receipt};
 use rand_core::CryptoRng;
@@ -176,16 +178,30 @@ impl Booth {
         let content = Content::Octets(Bytes::copy_from_slice(ballot.as_bytes()));
         let mut words = Words::new(self.manifest.quorum().min(api.nodes().len()));
         let started = Instant::now();
+        let mut keys = Successions::default();
         for attempt in 0_u32.. {
             let node = (start_node + attempt as usize) % api.nodes().len();
             match api.ask_once(node, Method::POST, &path, &content).await {
-                Reply::Done { body, .. } => match self.read_answer(&body, ballot) {
-                    Ok((receipt, leaf)) => {
-                        let tracker = ballot.tracker().to_string();
-                        return Ok(FinalBallot { receipt, tracker, leaf, resent: attempt });
+                Reply::Done { body, .. } => {
+                    let mut read = self.read_answer(&body, ballot, &keys);
+                    if let Err(NoReceipt::Wrong(_)) = read
+                        && let Ok(followed) =
+                            key_changes::follow(api, &self.manifest, &self.policy).await
+                    {
+                        // An authority may have another key by now.
+                        keys = followed;
+                        read = self.read_answer(&body, ballot, &keys);
                     }
-                    Err(reason) => words.not_now(format!("{}: {reason}", api.nodes()[node])),
-                },
+                    match read {
+                        Ok((receipt, leaf)) => {
+                            let tracker = ballot.tracker().to_string();
+                            return Ok(FinalBallot { receipt, tracker, leaf, resent: attempt });
+                        }
+                        Err(NoReceipt::NotYet(reason) | NoReceipt::Wrong(reason)) => {
+                            words.not_now(format!("{}: {reason}", api.nodes()[node]));
+                        }
+                    }
+                }
                 Reply::Refused(problem)
                     if problem.code == election::refusal::code::ALREADY_ACCEPTED =>
                 {
@@ -211,17 +227,32 @@ impl Booth {
     }
 
     /// The receipt in an answer, once it proves that these bytes are final, and the leaf.
-    fn read_answer(&self, answer: &[u8], ballot: &SealedBallot) -> Result<(String, u64), String> {
-        let answer: SubmitAnswer =
-            serde_json::from_slice(answer).map_err(|error| format!("strange answer: {error}"))?;
+    fn read_answer(
+        &self,
+        answer: &[u8],
+        ballot: &SealedBallot,
+        keys: &Successions,
+    ) -> Result<(String, u64), NoReceipt> {
+        let answer: SubmitAnswer = serde_json::from_slice(answer)
+            .map_err(|error| NoReceipt::NotYet(format!("strange answer: {error}")))?;
         let Some(text) = answer.receipt else {
-            return Err(format!("{}, not final yet", answer.state));
+            return Err(NoReceipt::NotYet(format!("{}, not final yet", answer.state)));
         };
-        let receipt = Receipt::parse(&text).map_err(|error| error.to_string())?;
-        let confirmed = receipt::verify(&receipt, ballot.as_bytes(), &self.policy)
-            .map_err(|error| error.to_string())?;
+        let wrong = |reason: String| NoReceipt::Wrong(reason);
+        let receipt = Receipt::parse(&text).map_err(|error| wrong(error.to_string()))?;
+        let policy = keys.policy_at(&self.policy, receipt.checkpoint.checkpoint.size);
+        let confirmed = receipt::verify(&receipt, ballot.as_bytes(), &policy)
+            .map_err(|error| wrong(error.to_string()))?;
         Ok((text, confirmed.leaf_index))
     }
+}
+
+/// Why an answer proves nothing.
+enum NoReceipt {
+    /// It has no receipt.
+    NotYet(String),
+    /// The receipt does not hold.
+    Wrong(String),
 }
 
 /// What the nodes have said about one ballot.

@@ -42,7 +42,7 @@ pub fn decrypt(
         let sentence = "The election is not closed yet; nothing is decrypted before.";
         return Err(Refusal::new(code::NOT_READY, sentence));
     };
-    check_final(fold, manifest, checkpoint, statement.checkpoint_size)?;
+    check_final(fold, checkpoint, statement.checkpoint_size)?;
     let (found, minimum) = (fold.turnout().voters, manifest.definition.minimum_ballots);
     if found < minimum {
         let sentence = format!(
@@ -78,14 +78,11 @@ fn check_manifest<'a>(file: &SecretFile, fold: &'a Fold) -> Result<&'a Manifest,
     }
 }
 
-/// That a quorum has signed exactly these leaves, the close among them.
-fn check_final(
-    fold: &Fold,
-    manifest: &Manifest,
-    note: &SignedCheckpoint,
-    closed_at: u64,
-) -> Result<(), Refusal> {
-    let policy = manifest.policy().map_err(|error| bad_ledger(error.to_string()))?;
+/// That a quorum, with the keys that count at this size, has signed exactly these leaves, the close
+/// among them.
+fn check_final(fold: &Fold, note: &SignedCheckpoint, closed_at: u64) -> Result<(), Refusal> {
+    let unknown = || bad_ledger("its manifest names no authorities that could sign".to_owned());
+    let policy = fold.policy_at(note.checkpoint.size).ok_or_else(unknown)?;
     policy.verify(note).map_err(|error| bad_ledger(error.to_string()))?;
     let checkpoint = &note.checkpoint;
     if checkpoint.size < closed_at {

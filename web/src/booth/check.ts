@@ -5,6 +5,8 @@
 
 import { h, trackerText } from './dom.ts';
 import type { Confirmation, ElectionFacts } from './engine.ts';
+import { confirmReceipt, loadElection } from './keys.ts';
+import { NodeError } from './nodeError.ts';
 import { type Nodes, OfflineError } from './nodes.ts';
 import { actions, footerOf, headerOf, note, paragraph, primary, secondary } from './parts.ts';
 import { answerOf, questionsOf } from './questions.ts';
@@ -169,7 +171,7 @@ export class CheckPage {
   }
 
   async #load(election: string): Promise<void> {
-    this.#facts = await this.#engine.found(await this.#nodes.manifest(election));
+    this.#facts = await loadElection(this.#nodes, this.#engine, election);
     this.#election = election;
   }
 
@@ -219,7 +221,7 @@ export class CheckPage {
         isOrdered = true;
         if (typeof receipt !== 'string') continue;
         const ballot = await this.#ballotAt(Number(leaf));
-        const confirmed = await this.#engine.confirm(receipt, ballot);
+        const confirmed = await this.#confirmed(receipt, ballot);
         if (confirmed.tracker === tracker) {
           return { kind: 'final', confirmed, isCounted: state === 'counted' };
         }
@@ -234,8 +236,13 @@ export class CheckPage {
 
   async #confirm(text: string, given: Uint8Array | undefined): Promise<Found> {
     const ballot = given ?? (await this.#ballotAt(receiptIndex(text)));
-    const confirmed = await this.#engine.confirm(text, ballot);
+    const confirmed = await this.#confirmed(text, ballot);
     return { kind: 'final', confirmed, isCounted: false };
+  }
+
+  #confirmed(receipt: string, ballot: Uint8Array): Promise<Confirmation> {
+    const id = this.#facts?.id ?? '';
+    return confirmReceipt(this.#nodes, this.#engine, id, receipt, ballot);
   }
 
   async #ballotAt(leaf: number): Promise<Uint8Array> {
@@ -290,8 +297,15 @@ export class CheckPage {
     const words = this.#words;
     const isOffline = error instanceof OfflineError;
     const isBad = error instanceof RemoteError;
-    const key = isOffline ? 'offline' : isBad ? 'check.bad' : 'unknown';
-    const heading = isBad ? words.say('check.bad') : words.say(`${key}.title`);
+    const isAbsent = error instanceof NodeError && error.status === 404;
+    const key = isOffline
+      ? 'offline'
+      : isBad
+        ? 'check.bad'
+        : isAbsent
+          ? 'unknown'
+          : 'check.trouble';
+    const heading = words.say(key.startsWith('check.') ? key : `${key}.title`);
     return {
       heading,
       parts: [

@@ -33,6 +33,12 @@ import {
 } from '../election/manifest.ts';
 import { confirmBallot, ReceiptError, readRefusal } from '../election/receipt.ts';
 import { Refusal } from '../election/refusal.ts';
+import {
+  followKeys,
+  type KeyChange,
+  SuccessionError,
+  Successions,
+} from '../election/succession.ts';
 
 /** What the page shows of an election. */
 export interface ElectionFacts {
@@ -75,6 +81,7 @@ export interface Calls {
   identify(code: Bytes): { key: string; place: Place | undefined };
   enrol(token: Bytes, election: string): Enrolment;
   cast(code: Bytes, place: ChainPlace, choices: readonly Choice[], opened: boolean): Cast;
+  follow(told: readonly (readonly KeyChange[])[]): boolean;
   confirm(receipt: string, ballot: Bytes): Confirmation;
   refusal(bytes: Bytes, ballot: Bytes): { authority: number; code: string } | undefined;
   trackerOf(ballot: Bytes): string;
@@ -136,6 +143,8 @@ export class Engine implements Calls {
   /** Prepared for one group. */
   #booth: { readonly group: number; readonly booth: Booth } | undefined;
   #roll: Bytes[] | undefined;
+  /** Keys that authorities have got since the manifest. */
+  #successions = new Successions();
 
   #known(): Manifest {
     if (this.#manifest === undefined) throw new EngineError('not-ready', 'no election is loaded');
@@ -158,7 +167,7 @@ export class Engine implements Calls {
     const [manifest, context] = checked(bytes);
     const { definition } = manifest;
     [this.#manifest, this.#context, this.#roll] = [manifest, context, undefined];
-    this.#booth = undefined;
+    [this.#booth, this.#successions] = [undefined, new Successions()];
     this.#boothOf(0);
     return {
       id: toHex(manifest.id),
@@ -236,11 +245,30 @@ export class Engine implements Calls {
     return { ballot, tracker, opening };
   }
 
+  /**
+   * Takes what each of several nodes tells of changed keys; says whether any change was news. One
+   * that lies about them, or lags behind, takes nothing away from what is known.
+   */
+  follow(told: readonly (readonly KeyChange[])[]): boolean {
+    const manifest = this.#known();
+    const before = this.#successions.count;
+    for (const changes of told) {
+      if (changes.length <= this.#successions.count) continue;
+      try {
+        this.#successions = followKeys(manifest, policyOf(manifest), changes);
+      } catch (error) {
+        if (!(error instanceof SuccessionError)) throw error;
+      }
+    }
+    return this.#successions.count > before;
+  }
+
   /** Throws an `EngineError` unless the receipt proves that a quorum holds the ballot. */
   confirm(receipt: string, ballot: Bytes): Confirmation {
     try {
       const policy = policyOf(this.#known());
-      const { leaf, stamp, signers } = confirmBallot(receipt, ballot, policy);
+      const confirmed = confirmBallot(receipt, ballot, policy, this.#successions);
+      const { leaf, stamp, signers } = confirmed;
       return { tracker: this.trackerOf(ballot), leaf: Number(leaf), stamp, signers };
     } catch (error) {
       if (error instanceof ReceiptError) throw new EngineError('bad-receipt', error.message);
@@ -251,6 +279,7 @@ export class Engine implements Calls {
   refusal(bytes: Bytes, ballot: Bytes): { authority: number; code: string } | undefined {
     const manifest = this.#known();
     const keyOf = (number: number) =>
+      this.#successions.newest(number) ??
       manifest.authorities.find((authority) => authority.number === number)?.key;
     return readRefusal(bytes, manifest.id, ballot, keyOf);
   }

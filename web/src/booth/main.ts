@@ -1,6 +1,7 @@
 /** The booth begins: words, nodes, an election, and a ballot that may be under way. */
 
 import { App } from './app.ts';
+import { confirmReceipt, loadElection } from './keys.ts';
 import { Nodes } from './nodes.ts';
 import { remoteEngine } from './remote.ts';
 import { Store } from './store.ts';
@@ -38,14 +39,14 @@ async function goOn(app: App, hasCode: boolean): Promise<boolean> {
   // A link with a code is somebody who wants to vote now; a ballot under way comes first.
   if (kept === undefined || (hasCode && kept.receipt !== undefined)) return false;
   const { election, ballot, tracker, receipt } = kept;
-  const facts = await app.engine.found(await app.nodes.manifest(election));
-  app.facts = facts;
+  app.facts = await loadElection(app.nodes, app.engine, election);
   app.sending = { ballot, tracker, replaces: false };
   if (receipt === undefined) {
     startSending(app);
     return true;
   }
-  app.receipt = { text: receipt, confirmed: await app.engine.confirm(receipt, ballot) };
+  const confirmed = await confirmReceipt(app.nodes, app.engine, election, receipt, ballot);
+  app.receipt = { text: receipt, confirmed };
   app.show(receiptView);
   return true;
 }

@@ -16,8 +16,9 @@ export class NodeError extends Error {
 /** A refusal of a node with whatever can be read of it. */
 export async function problemOf(response: Response): Promise<NodeError> {
   try {
-    const { code, detail } = await response.json();
-    return new NodeError(response.status, String(code), String(detail));
+    const { code, title, detail } = await response.json();
+    const said = detail ?? title ?? response.statusText;
+    return new NodeError(response.status, String(code ?? 'unreadable'), String(said));
   } catch {
     return new NodeError(response.status, 'unreadable', response.statusText);
   }

@@ -5,6 +5,7 @@
  */
 
 import { type Bytes, equal, fromBase64, fromHex, toHex } from '../crypto/bytes.ts';
+import type { KeyChange } from '../election/succession.ts';
 import { NodeError, problemOf } from './nodeError.ts';
 
 export type Fetch = (address: string, init?: RequestInit) => Promise<Response>;
@@ -110,6 +111,23 @@ export class Nodes {
     return first;
   }
 
+  /**
+   * The changes of authorities' keys, as each node that answers tells them: which of it holds is
+   * for the caller to check. A node that does not answer here holds nobody up.
+   */
+  async successions(id: string): Promise<readonly (readonly KeyChange[])[]> {
+    const { got } = await gather(this.origins, async (origin) => {
+      const response = await this.ask(origin, `elections/${id}/successions`);
+      if (!response.ok) throw await problemOf(response);
+      const { successions } = (await response.json()) as { successions: KeyChangeView[] };
+      return successions.map(({ entry, receipt }) => ({
+        entry: fromBase64(entry) ?? new Uint8Array(0),
+        receipt: String(receipt),
+      }));
+    });
+    return got;
+  }
+
   /** Leaves from `from` on, in order. */
   async leaves(id: string, from: number, count: number): Promise<Bytes[]> {
     const leaves: Bytes[] = [];
@@ -174,6 +192,11 @@ export async function gather<T>(
   const first = Promise.any(asked).then(grace, () => undefined);
   await Promise.race([all, first]);
   return { got: [...got], failed: [...failed] };
+}
+
+interface KeyChangeView {
+  readonly entry: string;
+  readonly receipt: string;
 }
 
 interface CredentialView {

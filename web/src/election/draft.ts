@@ -73,8 +73,14 @@ export function writeDefinition(definition: Definition): Bytes {
     u8(Number(definition.rollChanges)),
     u8(Number(definition.paper)),
     u8(Number(definition.acceptsSmallClasses)),
-    u8(Number(definition.isTest)),
+    writeMarks(definition),
   );
+}
+
+/** A test (1), and that the digest of a booth follows (2). */
+function writeMarks({ isTest, booth }: Definition): Bytes {
+  const test = Number(isTest);
+  return booth === undefined ? u8(test) : concat(u8(test + 2), booth);
 }
 
 const ID_BYTES = 16;

@@ -8,6 +8,7 @@ import { type Policy, QuorumError, signersOf } from '../ledger/policy.ts';
 import { parseReceipt, verifyReceipt } from '../ledger/receipt.ts';
 import { leafHash } from '../ledger/tree.ts';
 import { readEntry } from './entry.ts';
+import { Successions } from './succession.ts';
 
 const HEAD_BYTES = 7;
 const EXTRA_BYTES = HEAD_BYTES + 64;
@@ -26,8 +27,16 @@ export interface Confirmed {
   readonly signers: readonly string[];
 }
 
-/** Checks that a quorum holds this ballot. Throws a `ReceiptError`. */
-export function confirmBallot(text: string, ballot: Bytes, policy: Policy): Confirmed {
+/**
+ * Checks that a quorum holds this ballot; `successions` are the keys that have followed those of
+ * the policy. Throws a `ReceiptError`.
+ */
+export function confirmBallot(
+  text: string,
+  ballot: Bytes,
+  policy: Policy,
+  successions = new Successions(),
+): Confirmed {
   try {
     const receipt = parseReceipt(text);
     if (receipt.extra.length !== EXTRA_BYTES) throw new ReceiptError('it is not of a ballot');
@@ -37,9 +46,10 @@ export function confirmBallot(text: string, ballot: Bytes, policy: Policy): Conf
     if (body.kind !== 'ballot' || !equal(body.ballot, ballot)) {
       throw new ReceiptError('it is not of a ballot');
     }
-    verifyReceipt(receipt, leafHash(leaf), policy);
-    const signers = signersOf(policy, receipt.note);
-    const names = signers.map((number) => policy.authorities[number - 1]!.name);
+    const current = successions.policyAt(policy, receipt.note.checkpoint.size);
+    verifyReceipt(receipt, leafHash(leaf), current);
+    const signers = signersOf(current, receipt.note);
+    const names = signers.map((number) => current.authorities[number - 1]!.name);
     return { leaf: receipt.index, stamp, signers: names };
   } catch (error) {
     const told = [NoteError, QuorumError, LayoutError].some((kind) => error instanceof kind);

@@ -6,11 +6,13 @@
 
 import { type Bytes, concat, equal, LayoutError, Reader, u8, u32be } from '../crypto/bytes.ts';
 import { isSignedBy, PublicKey } from '../crypto/signature.ts';
-import { isUsable } from '../ledger/note.ts';
-import { checkPolicy, type Policy, PolicyError } from '../ledger/policy.ts';
+import { isUsable, NoteError } from '../ledger/note.ts';
+import { checkPolicy, type Policy, PolicyError, QuorumError } from '../ledger/policy.ts';
+import { parseReceipt, verifyReceipt } from '../ledger/receipt.ts';
+import { leafHash } from '../ledger/tree.ts';
 import { readEntry } from './entry.ts';
 import { type Authority, type Manifest, quorumOfManifest } from './manifest.ts';
-import { need, refuse } from './refusal.ts';
+import { need, Refusal, refuse } from './refusal.ts';
 
 const TAG = 'quorate/succession/v1';
 
@@ -77,6 +79,10 @@ export class Successions {
     return all;
   }
 
+  get count(): number {
+    return this.#all.length;
+  }
+
   add(leaf: number, authority: Authority): void {
     this.#all.push({ leaf, authority });
   }
@@ -119,6 +125,51 @@ export class Successions {
     const enough = succession.signatures.length >= quorumOfManifest(manifest);
     need(enough, 'not-ready', 'Fewer than a quorum of the authorities signed the new key.');
     return authority;
+  }
+}
+
+/** A change of a key as a node tells it. */
+export interface KeyChange {
+  /** The entry that says it. */
+  readonly entry: Bytes;
+  /** Which leaf the entry is. */
+  readonly receipt: string;
+}
+
+/** What a node tells of changed keys does not hold. */
+export class SuccessionError extends Error {
+  override readonly name = 'SuccessionError';
+}
+
+/**
+ * All changes of keys as a node tells them, oldest first, checked without the leaves between them.
+ * Each is signed by a quorum with the keys before it, and stands where its receipt says: a node
+ * cannot move a change, for the sizes at which the old key counts hang on that. It can only leave
+ * out the newest ones. Throws a `SuccessionError`.
+ */
+export function followKeys(
+  manifest: Manifest,
+  policy: Policy,
+  changes: readonly KeyChange[],
+): Successions {
+  const all = new Successions();
+  try {
+    const receipts = changes.map(({ entry, receipt: text }) => {
+      const { body } = readEntry(entry);
+      if (body.kind !== 'new-key') throw new SuccessionError('an entry is no change of a key');
+      const receipt = parseReceipt(text);
+      all.add(Number(receipt.index), all.check(manifest, body.succession));
+      return { receipt, hash: leafHash(entry) };
+    });
+    // A receipt may be signed by keys of changes behind its own.
+    for (const { receipt, hash } of receipts) {
+      verifyReceipt(receipt, hash, all.policyAt(policy, receipt.note.checkpoint.size));
+    }
+    return all;
+  } catch (error) {
+    const told = [LayoutError, Refusal, NoteError, QuorumError];
+    if (!told.some((kind) => error instanceof kind)) throw error;
+    throw new SuccessionError((error as Error).message);
   }
 }
 

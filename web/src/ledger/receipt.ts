@@ -8,7 +8,7 @@ import { provesInclusion } from './tree.ts';
 const FIRST_LINE = 'c2sp.org/tlog-proof@v1';
 
 export interface Receipt {
-  /** Not proven; with the ballot it makes the leaf. */
+  /** Not proven; with the ballot it makes the leaf. Empty where the leaf is given by itself. */
   readonly extra: Bytes;
   readonly index: bigint;
   readonly path: readonly Bytes[];
@@ -17,20 +17,23 @@ export interface Receipt {
 
 export function printReceipt({ extra, index, path, note }: Receipt): string {
   const hashes = path.map((hash) => `${toBase64(hash)}\n`).join('');
-  return `${FIRST_LINE}\nextra ${toBase64(extra)}\nindex ${index}\n${hashes}\n${printNote(note)}`;
+  const extraLine = extra.length === 0 ? '' : `extra ${toBase64(extra)}\n`;
+  return `${FIRST_LINE}\n${extraLine}index ${index}\n${hashes}\n${printNote(note)}`;
 }
 
 export function parseReceipt(text: string): Receipt {
   const at = text.indexOf('\n\n');
   if (at < 0) throw new NoteError('no empty line ends the path');
-  const [first, extraLine, indexLine, ...hashes] = text.slice(0, at).split('\n');
+  const [first, ...lines] = text.slice(0, at).split('\n');
   if (first !== FIRST_LINE) throw new NoteError('this is no receipt');
-  const field = (line: string | undefined, name: string) =>
-    line?.startsWith(`${name} `) ? line.slice(name.length + 1) : undefined;
-  const extra = fromBase64(field(extraLine, 'extra') ?? '*');
-  const index = readDecimal(field(indexLine, 'index') ?? '*');
-  const path = hashes.map((line) => fromBase64(line));
-  if (extra === undefined || index === undefined) throw new NoteError('no extra or no index');
+  const field = (name: string) =>
+    lines[0]?.startsWith(`${name} `) ? lines.shift()!.slice(name.length + 1) : undefined;
+  const extraText = field('extra');
+  const extra = extraText === undefined ? new Uint8Array(0) : fromBase64(extraText);
+  const index = readDecimal(field('index') ?? '*');
+  const path = lines.map((line) => fromBase64(line));
+  if (extra === undefined || extraText === '') throw new NoteError('nothing is in the extra line');
+  if (index === undefined) throw new NoteError('there is no index');
   if (!path.every((hash): hash is Bytes => hash?.length === 32)) {
     throw new NoteError('a line of the path is no hash');
   }

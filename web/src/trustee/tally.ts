@@ -53,6 +53,11 @@ export class Book {
     return stage.phase === 'empty' ? undefined : stage.charter.manifest;
   }
 
+  /** Whose signatures count on a checkpoint of this size. */
+  policyAt(manifest: Manifest, size: bigint): Policy {
+    return this.#fold.successions.policyAt(policyOf(manifest), size);
+  }
+
   /** Takes new leaves and checks each of them. Throws a `Stopped` at the first that is wrong. */
   async push(leaves: readonly Bytes[], breathe: (size: number) => Promise<void>): Promise<void> {
     for (const leaf of leaves) {
@@ -91,9 +96,9 @@ export interface NodeNote {
 export function compareNodes(book: Book, notes: readonly NodeNote[]): number {
   const { manifest } = book;
   if (manifest === undefined) throw new Stopped('The election has no manifest yet.');
-  const policy = policyOf(manifest);
+  const policyAt = (size: bigint) => book.policyAt(manifest, size);
   const sizes = notes.map(({ node, note }) => {
-    const { size, root } = readFinal(node, note, policy);
+    const { size, root } = readFinal(node, note, policyAt);
     const own = book.root(Number(size));
     if (own !== undefined && !equal(own, root)) {
       throw new Stopped(
@@ -106,10 +111,10 @@ export function compareNodes(book: Book, notes: readonly NodeNote[]): number {
   return Math.max(0, ...sizes);
 }
 
-function readFinal(node: string, text: string, policy: Policy) {
+function readFinal(node: string, text: string, policyAt: (size: bigint) => Policy) {
   try {
     const note = parseNote(text);
-    verifyFinal(policy, note);
+    verifyFinal(policyAt(note.checkpoint.size), note);
     return note.checkpoint;
   } catch (error) {
     if (error instanceof NoteError || error instanceof QuorumError) {

@@ -26,5 +26,6 @@ const NODES: Record<Language, { readonly problem: Texts; readonly refusal: Texts
 /** A node's refusal in the reader's language; as the node wrote it where its code is new. */
 export function nodeSays(language: Language, { code, message }: NodeError): string {
   const { problem, refusal } = NODES[language];
-  return problem[code] ?? refusal[code] ?? message;
+  const known = [problem, refusal].find((texts) => Object.hasOwn(texts, code));
+  return known?.[code] ?? message;
 }

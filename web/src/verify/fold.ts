@@ -76,6 +76,11 @@ export class Fold {
     return this.#stage;
   }
 
+  /** The keys that authorities have got behind the manifest, as checked here. */
+  get successions(): Successions {
+    return this.#successions;
+  }
+
   /** Judges the next leaf, whose hash is known. Gives the first leaf that is not right, if any. */
   async push(leaf: Bytes, hash: Bytes): Promise<Refused | undefined> {
     const index = this.#tree.size;

@@ -1,6 +1,7 @@
 /** The administration's calculations: steps, rolls, files, signed bytes. */
 
 import { describe, expect, it } from 'vitest';
+import { readCredential } from '../../src/app/admin/credentialText.ts';
 import {
   definitionOf,
   type ElectionForm,
@@ -23,6 +24,8 @@ import { rollSummary } from '../../src/app/admin/seal.ts';
 import { standingOf, trusteesOf } from '../../src/app/admin/steps.ts';
 import type { Election } from '../../src/app/election/useElection.ts';
 import { Reader, textBytes, toHex } from '../../src/crypto/bytes.ts';
+import { printCode } from '../../src/crypto/code.ts';
+import { credentialOfCode } from '../../src/crypto/credential.ts';
 import { sha256 } from '../../src/crypto/hash.ts';
 import { publicKeyOf } from '../../src/crypto/signature.ts';
 import { readDefinition } from '../../src/election/definition.ts';
@@ -35,11 +38,19 @@ import {
   writeDraft,
   writeManifest,
 } from '../../src/election/draft.ts';
+import { readEntry } from '../../src/election/entry.ts';
 import { isSignedByAdmin, readManifest } from '../../src/election/manifest.ts';
 import { isOrderSigned, ORDER_KINDS, readOrder, writeOrder } from '../../src/election/order.ts';
+import { Archive } from '../../src/verify/archive.ts';
+import { sourceOfBytes } from '../../src/verify/source.ts';
 import { hex, readVectors } from '../vectors/read.ts';
 
-const vector = readVectors<{ manifest: string; fingerprint: string }>('election');
+const vector = readVectors<{
+  manifest: string;
+  fingerprint: string;
+  /** Other elections, one of which has every kind of order. */
+  others: { name: string; archive: string }[];
+}>('election');
 
 describe('bytes that the administrator signs', () => {
   const bytes = hex(vector.manifest);
@@ -164,6 +175,7 @@ const WHOLE: ElectionForm = {
   paper: true,
   acceptsSmallClasses: true,
   isTest: true,
+  booth: '9f'.repeat(32),
   contests: [
     {
       ...EMPTY_CONTEST,
@@ -247,6 +259,25 @@ describe('definitions as files', () => {
     expect(max({ kind: 'lists', lists })).toBe(2);
   });
 
+  it('pin a booth by its digest, in the bytes that Rust writes', () => {
+    const bytes = (booth: string) => {
+      const definition = definitionOf({ ...form, isTest: true, booth });
+      return toHex(writeDefinition(definition));
+    };
+    const [plain, pinned] = [bytes(''), bytes(` ${'07'.repeat(32)} `)];
+    expect(plain.endsWith('01')).toBe(true);
+    expect(pinned).toBe(`${plain.slice(0, -2)}03${'07'.repeat(32)}`);
+    const digits = { ...form, booth: '9F'.repeat(32) };
+    expect(toHex(definitionOf(digits).booth ?? new Uint8Array())).toBe('9f'.repeat(32));
+    expect(printToml(digits)).toContain(`booth = "${'9F'.repeat(32)}"`);
+    expect(printToml(form)).not.toContain('booth');
+    for (const wrong of ['9f', '9g'.repeat(32), '9f'.repeat(33)]) {
+      const [problem, ...more] = problemsOfForm({ ...form, booth: wrong });
+      expect(problem).toEqual({ code: 'booth', values: { count: wrong.length } });
+      expect(more).toEqual([]);
+    }
+  });
+
   it('of an open poll have no trustees', () => {
     const poll = definitionOf({ ...form, openPoll: true });
     expect([poll.trustees, poll.threshold]).toEqual([[], 0]);
@@ -284,12 +315,16 @@ describe('definitions as files', () => {
     ['{"contests": [{"colour": 1}]}', 'unknown-key colour'],
     ['{"opens": "tomorrow"}', 'minute opens'],
     ['{"threshold": -1}', 'whole-number threshold'],
+    ['booth = 9', 'text booth'],
     ['[]', 'unreadable'],
   ])('%s is refused', (text, expected) => {
     expect(() => parseForm(text, 'x')).toThrow(FormFileError);
     expect(() => parseForm(text, 'x')).toThrow(expected);
   });
 });
+
+const OWN_KEY = publicKeyOf(new Uint8Array(32).fill(1));
+const OTHER_KEY = publicKeyOf(new Uint8Array(32).fill(2));
 
 describe('an order', () => {
   const manifest = readManifest(hex(vector.manifest));
@@ -300,6 +335,11 @@ describe('an order', () => {
     ['pause', { act: 'pause' }],
     ['resume', { act: 'resume' }],
     ['extension', { act: 'extend', closes: 29_993_000 }],
+    ['reset', { act: 'reset' }],
+    ['roll-change', { act: 'add', voter: { key: OWN_KEY, weight: 70_000, group: 2 } }],
+    ['roll-change', { act: 'withdraw', key: OWN_KEY }],
+    ['roll-change', { act: 'replace', key: OWN_KEY, by: OTHER_KEY }],
+    ['paper-mark', { act: 'paper', key: OWN_KEY }],
   ] as const)('of kind %s is written as it is read, and signed', (kind, order) => {
     const bytes = writeOrder(seed, own.fingerprint, 3, order);
     expect(bytes[0]).toBe(10 + ORDER_KINDS.indexOf(kind));
@@ -307,6 +347,62 @@ describe('an order', () => {
     expect([read.number, read.order]).toEqual([3, order]);
     expect(isOrderSigned(read, own)).toBe(true);
     expect(isOrderSigned(read, manifest)).toBe(false);
+  });
+
+  it('has the bytes that Rust signs, whatever it orders', async () => {
+    const whole = vector.others.find(({ name }) => name === 'every kind and order');
+    const archive = await Archive.open(sourceOfBytes(hex(whole?.archive ?? '')));
+    const leaves: Uint8Array[] = [];
+    for await (const leaf of archive.leaves()) leaves.push(leaf);
+    const bodies = leaves.map((leaf) => readEntry(leaf).body);
+    const [first] = bodies;
+    if (first?.kind !== 'manifest') throw new Error('the first leaf is no manifest');
+    const theirs = readManifest(first.manifest);
+    const orders = bodies.flatMap((body) => ('order' in body ? [body.order] : []));
+    const acts = orders.map(({ order }) => order.act);
+    expect(new Set(acts)).toEqual(
+      new Set(['pause', 'resume', 'extend', 'reset', 'add', 'withdraw', 'replace', 'paper']),
+    );
+    for (const [at, signed] of orders.entries()) {
+      const { number, order } = signed;
+      expect([number, isOrderSigned(signed, theirs)]).toEqual([at, true]);
+      const written = writeOrder(seed, theirs.fingerprint, number, order);
+      expect(toHex(written.subarray(0, -64)), order.act).toBe(toHex(signed.signed));
+    }
+  });
+});
+
+describe('the key of a voter', () => {
+  const election = new Uint8Array(16).fill(3);
+  const code = printCode(new Uint8Array(15).fill(9));
+  const own = credentialOfCode(new Uint8Array(15).fill(9), election).publicKey;
+
+  it('is read however it is copied, and made out of a code where one is told', () => {
+    const digits = toHex(OWN_KEY);
+    for (const text of [digits, ` ${digits.toUpperCase()}\n`, digits.replace(/(.{8})/g, '$1 ')]) {
+      expect(readCredential(text)).toEqual({ kind: 'key', key: OWN_KEY });
+      expect(readCredential(text, election)).toEqual({ kind: 'key', key: OWN_KEY });
+    }
+    for (const text of [code, code.toLowerCase().replaceAll('-', ' ')]) {
+      expect(readCredential(text, election)).toEqual({ kind: 'key', key: own });
+    }
+    expect(readCredential('  ')).toEqual({ kind: 'empty' });
+  });
+
+  it.each([
+    ['ab', 'length', { count: 2 }],
+    [`${'a'.repeat(40)}ö`, 'digit', { place: 41, character: 'ö' }],
+    ['f'.repeat(64), 'unusable', {}],
+    ['0'.repeat(64), 'unusable', {}],
+  ])('%s is refused with what is wrong', (text, problem, values) => {
+    expect(readCredential(text)).toEqual({ kind: 'wrong', code: problem, values });
+  });
+
+  it('is not made out of a code with a typing error', () => {
+    const wrong = `${code.slice(0, -1)}${code.endsWith('A') ? 'B' : 'A'}`;
+    expect(readCredential(code).kind).toBe('wrong');
+    expect(readCredential(wrong, election)).toEqual({ kind: 'wrong-code', code: 'code-check' });
+    expect(readCredential(code.slice(0, 9), election).kind).toBe('wrong-code');
   });
 });
 

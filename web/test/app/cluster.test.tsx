@@ -7,6 +7,7 @@ import axe from 'axe-core';
 import i18next from 'i18next';
 import { initReactI18next } from 'react-i18next';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { Alarms } from '../../src/app/cluster/Alarms.tsx';
 import { FaultBar } from '../../src/app/cluster/demo/FaultBar.tsx';
 import { Invariants } from '../../src/app/cluster/demo/Invariants.tsx';
 import { Stopwatch } from '../../src/app/cluster/demo/Stopwatch.tsx';
@@ -29,6 +30,7 @@ import type {
 } from '../../src/app/cluster/types.ts';
 import { Verdict } from '../../src/app/cluster/Verdict.tsx';
 import { shortSpan, verdict } from '../../src/app/cluster/words.ts';
+import nodesDe from '../../src/app/i18n/nodes/de.ts';
 import nodes from '../../src/app/i18n/nodes/en.ts';
 
 beforeAll(async () => {
@@ -43,7 +45,7 @@ beforeAll(async () => {
     lng: 'en',
     ns: ['cluster', 'nodes'],
     defaultNS: 'cluster',
-    resources: { en: { cluster: en, nodes } },
+    resources: { en: { cluster: en, nodes }, de: { cluster: de, nodes: nodesDe } },
     interpolation: { escapeValue: false },
   });
 });
@@ -374,9 +376,20 @@ describe('events', () => {
     text: `Node ${number} leads.`,
     seen_by: 1,
     node: number,
+    sentences: [
+      { code: 'node-leads', text: `Node ${number} leads.`, values: { node: number, term: 5 } },
+    ],
     ...change,
   });
-  const events = [event(3, {}), event(2, { kind: 'slow', text: 'Node 2 is slow.' })];
+  const slow = event(2, {
+    kind: 'slow',
+    text: 'Node 2 is slow. Its last sign of life is 6 s old.',
+    sentences: [
+      { code: 'node-slow', text: 'Node 2 is slow.', values: { node: 2 } },
+      { code: 'late', text: 'Its last sign of life is 6 s old.', values: { age_ms: 6000 } },
+    ],
+  });
+  const events = [event(3, {}), slow];
 
   test('a filter comes from the address, and what makes no sense is left out', () => {
     expect(filterOf({ kind: 'slow', node: '2', find: 'x', more: 1 })).toEqual({
@@ -397,8 +410,81 @@ describe('events', () => {
     await userEvent.selectOptions(screen.getByLabelText('Kind'), 'slow');
     expect(onChange).toHaveBeenCalledWith({ kind: 'slow' });
     rerender(list({ kind: 'slow' }));
-    expect(screen.queryByText('Node 3 leads.')).toBeNull();
-    expect(screen.getByText('Node 2 is slow.')).toBeInTheDocument();
+    expect(screen.queryByText('Node 3 leads (term 5).')).toBeNull();
+    const said = 'Node 2 is slow. Its last sign of life is 6 seconds old.';
+    expect(screen.getByText(said)).toBeInTheDocument();
     expect(await findings(container)).toEqual([]);
+  });
+
+  test('what is said is in the language of the reader, and found in it', () => {
+    const list = (found: readonly ClusterEvent[], find: string) => (
+      <EventList events={found} nodes={[]} filter={{ find }} onChange={vi.fn()} />
+    );
+    const german = () => i18next.changeLanguage('de');
+    return german()
+      .then(() => {
+        const { rerender } = render(list(events, 'langsam'));
+        const said = 'Knoten 2 ist langsam. Sein letztes Lebenszeichen ist 6 Sekunden alt.';
+        expect(screen.getByText(said)).toBeInTheDocument();
+        // An address that somebody has sent may hold English words.
+        rerender(list(events, 'is slow'));
+        expect(screen.getByText(said)).toBeInTheDocument();
+        rerender(list(events, 'führt (Amtszeit 5)'));
+        expect(screen.queryByText(said)).toBeNull();
+        expect(screen.getByText('Knoten 3 führt (Amtszeit 5).')).toBeInTheDocument();
+      })
+      .finally(() => i18next.changeLanguage('en'));
+  });
+
+  test('an event of another version is told as the node has written it', () => {
+    const old = event(4, { text: 'Node 4 has left.', sentences: [] });
+    const strange = { code: 'constructor', text: 'Something new.', values: {} };
+    const reason = { code: 'new-here', text: 'For a new reason.', values: {} };
+    const later = event(5, { text: 'Something new.', sentences: [strange, reason] });
+    render(<EventList events={[old, later]} nodes={[]} filter={{}} onChange={vi.fn()} />);
+    for (const text of ['Node 4 has left.', 'Something new.', 'For a new reason.']) {
+      expect(screen.getByText(text)).toHaveAttribute('lang', 'en');
+    }
+  });
+});
+
+describe('alarms', () => {
+  const alarm = (change: object) => ({
+    authority: 2,
+    code: 'split-view',
+    what: 'authorities 1, 3 signed a root of 9 leaves',
+    texts: ['vote.example/e/00\n9\n'],
+    minutes: T / 60_000,
+    times: 1,
+    ...change,
+  });
+  const names = new Map([[2, 'node-2.vote.example']]);
+
+  test('are told by their code, with what the authority itself has said and its proofs', async () => {
+    const { container } = render(<Alarms alarms={[alarm({ times: 3 })]} names={names} />);
+    expect(screen.getByText(nodes.alarm['split-view'])).toBeInTheDocument();
+    expect(screen.getByText(/^authorities 1, 3 signed/)).toHaveAttribute('lang', 'en');
+    expect(screen.getByText(/^Noticed by node-2.vote.example, .* · 3 times$/)).toBeInTheDocument();
+    expect(screen.getByText('Signed texts that prove it')).toBeInTheDocument();
+    expect(await findings(container)).toEqual([]);
+  });
+
+  test.each(['new-here', 'constructor', 'a.b', 'alarm:split-view', ''])(
+    'of the code "%s", which is none here, are told in their own words, once',
+    (code) => {
+      render(<Alarms alarms={[alarm({ code, authority: 9, texts: [] })]} names={names} />);
+      expect(screen.getByText(/^authorities 1, 3 signed/)).toHaveAttribute('lang', 'en');
+      expect(screen.getByText(/^Noticed by 9, /)).toBeInTheDocument();
+    },
+  );
+
+  test('are the newest ones where there are many, and nothing where there are none', () => {
+    const many = Array.from({ length: 20 }, (_, at) => alarm({ what: `w${at}.`, minutes: at }));
+    const { container, rerender } = render(<Alarms alarms={many} names={names} />);
+    expect(screen.getByText('w19.')).toBeInTheDocument();
+    expect(screen.queryByText('w0.')).toBeNull();
+    expect(screen.getByText('12 older alarms are not shown.')).toBeInTheDocument();
+    rerender(<Alarms alarms={[]} names={names} />);
+    expect(container).toBeEmptyDOMElement();
   });
 });

@@ -2,21 +2,8 @@
 
 /** Pages as people meet them: what is said, and that axe finds nothing. */
 
-import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
-import {
-  createMemoryHistory,
-  createRootRoute,
-  createRoute,
-  createRouter,
-  Outlet,
-  RouterProvider,
-} from '@tanstack/react-router';
-import { cleanup, render, screen } from '@testing-library/react';
+import { screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
-import axe from 'axe-core';
-import i18next from 'i18next';
-import type { ReactNode } from 'react';
-import { initReactI18next } from 'react-i18next';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { LoginForm } from '../../src/app/account/LoginPage.tsx';
 import { GrantFields } from '../../src/app/admin/Grants.tsx';
@@ -26,72 +13,10 @@ import { LiveCards, ResultCards } from '../../src/app/election/ResultCards.tsx';
 import { TrackerForm } from '../../src/app/election/TrackerForm.tsx';
 import type { Election } from '../../src/app/election/useElection.ts';
 import { When } from '../../src/app/election/When.tsx';
-import admin from '../../src/app/i18n/admin/en.ts';
-import app from '../../src/app/i18n/app/en.ts';
+import { answers, asked, expectClean, forget, prepare, show } from './harness.tsx';
 
-const answers = new Map<string, { status: number; body: object }>();
-const asked: { method: string; path: string; body: unknown }[] = [];
-
-beforeAll(async () => {
-  await i18next.use(initReactI18next).init({
-    lng: 'en',
-    defaultNS: 'app',
-    resources: { en: { app, admin } },
-    interpolation: { escapeValue: false },
-  });
-  vi.stubGlobal('fetch', async (input: Request | string, init?: RequestInit) => {
-    const request = new Request(
-      new URL(input instanceof Request ? input.url : input, location.href),
-      init,
-    );
-    const given = input instanceof Request ? input : request;
-    const path = new URL(given.url).pathname;
-    const text = given.method === 'GET' ? '' : await given.text();
-    asked.push({ method: given.method, path, body: text === '' ? undefined : JSON.parse(text) });
-    const answer = answers.get(`${given.method} ${path}`);
-    const problem = { status: 404, code: 'not-found', detail: 'There is nothing.' };
-    const { status, body } = answer ?? { status: 404, body: problem };
-    return new Response(JSON.stringify(body), {
-      status,
-      headers: { 'content-type': 'application/json' },
-    });
-  });
-});
-
-afterEach(() => {
-  cleanup();
-  answers.clear();
-  asked.length = 0;
-});
-
-async function show(page: ReactNode): Promise<HTMLElement> {
-  const client = new QueryClient({ defaultOptions: { queries: { retry: false } } });
-  const root = createRootRoute({ component: Outlet });
-  const here = createRoute({
-    getParentRoute: () => root,
-    path: '/',
-    component: () => <main>{page}</main>,
-  });
-  const router = createRouter({
-    routeTree: root.addChildren([here]),
-    history: createMemoryHistory({ initialEntries: ['/'] }),
-  });
-  const { container } = render(
-    <QueryClientProvider client={client}>
-      <RouterProvider router={router as never} />
-    </QueryClientProvider>,
-  );
-  await screen.findByRole('main');
-  return container;
-}
-
-async function expectClean(container: HTMLElement): Promise<void> {
-  // Colours need a real browser; the end-to-end tests look at them.
-  const { violations } = await axe.run(container, {
-    rules: { 'color-contrast': { enabled: false }, region: { enabled: false } },
-  });
-  expect(violations.map(({ id, nodes }) => [id, nodes[0]?.html])).toEqual([]);
-}
+beforeAll(prepare);
+afterEach(forget);
 
 const ID = '0'.repeat(32);
 const user = userEvent.setup();

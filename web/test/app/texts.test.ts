@@ -81,20 +81,48 @@ describe('what nodes say', () => {
           /Sentence::new\(\s*"([a-z-]+)"|note\(\s*"([a-z-]+)",\s*(?:text|"|format)/g,
         ),
       ]
-        .map(([, blocker, reason]) => blocker ?? reason ?? '')
-        .filter((code) => !known.has(`blocker.${code}`) && !known.has(`reason.${code}`)),
+        .map(([, sentence, reason]) => sentence ?? reason ?? '')
+        .filter((code) => !['blocker', 'reason', 'event'].some((of) => known.has(`${of}.${code}`))),
     );
     expect(missing).toEqual([]);
+    // By the status before them, or as one of a pair that is made into a problem.
     const problems = rustSources(gateway).flatMap((source) =>
-      [...source.matchAll(/Problem::new\(\s*StatusCode::\w+,\s*"([a-z-]+)"/g)].map(
-        ([, code]) => code as string,
+      [...source.matchAll(/StatusCode::\w+,\s*"([a-z-]+)"|NoApproval::\w+ => \("([a-z-]+)"/g)].map(
+        ([, one, other]) => (one ?? other) as string,
       ),
     );
-    expect(problems.length).toBeGreaterThan(10);
+    expect(new Set(problems).size).toBeGreaterThan(25);
+    expect(problems).toContain('overloaded');
     // A page never sees these: programs upgrade feeds.
     const own = problems.filter((code) => code !== 'feed-upgrade');
     expect(own.filter((code) => !known.has(`problem.${code}`))).toEqual([]);
   });
+});
+
+describe('what is said of events and alarms', () => {
+  const read = (path: string) =>
+    readFileSync(new URL(`../../../crates/${path}`, import.meta.url), 'utf8');
+
+  it('is known for every event that a node notes', async () => {
+    const judge = read('gateway/src/life/judge.rs');
+    const [, made = ''] = judge.split('pub(crate) fn changes(');
+    const [changes = ''] = made.split('#[cfg(test)]');
+    const codes = [...changes.matchAll(/Sentence::new\("([a-z-]+)"/g)].map(([, code]) => code);
+    expect(codes.sort()).toEqual(Object.keys(await family('event')).sort());
+  });
+
+  it('is known for every code of an alarm', async () => {
+    const source = read('authority/src/alarm.rs');
+    const codes = [...source.matchAll(/pub const \w+: &str = "([a-z-]+)"/g)].map(
+      ([, code]) => code,
+    );
+    expect(codes.sort()).toEqual(Object.keys(await family('alarm')).sort());
+  });
+
+  async function family(name: 'event' | 'alarm'): Promise<object> {
+    const { default: english } = await import('../../src/app/i18n/nodes/en.ts');
+    return english[name];
+  }
 });
 
 describe.each(NAMESPACES)('texts of %s', (namespace) => {

@@ -34,6 +34,7 @@ interface Election {
   readonly counts: number[][];
   readonly draft: string;
   readonly manifest: string;
+  readonly others: readonly { readonly archive: string; readonly succession?: string }[];
   readonly signatures: { readonly seal: string };
 }
 
@@ -238,5 +239,20 @@ describe('the counting', () => {
     expect(compareNodes(book, [])).toBe(0);
     const changed = note.replace(/^(\d+)$/m, (size) => String(Number(size) - 1));
     expect(() => compareNodes(book, [{ node: 'n2', note: changed }])).toThrow('n2');
+  });
+
+  it('takes the signature of a key that has followed one of the manifest', async () => {
+    const other = vector.others.find(({ succession }) => succession !== undefined)!;
+    const archive = await Archive.open(sourceOfBytes(hex(other.archive)));
+    const all: Bytes[] = [];
+    for await (const leaf of archive.leaves()) all.push(leaf);
+    const book = new Book();
+    await book.push(all, quiet);
+    const signed = printNote(archive.last);
+    expect(compareNodes(book, [{ node: 'n1', note: signed }])).toBe(all.length);
+    // The old key counts only up to the leaf of the change; the new one not yet there.
+    const early = new Book();
+    await early.push(all.slice(0, archive.newKeys[0]), quiet);
+    expect(() => compareNodes(early, [{ node: 'n1', note: signed }])).toThrow('does not hold');
   });
 });

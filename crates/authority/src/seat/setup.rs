@@ -131,7 +131,9 @@ impl Seat {
             Act::Share { trustee, share } => {
                 self.append_body(ticket, share.len(), Matter::Share { trustee, share })
             }
-            Act::Succeed { authority, key } => self.succeed(ticket, authority, key, desk),
+            Act::Agree { succession, signer, signature } => {
+                self.agree(ticket, succession, signer, signature, desk)
+            }
             Act::Result { result } => {
                 self.append_body(ticket, result.len(), Matter::Result(result))
             }

@@ -1,5 +1,5 @@
-//! A new key for an authority that lost its folder: each administrator tells his own authority, a
-//! quorum of their signatures meets in the store, and one of them appends the entry.
+//! A new key for an authority that lost its folder: each operator signs with the own authority's
+//! key, a quorum of the signatures meets in the store, and one of the authorities appends the entry.
 
 use std::collections::BTreeMap;
 
@@ -36,14 +36,16 @@ impl Seat {
         self.copy.fold().successions().all().len() as u32 + 1
     }
 
-    /// Signs another authority's new key, and stores the signature.
-    pub(super) fn succeed(
+    /// Checks an authority's signature on another one's new key, and stores it.
+    pub(super) fn agree(
         &mut self,
         ticket: u64,
-        authority: u8,
-        key: [u8; 32],
+        succession: Succession,
+        signer: u8,
+        signature: [u8; 64],
         desk: &mut Desk,
     ) -> Result<(), Refusal> {
+        let Succession { generation, authority, key } = succession;
         let fold = self.copy.fold();
         let (Some(manifest), Some(fingerprint)) = (fold.manifest(), fold.fingerprint()) else {
             return Err(refuse(code::NO_MANIFEST, "The election has no manifest yet."));
@@ -62,17 +64,19 @@ impl Seat {
             let sentence = "Another change of a key is not final yet; they come one at a time.";
             return Err(refuse(code::NOT_READY, sentence));
         }
-        let own = desk.config.index;
+        let expected = self.next_generation();
+        if generation != expected {
+            let sentence = format!("This is change {generation} of a key; {expected} is the next.");
+            return Err(refuse(code::REPEATED, sentence));
+        }
         let current = fold.authorities_at(u64::MAX);
-        if !current.iter().any(|one| one.index == own && one.key == *desk.signer.key()) {
-            let sentence = "This node's own key does not count in this election.";
+        let own = current.iter().find(|one| one.index == signer).map(|one| *one.key.public());
+        if !own.is_some_and(|own| succession.verify(&fingerprint, signer, &own, &signature)) {
+            let sentence = format!("The signature of authority {signer} does not hold.");
             return Err(refuse(code::BAD_SIGNATURE, sentence));
         }
-        let generation = self.next_generation();
-        let succession = Succession { generation, authority, key };
-        let signature = succession.sign(&fingerprint, own, &desk.key);
         let value: Bytes = [&[authority][..], &key, &signature].concat().into();
-        let key = Key::Succession { generation, authority: own }.of(self.election);
+        let key = Key::Succession { generation, authority: signer }.of(self.election);
         let request = write(vec![put(key.into(), value)]);
         self.start(ticket, [Step { request, expected: None }], desk);
         Ok(())

@@ -1,13 +1,19 @@
 //! An authority loses its folder; a store loses what it had acknowledged.
 
 use authority::{Act, Answer};
-use election::testing::choose;
+use election::{Appender, Succession, testing::choose};
 
 use crate::cluster::Cluster;
 use crate::machine::{close, opened, vote};
 
+/// The operator of a node agrees to the next change of a key.
 fn succeed(cluster: &mut Cluster, node: usize, authority: u8, key: [u8; 32]) -> Answer {
-    cluster.act(node, Act::Succeed { authority, key })
+    let generation = cluster.view(node).fold().successions().all().len() as u32 + 1;
+    let succession = Succession { generation, authority, key };
+    let fingerprint = cluster.election.manifest.fingerprint();
+    let Appender { index: signer, key } = &cluster.election.appenders[node];
+    let signature = succession.sign(&fingerprint, *signer, key);
+    cluster.act(node, Act::Agree { succession, signer: *signer, signature })
 }
 
 #[test]

@@ -9,7 +9,7 @@ mod columns;
 mod preview;
 mod text;
 
-pub(crate) use preview::preview;
+pub use preview::preview;
 
 use crate::definition::Wrong;
 use crate::table::{Mistakes, rows};
@@ -23,19 +23,19 @@ const CELL_BYTES_MAX: usize = 500;
 
 /// One voter of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ListedVoter {
+pub struct ListedVoter {
     /// The issuer's name for the voter, unique.
-    pub(crate) voter_id: String,
+    pub voter_id: String,
     /// Address for the invitation, or empty.
-    pub(crate) email: String,
+    pub email: String,
     /// Name for the sheet, or empty.
-    pub(crate) name: String,
+    pub name: String,
     /// Language tag for the invitation, or empty.
-    pub(crate) language: String,
+    pub language: String,
     /// How many votes the ballot counts.
-    pub(crate) weight: u32,
+    pub weight: u32,
     /// Group, 0 for none.
-    pub(crate) group: u8,
+    pub group: u8,
 }
 
 /// A row that was not taken.
@@ -48,13 +48,13 @@ struct Rejected {
 
 /// A list as it was read.
 #[derive(Debug)]
-pub(crate) struct VoterList {
+pub struct VoterList {
     /// The rows without a mistake, in the list's order.
-    pub(crate) voters: Vec<ListedVoter>,
+    pub voters: Vec<ListedVoter>,
     /// Every mistake, by line and cell.
-    pub(crate) mistakes: Vec<Wrong>,
+    pub mistakes: Vec<Wrong>,
     /// What was recognised, and what a person should look at, in sentences.
-    pub(crate) notes: Vec<String>,
+    pub notes: Vec<String>,
     header: Vec<String>,
     delimiter: u8,
     rejected: Vec<Rejected>,
@@ -62,13 +62,13 @@ pub(crate) struct VoterList {
 
 impl VoterList {
     /// How many rows were not taken.
-    pub(crate) fn rejected(&self) -> usize {
+    pub fn rejected(&self) -> usize {
         self.rejected.len()
     }
 
     /// The rejected rows as a table of their own: the cells as they were, and what is wrong with
     /// them. Cells that a spreadsheet would take for formulas are defused by an apostrophe.
-    pub(crate) fn rejected_csv(&self) -> Vec<u8> {
+    pub fn rejected_csv(&self) -> Vec<u8> {
         let mut writer = csv::WriterBuilder::new()
             .delimiter(self.delimiter)
             .flexible(true)
@@ -99,7 +99,7 @@ fn defused(cell: &str) -> String {
 ///
 /// # Errors
 /// When nothing can be read at all: no rows, no usable header, too many voters.
-pub(crate) fn read(bytes: &[u8]) -> Result<VoterList, Vec<Wrong>> {
+pub fn read(bytes: &[u8]) -> Result<VoterList, Vec<Wrong>> {
     let text::Text { text, encoding, is_guess } = text::decode(bytes);
     let delimiter = delimiter_of(text.lines().find(|line| !line.trim().is_empty()).unwrap_or(""));
     let mut mistakes = Mistakes::default();

@@ -9,7 +9,7 @@ use std::fmt::Write;
 const SHOWN: usize = 5;
 
 /// The first voters, the totals, and what a person should look at.
-pub(crate) fn preview(list: &VoterList) -> String {
+pub fn preview(list: &VoterList) -> String {
     let mut page = String::new();
     for note in &list.notes {
         // Writing to a string succeeds, here and below.

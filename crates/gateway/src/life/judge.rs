@@ -268,45 +268,56 @@ pub(crate) fn duration(ms: u64) -> String {
 /// What has changed from one view to the next, as sentences for the event log.
 pub(crate) fn changes(before: &ClusterView, after: &ClusterView) -> Vec<Change> {
     let mut changes = Vec::new();
-    let mut note = |kind, node, text: String| changes.push(Change { kind, node, text });
+    let mut note = |kind, node, what: Sentence, why: &[Sentence]| {
+        let what = std::iter::once(what.with("node", node));
+        let sentences = what.chain(why.iter().cloned()).collect();
+        changes.push(Change { kind, node: Some(node), sentences });
+    };
     for node in &after.nodes {
         let number = node.node;
         let Some(old) = before.nodes.iter().find(|old| old.node == number) else {
-            note("member", Some(number), format!("Node {number} belongs to the cluster now."));
+            let text = format!("Node {number} belongs to the cluster now.");
+            note("member", number, Sentence::new("member-joined", text), &[]);
             continue;
         };
         if old.state != node.state {
-            let reasons: String =
-                node.reasons.iter().map(|reason| format!(" {}", reason.text)).collect();
-            let state = match node.state {
-                State::Healthy => "healthy",
-                State::Slow => "slow",
-                State::Unreachable => "unreachable",
-                State::Draining => "draining",
-                State::Stopped => "stopped",
-            };
-            note(state, Some(number), format!("Node {number} is {state}.{reasons}"));
+            let (kind, what) = turned(number, node.state);
+            note(kind, number, what, &node.reasons);
         }
         let started = |view: &NodeView| view.last.as_ref().map(|beat| beat.started_ms);
         if let (Some(old), Some(new)) = (started(old), started(node))
             && old != new
         {
-            note("started", Some(number), format!("Node {number} has started again."));
+            let text = format!("Node {number} has started again.");
+            note("started", number, Sentence::new("node-started", text), &[]);
         }
     }
     for old in &before.nodes {
         if !after.nodes.iter().any(|node| node.node == old.node) {
             let text = format!("Node {} does not belong to the cluster any more.", old.node);
-            note("member", Some(old.node), text);
+            note("member", old.node, Sentence::new("member-left", text), &[]);
         }
     }
     if let Some(leader) = after.leader
         && (before.leader, before.term) != (after.leader, after.term)
     {
         let text = format!("Node {leader} leads (term {}).", after.term);
-        note("leader", Some(leader), text);
+        let what = Sentence::new("node-leads", text).with("term", after.term);
+        note("leader", leader, what, &[]);
     }
     changes
+}
+
+/// The kind of event, and the sentence, of a node that is in another state now.
+fn turned(node: u64, state: State) -> (&'static str, Sentence) {
+    let is = |state: &str| format!("Node {node} is {state}.");
+    match state {
+        State::Healthy => ("healthy", Sentence::new("node-healthy", is("healthy"))),
+        State::Slow => ("slow", Sentence::new("node-slow", is("slow"))),
+        State::Unreachable => ("unreachable", Sentence::new("node-unreachable", is("unreachable"))),
+        State::Draining => ("draining", Sentence::new("node-draining", is("draining"))),
+        State::Stopped => ("stopped", Sentence::new("node-stopped", is("stopped"))),
+    }
 }
 
 /// One line of the event log.
@@ -315,7 +326,16 @@ pub(crate) struct Change {
     /// What kind of event.
     pub(crate) kind: &'static str,
     pub(crate) node: Option<u64>,
-    pub(crate) text: String,
+    /// What has happened, then why.
+    pub(crate) sentences: Vec<Sentence>,
+}
+
+impl Change {
+    /// All of it in English.
+    pub(crate) fn text(&self) -> String {
+        let texts: Vec<&str> = self.sentences.iter().map(|one| one.text.as_str()).collect();
+        texts.join(" ")
+    }
 }
 
 #[cfg(test)]
@@ -374,7 +394,7 @@ mod tests {
         assert_eq!((view.state, view.lag, view.silent_ms), (State::Slow, Some(7), Some(2_300)));
         assert_eq!(said(&view), "The leader has not heard it for 2 s.");
         assert_eq!(
-            (view.reasons[0].code, &view.reasons[0].values["age_ms"]),
+            (&*view.reasons[0].code, &view.reasons[0].values["age_ms"]),
             ("silent", &2_300.into())
         );
         let well = Sighting { behind: Some((7, 40)), ..sighting(beat(), 500) };
@@ -407,5 +427,28 @@ mod tests {
         let again = view(sighting(Beat { started_ms: 2, ..beat() }, 0), Some(1));
         let kinds: Vec<_> = changes(&away, &again).iter().map(|change| change.kind).collect();
         assert_eq!(kinds, ["healthy", "started"]);
+    }
+
+    #[test]
+    fn a_change_says_what_and_why_in_words_and_in_codes() {
+        let well = view(sighting(beat(), 0), Some(2));
+        let check = |after: &ClusterView, codes: &[&str], text: &str| {
+            let found = changes(&well, after);
+            let change = found.last().expect("something has changed");
+            let said: Vec<&str> = change.sentences.iter().map(|one| &*one.code).collect();
+            assert_eq!((said.as_slice(), change.text().as_str()), (codes, text));
+            assert_eq!(change.sentences[0].values["node"], serde_json::json!(change.node));
+        };
+        let slow = view(sighting(beat(), 6_000), Some(2));
+        let text = "Node 3 is slow. Its last sign of life is 6 s old.";
+        check(&slow, &["node-slow", "late"], text);
+        let led = view(sighting(beat(), 0), Some(1));
+        check(&led, &["node-leads"], "Node 1 leads (term 5).");
+        let started = view(sighting(Beat { started_ms: 2, ..beat() }, 0), Some(2));
+        check(&started, &["node-started"], "Node 3 has started again.");
+        let left = ClusterView { nodes: well.nodes[..2].to_vec(), ..well.clone() };
+        check(&left, &["member-left"], "Node 3 does not belong to the cluster any more.");
+        let joined = changes(&left, &well);
+        assert_eq!(joined[0].sentences[0].code, "member-joined");
     }
 }

@@ -26,6 +26,7 @@ pub use beat::{Beat, Commits, Follower, Vitals};
 
 use crate::audit::{self, Entry, Kind};
 use crate::numbered::List;
+use crate::sentence::Sentence;
 use crate::store::{Store, put};
 use crate::{NodeFacts, clock};
 use futures::StreamExt;
@@ -86,7 +87,12 @@ pub(crate) struct ClusterEvent {
     pub(crate) kind: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) node: Option<u64>,
+    /// All of it in English.
     pub(crate) text: String,
+    /// The same for translation: what has happened, then why. Events that nodes of earlier
+    /// versions have noted have the text alone.
+    #[serde(default)]
+    pub(crate) sentences: Vec<Sentence>,
     /// The node that saw it.
     pub(crate) seen_by: u64,
 }
@@ -464,12 +470,14 @@ impl Life {
     }
 
     async fn note(&self, change: judge::Change, time_ms: u64) {
-        tracing::info!(target: "node", kind = change.kind, node = change.node, "{}", change.text);
+        let text = change.text();
+        tracing::info!(target: "node", kind = change.kind, node = change.node, "{text}");
         let event = ClusterEvent {
             time_ms,
             kind: change.kind.to_owned(),
             node: change.node,
-            text: change.text,
+            text,
+            sentences: change.sentences,
             seen_by: self.0.facts.node,
         };
         if let Err(error) = EVENTS.add(&self.0.store, &event).await {
@@ -539,4 +547,22 @@ fn age_ms(at: Instant) -> u64 {
 
 fn key(prefix: &str, node: u64) -> Vec<u8> {
     format!("{prefix}{node:03}").into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ClusterEvent;
+
+    #[test]
+    fn events_are_read_back_those_of_other_versions_too() {
+        let old = r#"{"time_ms":7,"kind":"slow","node":3,"text":"Node 3 is slow.","seen_by":1}"#;
+        let event: ClusterEvent = serde_json::from_str(old).expect("an event");
+        assert_eq!((event.text.as_str(), event.sentences.len()), ("Node 3 is slow.", 0));
+        let told = r#"{"time_ms":7,"kind":"odd","text":"X.","sentences":[{"code":"new-here",
+            "text":"X.","values":{"node":3}}],"seen_by":1}"#;
+        let event: ClusterEvent = serde_json::from_str(told).expect("an event");
+        assert_eq!(event.sentences[0].code, "new-here");
+        let again = serde_json::to_value(&event).expect("it is written");
+        assert_eq!(again, serde_json::from_str::<serde_json::Value>(told).expect("JSON"));
+    }
 }

@@ -3,8 +3,8 @@
 
 use super::elections::parse_id;
 use crate::acts::{
-    CeremonyBody, CreateBody, EndorseBody, OrderBody, ResultBody, RollBody, SealBody, ShareBody,
-    SignedBody,
+    AgreeBody, CeremonyBody, CreateBody, EndorseBody, OrderBody, ResultBody, RollBody, SealBody,
+    ShareBody, SignedBody,
 };
 use crate::extract::{J, P};
 use crate::front::Who;
@@ -14,7 +14,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use election::{Draft, ElectionId, SignedOrder};
+use election::{Draft, ElectionId, Order};
 use serde::Serialize;
 
 /// What an act did.
@@ -116,15 +116,30 @@ pub(crate) async fn close(
     Ok(gateway.act(election, act).await?.into_response())
 }
 
-/// What the administrator orders while the election is under way.
-pub(crate) async fn order(
+/// An authority's operator agrees to another one's new key. The signature says who asks.
+pub(crate) async fn agree(
     State(gateway): State<Gateway>,
     P(id): P<String>,
-    J(body): J<OrderBody>,
+    J(body): J<AgreeBody>,
 ) -> Result<Json<Done>, Problem> {
-    let order = SignedOrder::decode_with_kind(&body.order);
-    let order = order.map_err(|error| Problem::malformed(error.to_string()))?;
-    gateway.act(parse_id(&id)?, Act::Order(order)).await
+    gateway.act(parse_id(&id)?, body.act()?).await
+}
+
+/// What the administrator orders while the election is under way. A reset is done once a second
+/// person approves (202).
+pub(crate) async fn order(
+    State(gateway): State<Gateway>,
+    Extension(who): Extension<Who>,
+    P(id): P<String>,
+    J(body): J<OrderBody>,
+) -> Result<Response, Problem> {
+    let election = parse_id(&id)?;
+    let signed = body.decode()?;
+    let is_reset = signed.order == Order::Reset;
+    if is_reset && let Some(waits) = gateway.second_person(&who, "reset", &id, &body).await? {
+        return Ok((StatusCode::ACCEPTED, Json(waits)).into_response());
+    }
+    Ok(gateway.act(election, Act::Order(signed)).await?.into_response())
 }
 
 pub(crate) async fn share(

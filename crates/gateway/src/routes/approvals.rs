@@ -1,7 +1,7 @@
 //! Acts that wait for a second person.
 
 use super::accounts::Page;
-use crate::acts::SignedBody;
+use crate::acts::{OrderBody, SignedBody};
 use crate::auth::directory::read;
 use crate::auth::eyes::{self, NoApproval, Proposal};
 use crate::extract::{J, P};
@@ -44,7 +44,7 @@ impl Gateway {
         who: &Who,
         act: &str,
         election: &str,
-        body: &SignedBody,
+        body: &impl Serialize,
     ) -> Result<Option<ProposalView>, Problem> {
         let by = who.known()?.name.clone();
         let needed = {
@@ -106,16 +106,28 @@ pub(crate) async fn decide(
     }
     eyes::judge(&proposal, &caller.name, &caller.grants, clock::seconds()).map_err(not_approved)?;
     let election = super::elections::parse_id(&proposal.election)?;
-    let body: Option<SignedBody> = read(proposal.body.as_bytes());
-    let body = body.ok_or_else(|| Problem::not_found("The proposal cannot be read any more."))?;
+    let act = act_of(&proposal)?;
     if !gateway.office.take_proposal(&id).await? {
         return Err(Problem::not_found("Somebody else has decided this at the same moment."));
     }
-    let act = match proposal.act.as_str() {
-        "close-early" => Act::Close { signature: body.signature },
-        other => return Err(Problem::not_found(format!("'{other}' is no act of this version."))),
-    };
     Ok(gateway.act(election, act).await?.into_response())
+}
+
+/// What was proposed, as it was signed.
+fn act_of(proposal: &Proposal) -> Result<Act, Problem> {
+    let body = proposal.body.as_bytes();
+    let unreadable = || Problem::not_found("The proposal cannot be read any more.");
+    match proposal.act.as_str() {
+        "close-early" => {
+            let SignedBody { signature } = read(body).ok_or_else(unreadable)?;
+            Ok(Act::Close { signature })
+        }
+        "reset" => {
+            let body: OrderBody = read(body).ok_or_else(unreadable)?;
+            body.decode().map(Act::Order)
+        }
+        other => Err(Problem::not_found(format!("'{other}' is no act of this version."))),
+    }
 }
 
 fn not_approved(reason: NoApproval) -> Problem {

@@ -2,7 +2,7 @@
 
 use crate::extract::{P, Q};
 use crate::finality::{HEIGHTS_MAX, RoundsView};
-use crate::views::{LeavesView, RefusedEntry};
+use crate::views::{KeyChangeView, LeavesView, RefusedEntry};
 use crate::{Gateway, Problem, finality, look};
 use axum::Json;
 use axum::extract::State;
@@ -126,4 +126,20 @@ pub(crate) async fn trust(
         .ok_or_else(|| Problem::not_found("The manifest of this election is not sealed yet."))?
         .map_err(|error| Problem::unavailable(format!("The manifest has no policy: {error}")))?;
     Ok(([(header::CONTENT_TYPE, TEXT)], policy.to_string()))
+}
+
+/// See `GET …/successions`.
+#[derive(Serialize)]
+pub(crate) struct Successions {
+    successions: Vec<KeyChangeView>,
+}
+
+/// The keys that have followed those of the trust file. They come one at a time, each behind the
+/// last one's finality and by hand, so a ledger holds few of them.
+pub(crate) async fn successions(
+    State(gateway): State<Gateway>,
+    P(id): P<String>,
+) -> Result<Json<Successions>, Problem> {
+    let successions = gateway.look(&id, look::key_changes).await?;
+    Ok(Json(Successions { successions }))
 }

@@ -110,6 +110,7 @@ fn elections() -> Router<Gateway> {
         .route("/api/v1/elections/{id}/refusals", get(ledger::refusals))
         .route("/api/v1/elections/{id}/archive", get(ledger::archive))
         .route("/api/v1/elections/{id}/trust", get(ledger::trust))
+        .route("/api/v1/elections/{id}/successions", get(ledger::successions).post(admin::agree))
         .route("/api/v1/elections/{id}/audit", get(audit::list_election))
         .route("/api/v1/elections/{id}/audit/export", get(audit::export_election))
         .route("/api/v1/elections/{id}/hooks", get(hooks::list).post(hooks::make))

@@ -1,9 +1,10 @@
-//! Closing before the announced time needs a second person, as soon as there is one.
+//! Closing before the announced time, and resetting a test, needs a second person, as soon as there is one.
 
 use crate::feed::serve_election;
 use crate::server::TOKEN;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use election::Order;
 use election::entry::{Body, Entry};
 use election::testing::{ElectionBuilder, STAMP};
 use gateway::Settings;
@@ -55,6 +56,38 @@ fn an_election_is_closed_early_by_two_and_by_one_only_where_there_is_one() {
     for who in ["ada", "bob"] {
         assert!(desk.contains(&format!("\"actor\":\"{who}\"")), "{desk}");
     }
+}
+
+#[test]
+fn a_test_is_reset_by_two() {
+    let election = ElectionBuilder::new(8).define(|own| own.test = true).build();
+    let election = authority::testing::own_keys(election);
+    let id = election.id().to_string();
+    let servers = serve_election(&election, Settings::default());
+    let server = &servers[0];
+    server.account("ada", json!([{ "role": "administrator" }]));
+    server.account("bob", json!([{ "role": "election-officer", "election": id }]));
+    let [ada, bob] = ["ada", "bob"].map(|name| server.token(name));
+    let path = format!("/api/v1/elections/{id}");
+    let orders = || server.get(&path).json()["next_order"].as_u64();
+    let before = orders().expect("the number of the next order");
+    let entry = election.order_at(STAMP, before as u32, Order::Reset);
+    let Body::Order(signed) = Entry::decode(&entry).expect("an entry").body else {
+        panic!("the order is one");
+    };
+    let body = json!({ "order": STANDARD.encode(signed.encode_with_kind()) }).to_string();
+    let waits = server.call("POST", &format!("{path}/orders"), &ada, &body).expect(202).json();
+    assert_eq!((&waits["act"], &waits["by"]), (&json!("reset"), &json!("ada")));
+    assert_eq!(orders(), Some(before));
+    let approval = waits["approval"].as_str().expect("an id");
+    let approval = format!("/api/v1/approvals/{approval}");
+    let agree = json!({ "approve": true }).to_string();
+    assert_eq!(
+        server.call("POST", &approval, &ada, &agree).expect(403).json()["code"],
+        "own-proposal"
+    );
+    server.call("POST", &approval, &bob, &agree).expect(200);
+    server.wait(|| orders() == Some(before + 1));
 }
 
 #[test]

@@ -3,6 +3,8 @@
 use crate::feed::serve_entries;
 use crate::server::Server;
 use crate::tools::read_tiles;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use election::ElectionId;
 use election::entry::Body;
 use election::testing::{ElectionBuilder, STAMP, TestElection, choose};
@@ -137,6 +139,34 @@ fn an_open_poll_shows_its_counts_under_a_signed_checkpoint() {
         })
     };
     assert_eq!(result["decisions"], json!([decided(1), decided(0)]));
+}
+
+#[test]
+fn a_change_of_a_key_comes_with_the_receipt_of_its_entry() {
+    let election = ElectionBuilder::new(12).voters(2).build();
+    let election = authority::testing::own_keys(election);
+    let mut entries = election.setup_entries();
+    entries.push(election.opening());
+    let leaf = entries.len() as u64;
+    let signed = election.succession(1, 3, [77; 32], &[1, 2]);
+    let change = election.entry(&Body::AuthorityKey(&signed.encode()));
+    entries.push(change.clone());
+    let id = election.id();
+    let servers = serve_entries(id, &entries, Settings::default());
+    for server in &servers {
+        server.wait(|| show(server, id, "")["final_size"] == json!(entries.len()));
+        let shown = show(server, id, "/successions");
+        let found = shown["successions"].as_array().expect("a list");
+        assert_eq!(found.len(), 1, "{shown}");
+        assert_eq!(found[0]["entry"], json!(STANDARD.encode(&change)));
+        let receipt = found[0]["receipt"].as_str().expect("a text");
+        let receipt = ledger::Receipt::parse(receipt).expect("a receipt");
+        assert_eq!(receipt.index, leaf);
+        // Two authorities run, and both have the keys of the manifest.
+        receipt.verify(&election.policy(), ledger::leaf_hash(&change)).expect("it is final");
+    }
+    let Record { servers, id, .. } = voted(3);
+    assert_eq!(show(&servers[0], id, "/successions"), json!({ "successions": [] }));
 }
 
 #[test]

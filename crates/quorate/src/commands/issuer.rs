@@ -14,13 +14,13 @@ mod tokens;
 
 use super::Failure;
 use super::election::bad_file;
-use crate::roll_csv::write_public_roll;
-use crate::voters::{self, ListedVoter, VoterList};
 use crate::{exit, files, random};
 use ballot::{Code, Credential};
 use base::Prng;
 use clap::{Args, Subcommand};
 use election::{ElectionId, Roll, Voter};
+use formats::roll::write_public_roll;
+use formats::voters::{self, ListedVoter, VoterList};
 use std::path::{Path, PathBuf};
 
 /// Give the voters their codes or enrolment tokens, outside the nodes
@@ -30,6 +30,9 @@ pub(crate) enum IssuerCommand {
     Codes(CodesArgs),
     /// Make the sheets again from the codes
     Sheets(SheetsArgs),
+    /// Show a voter's public key, which the administrator needs to withdraw or replace it, or to
+    /// mark it on paper
+    Key(KeyArgs),
     /// Make a one-time token for each voter of a list, whose own device then makes the code
     Tokens(tokens::TokensArgs),
     /// Take voters' enrolments, from letters or over HTTP
@@ -90,6 +93,18 @@ pub(crate) struct SheetsArgs {
     booth: BoothArgs,
 }
 
+#[derive(Args, Debug)]
+pub(crate) struct KeyArgs {
+    /// The election
+    #[arg(long, value_name = "ID")]
+    election: ElectionId,
+    /// The codes that `issuer codes` wrote
+    #[arg(long, value_name = "codes.csv")]
+    codes: PathBuf,
+    /// The voter, as the list calls it
+    voter: String,
+}
+
 /// Where voters go.
 #[derive(Args, Debug)]
 pub(crate) struct BoothArgs {
@@ -147,6 +162,10 @@ pub(crate) fn run(command: IssuerCommand) -> Result<(), Failure> {
     match command {
         IssuerCommand::Codes(args) => codes(&args),
         IssuerCommand::Sheets(args) => sheets(&args),
+        IssuerCommand::Key(args) => {
+            println!("{}", key(&args)?);
+            Ok(())
+        }
         IssuerCommand::Tokens(args) => tokens::run(&args),
         IssuerCommand::Enrol(args) => enrol::run(&args),
         IssuerCommand::Roll(args) => enrol::roll(&args),
@@ -196,6 +215,16 @@ fn sheets(args: &SheetsArgs) -> Result<(), Failure> {
     write_sheets(&args.out, &args.booth.codes(args.election), &issued)?;
     println!("made {} sheets in {}", issued.len(), args.out.display());
     Ok(())
+}
+
+/// The public key of a voter's credential, 64 hex digits.
+fn key(args: &KeyArgs) -> Result<String, Failure> {
+    let issued = read_codes(&args.codes)?;
+    let one = issued.iter().find(|one| one.voter_id == args.voter).ok_or_else(|| {
+        let message = format!("{}: no voter '{}'", args.codes.display(), args.voter);
+        Failure::new(exit::BAD_DATA, message)
+    })?;
+    Ok(hex::encode(Credential::from_code(&one.code, &args.election.0).public().to_bytes()))
 }
 
 /// The path of a new file of secrets; its folder is made.
@@ -308,13 +337,21 @@ mod tests {
         assert_eq!((mode("codes.csv"), mode("sheets.html")), (0o600, 0o600));
         let issued = read_codes(&out.join("codes.csv")).expect("readable");
         let roll = files::read(&out.join("public-roll.csv")).expect("there");
-        let roll = crate::roll_csv::read_public_roll(&roll).expect("good");
+        let roll = formats::roll::read_public_roll(&roll).expect("good");
         let id: ElectionId = "0123456789abcdef0123456789abcdef".parse().expect("an id");
         for (one, weight) in issued.iter().zip([2, 1]) {
             let key = Credential::from_code(&one.code, &id.0).public().to_bytes();
             let at = roll.position(&key).expect("on the roll");
             assert_eq!(roll.voters()[at].weight, weight, "{}", one.voter_id);
         }
+        let key_of = |voter: &str| {
+            let (codes, voter) = (out.join("codes.csv"), voter.to_owned());
+            key(&KeyArgs { election: id, codes, voter })
+        };
+        let first = Credential::from_code(&issued[0].code, &id.0).public().to_bytes();
+        assert_eq!(key_of("v1").ok(), Some(hex::encode(first)));
+        let error = key_of("v3").expect_err("nobody").message;
+        assert!(error.ends_with("codes.csv: no voter 'v3'"), "{error}");
         let sheets = std::fs::read_to_string(out.join("sheets.html")).expect("text");
         assert!(sheets.contains("Ann &amp; &lt;Bob&gt;"));
         assert!(sheets.contains(&issued[0].code.to_string()));

@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub(crate) mod authority;
 pub(crate) mod booth;
 pub(crate) mod cluster;
 pub(crate) mod demo;

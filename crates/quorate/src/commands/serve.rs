@@ -64,7 +64,7 @@ fn settle(command: ServeCommand) -> Result<NodeSettings, Failure> {
 pub(crate) fn run(command: ServeCommand) -> Result<(), Failure> {
     let settings = settle(command)?;
     // It sends the last traces when it is dropped, after everything else.
-    let _exporter = start_log(settings.log_format, settings.node_id)?;
+    let _exporter = start_log(&settings)?;
     let listeners = Listeners::bind(&settings)?;
     let settings = NodeSettings {
         bind: listeners.peer_address,
@@ -87,7 +87,7 @@ pub(crate) fn run(command: ServeCommand) -> Result<(), Failure> {
 }
 
 /// Log lines on standard error, and traces to a collector if the environment names one.
-fn start_log(format: LogFormat, node: u64) -> Result<Option<Exporter>, Failure> {
+fn start_log(settings: &NodeSettings) -> Result<Option<Exporter>, Failure> {
     use tracing_subscriber::filter::filter_fn;
     let filter = tracing_subscriber::EnvFilter::try_from_env("QUORATE_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
@@ -95,14 +95,15 @@ fn start_log(format: LogFormat, node: u64) -> Result<Option<Exporter>, Failure> 
     let lines = tracing_subscriber::fmt::layer()
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
-    let lines = match format {
+    let lines = match settings.log_format {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().boxed(),
     };
     let lines = lines.with_filter(filter).with_filter(filter_fn(move |own| !is_traced(own)));
-    let endpoint = telemetry::endpoint().map_err(|error| Failure::new(exit::BAD_CONFIG, error))?;
+    let endpoint = telemetry::endpoint(settings.otlp_endpoint.as_deref())
+        .map_err(|error| Failure::new(exit::BAD_CONFIG, error))?;
     let started = endpoint
-        .map(|url| Exporter::start(url, node))
+        .map(|url| Exporter::start(url, settings.node_id))
         .transpose()
         .map_err(Failure::because(exit::FAILED, "cannot start the export of traces"))?;
     let (exporter, outlet) = started.unzip();

@@ -2,7 +2,8 @@
 //! election on three nodes, a latecomer; and no node ever holds a token or a code.
 
 use crate::canaries::Needles;
-use crate::support::{Nodes, Process, files_below, free_addresses, quorate, run, said, turn};
+use crate::office::Office;
+use crate::support::{Process, files_below, free_addresses, quorate, turn};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -21,37 +22,6 @@ title = "Chair"
 kind = "one"
 options = ["Ada", "Grace"]
 "#;
-
-struct Office {
-    nodes: Nodes,
-    web: String,
-}
-
-impl Office {
-    fn path(&self, name: &str) -> String {
-        self.nodes.folder.path().join(name).display().to_string()
-    }
-
-    /// A command of somebody outside the nodes.
-    fn do_alone(&self, arguments: &[&str]) -> (bool, String) {
-        let output = run(arguments);
-        (output.status.success(), said(&output))
-    }
-
-    fn must(&self, arguments: &[&str]) -> String {
-        let (done, text) = self.do_alone(arguments);
-        assert!(done, "{arguments:?}: {text}");
-        text
-    }
-
-    /// A command against the nodes, with the token that the first one made when it started.
-    fn ask(&self, arguments: &[&str]) -> String {
-        let token = self.nodes.data_dir(0).join("admin-token").display().to_string();
-        let mut whole = arguments.to_vec();
-        whole.extend(["--nodes", &self.web, "--token-file", &token]);
-        self.must(&whole)
-    }
-}
 
 /// `quorate issuer enrol --listen`, and where it listens.
 fn listen(id: &str, tokens: &str) -> (Process, String) {
@@ -76,10 +46,7 @@ fn tokens(path: &str) -> Vec<String> {
 #[test]
 fn voters_make_their_codes_and_no_node_sees_them() {
     let _turn = turn();
-    let nodes = Nodes::start(3);
-    // One node for all: its one-time token is its own.
-    let web = format!("http://{}", nodes.addresses[0].web);
-    let office = Office { nodes, web };
+    let office = Office::start(3);
     let file = |name: &str| office.path(name);
     std::fs::write(file("definition.toml"), DEFINITION).expect("written");
     std::fs::write(file("voters.csv"), "voter_id,weight\nv1,1\nv2,1\nv3,1\n").expect("written");
@@ -122,7 +89,7 @@ fn voters_make_their_codes_and_no_node_sees_them() {
     let text = office.must(&[&roll[..], &[&public]].concat());
     assert!(text.contains("wrote 2 voters") && text.contains("not enrolled: v3"), "{text}");
     office.ask(&["election", "roll", &id, &public]);
-    open(&office, &id, &admin);
+    office.open(&id, &admin);
 
     // The third voter comes late.
     let (_, letter) = enrol(3, &[]);
@@ -143,22 +110,6 @@ fn voters_make_their_codes_and_no_node_sees_them() {
     }
     count(&office, &id, &admin);
     check_secrets(&office, &tokens);
-}
-
-/// The ceremony and the opening, at the same time.
-fn open(office: &Office, id: &str, admin: &str) {
-    std::fs::write(office.path("passphrase"), "a passphrase of many words\n").expect("written");
-    let (secret, passphrase) = (office.path("secret"), office.path("passphrase"));
-    let trustee = ["--trustee", "1", "--secret", &secret, "--passphrase-file", &passphrase];
-    let ceremony = [&["election", "ceremony", id], &trustee[..]].concat();
-    std::thread::scope(|scope| {
-        let made = scope.spawn(|| office.ask(&ceremony));
-        let token = office.nodes.data_dir(0).join("admin-token").display().to_string();
-        let open = ["election", "open", id, "--admin-key", admin, "--nodes", &office.web];
-        let open = [&open[..], &["--token-file", &token]].concat();
-        crate::support::wait_for("the opening", || office.do_alone(&open).0.then_some(()));
-        made.join().expect("the ceremony ends");
-    });
 }
 
 /// Close, tally, verify.

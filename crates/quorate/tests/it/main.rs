@@ -3,6 +3,7 @@
 //! Nothing here sleeps to give something time: whatever is waited for is polled, with a deadline.
 //! Every process is killed by its own id when its handle goes.
 
+mod authority;
 mod backup;
 mod badinput;
 mod canaries;
@@ -15,6 +16,7 @@ mod enrolment;
 mod etcdctl;
 mod figures;
 mod invitations;
+mod office;
 mod people;
 mod stage;
 mod support;

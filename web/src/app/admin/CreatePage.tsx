@@ -40,8 +40,8 @@ export function CreatePage() {
   const draft = model.data?.draft;
   useEffect(() => {
     const copied = draft == null ? undefined : formOfDraft(draft);
-    // Its times have passed, and its rehearsal is over.
-    if (copied !== undefined) setForm({ ...copied, ...NO_TIMES, isTest: false });
+    // Its times have passed, its rehearsal is over, and the nodes may have another booth by now.
+    if (copied !== undefined) setForm({ ...copied, ...NO_TIMES, isTest: false, booth: '' });
   }, [draft]);
   const groups = linesOf(form.groups);
   return (

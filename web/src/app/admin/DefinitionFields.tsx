@@ -167,6 +167,13 @@ export function Rules({ form, onChange }: Props) {
           onValue={(value) => onChange({ clusterIssues: value === 'cluster' })}
         />
       </div>
+      <TextField
+        label={t('create.booth')}
+        hint={t('create.boothText')}
+        isCode
+        value={form.booth}
+        onValue={(booth) => onChange({ booth })}
+      />
     </Card>
   );
 }

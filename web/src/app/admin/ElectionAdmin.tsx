@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
 import { boothPath } from '../election/paths.ts';
-import { useElection } from '../election/useElection.ts';
+import { type Election, useElection } from '../election/useElection.ts';
 import { useNow } from '../feed/useFeed.ts';
 import { Icon } from '../ui/icons.tsx';
 import { PhaseTag } from '../ui/PhaseTag.tsx';
@@ -74,7 +74,7 @@ export function ElectionAdmin() {
           {election.phase === 'draft' ? (
             <RollImport id={id} hasRoll={rollVoters > 0} />
           ) : (
-            <p className="q-muted">{t('roll.sealed')}</p>
+            <p className="q-muted">{t(sealedText(election))}</p>
           )}
         </Card>
       </div>
@@ -83,6 +83,13 @@ export function ElectionAdmin() {
       <DefinitionCard election={election} />
     </div>
   );
+}
+
+/** Whether a sealed roll can be changed at all, and whether now. */
+function sealedText({ phase, definition }: Election): string {
+  if (definition?.roll_changes !== true) return 'roll.sealed';
+  const isUnderWay = phase === 'open' || phase === 'paused';
+  return isUnderWay ? 'roll.changeable' : 'roll.changeableWhileOpen';
 }
 
 function Steps({ standing }: { readonly standing: Standing }) {

@@ -136,7 +136,7 @@ function Action({ election, next, chunks, messages }: ActionProps) {
       </div>
       {done.isError && <ActFailure error={done.error} />}
       {waits && (
-        <Notice tone="info" title={t('next.waits')}>
+        <Notice tone="info" title={t('next.waits')} alert>
           {t('next.waitsText')}
         </Notice>
       )}

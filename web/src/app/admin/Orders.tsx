@@ -1,18 +1,13 @@
-import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { type ReactNode, useState } from 'react';
+import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { toBase64 } from '../../crypto/bytes.ts';
-import { type Order, writeOrder } from '../../election/order.ts';
-import { api, idempotencyKey, take } from '../api/client.ts';
 import { closingOf } from '../election/closing.ts';
 import type { Election } from '../election/useElection.ts';
 import { minutesToMs, useFormats } from '../ui/format.ts';
-import { Card, Notice } from '../ui/ui.tsx';
-import { ActFailure } from './ActFailure.tsx';
-import { useAdminKey } from './adminKey.ts';
-import { CheckField, TimeField } from './fields.tsx';
+import { Card } from '../ui/ui.tsx';
+import { TimeField } from './fields.tsx';
 import { KeyField } from './KeyField.tsx';
-import { fingerprintBytes, readDraft } from './seal.ts';
+import { OrderForm } from './OrderForm.tsx';
+import { PaperMark, RollChanges } from './RollChanges.tsx';
 
 interface Props {
   readonly election: Election;
@@ -20,7 +15,7 @@ interface Props {
   readonly asksForKey: boolean;
 }
 
-/** Pausing, resuming and extending: signed orders that everybody sees on the ledger. */
+/** What may be done while voting is going on: signed orders that everybody sees on the ledger. */
 export function Orders({ election, asksForKey }: Props) {
   const { t } = useTranslation('admin');
   const { phase, definition } = election;
@@ -44,6 +39,17 @@ export function Orders({ election, asksForKey }: Props) {
       ) : (
         <p className="q-muted q-small">{t('orders.notExtendable')}</p>
       )}
+      {definition?.paper === true ? (
+        <PaperMark election={election} />
+      ) : (
+        <p className="q-muted q-small">{t('orders.noPaper')}</p>
+      )}
+      {definition?.roll_changes === true ? (
+        <RollChanges election={election} />
+      ) : (
+        <p className="q-muted q-small">{t('orders.noChanges')}</p>
+      )}
+      {definition?.test === true && <Reset election={election} />}
     </Card>
   );
 }
@@ -74,58 +80,16 @@ function Extend({ election, closes, until }: ExtendProps) {
   );
 }
 
-interface OrderProps {
-  readonly election: Election;
-  readonly act: 'pause' | 'resume' | 'extend';
-  /** Nothing while it cannot be given. */
-  readonly order: Order | undefined;
-  readonly onDone?: () => void;
-  readonly children: ReactNode;
-}
-
-function OrderForm({ election, act, order, onDone, children }: OrderProps) {
+/** A test begins again; the node refuses it for anything else. */
+function Reset({ election }: Pick<Props, 'election'>) {
   const { t } = useTranslation('admin');
-  const key = useAdminKey();
-  const cache = useQueryClient();
-  const [isSure, setSure] = useState(false);
-  const { id } = election;
-  const give = useMutation({
-    mutationFn: async (next: Order) => {
-      if (key === undefined) return undefined;
-      const { draft, fingerprint, next_order } = election;
-      if (draft != null) readDraft(draft, key);
-      const bytes = writeOrder(key, fingerprintBytes(fingerprint), next_order ?? 0, next);
-      const params = { path: { id }, header: { 'Idempotency-Key': idempotencyKey() } };
-      const body = { order: toBase64(bytes) };
-      return await take(api.POST('/api/v1/elections/{id}/orders', { params, body }));
-    },
-    onSuccess: () => {
-      setSure(false);
-      onDone?.();
-    },
-    onSettled: () => void cache.invalidateQueries({ queryKey: ['elections', id] }),
-  });
+  const { ballots } = election.turnout;
   return (
-    <fieldset className="q-fieldset q-stack">
-      <legend>{t(`orders.${act}.title`)}</legend>
-      {children}
-      <CheckField label={t(`orders.${act}.sure`)} value={isSure} onValue={setSure} />
-      <div>
-        <button
-          type="button"
-          className="q-button"
-          disabled={key === undefined || order === undefined || !isSure || give.isPending}
-          onClick={() => order !== undefined && give.mutate(order)}
-        >
-          {t(`orders.${act}.act`)}
-        </button>
-      </div>
-      {give.isError && <ActFailure error={give.error} />}
-      {give.isSuccess && (
-        <Notice tone="good" alert>
-          {t('orders.done')}
-        </Notice>
-      )}
-    </fieldset>
+    <OrderForm election={election} act="reset" order={{ act: 'reset' }}>
+      <p className="q-prose">{t('orders.reset.text')}</p>
+      <p>
+        <strong>{t('orders.reset.ballots', { count: ballots })}</strong>
+      </p>
+    </OrderForm>
   );
 }

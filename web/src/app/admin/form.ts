@@ -1,5 +1,6 @@
 /** A definition as a form holds it: texts by line, numbers that may be missing. */
 
+import { type Bytes, fromHex, toHex } from '../../crypto/bytes.ts';
 import {
   type Contest,
   checkDefinition,
@@ -59,6 +60,8 @@ export interface ElectionForm {
   readonly paper: boolean;
   readonly acceptsSmallClasses: boolean;
   readonly isTest: boolean;
+  /** Digest of the booth that is pinned, 64 hex digits; empty where none is. */
+  readonly booth: string;
 }
 
 export const EMPTY_LIST: ListForm = { name: '', candidates: '' };
@@ -98,7 +101,14 @@ export function emptyForm(domain: string): ElectionForm {
     paper: false,
     acceptsSmallClasses: false,
     isTest: false,
+    booth: '',
   };
+}
+
+/** The digest that pins a booth, if it is one. */
+function readBooth(text: string): Bytes | undefined {
+  const digest = fromHex(text.trim());
+  return digest?.length === 32 ? digest : undefined;
 }
 
 export function linesOf(text: string): string[] {
@@ -151,6 +161,7 @@ function contestOf(form: ContestForm, groups: readonly string[]): Contest {
 export function definitionOf(form: ElectionForm): Definition {
   const { contests, openPoll, opens, closes, extendableUntil, revote, clusterIssues } = form;
   const groups = linesOf(form.groups);
+  const booth = readBooth(form.booth);
   return {
     title: form.title.trim(),
     domain: form.domain.trim(),
@@ -169,6 +180,7 @@ export function definitionOf(form: ElectionForm): Definition {
     paper: form.paper,
     acceptsSmallClasses: form.acceptsSmallClasses,
     isTest: form.isTest,
+    ...(booth !== undefined && { booth }),
   };
 }
 
@@ -194,9 +206,10 @@ function contestForm(contest: Contest, groups: readonly string[]): ContestForm {
 
 /** The form that describes a definition, such as that of another election. */
 export function formOf(definition: Definition): ElectionForm {
-  const { groups, trustees, contests, ...same } = definition;
+  const { groups, trustees, contests, booth, ...same } = definition;
   return {
     ...same,
+    booth: booth === undefined ? '' : toHex(booth),
     groups: groups.join('\n'),
     trustees: trustees.join('\n'),
     contests: contests.map((contest) => contestForm(contest, groups)),
@@ -250,6 +263,10 @@ function* problems(form: ElectionForm): Generator<FormProblem> {
     yield problem('extension');
   }
   if (form.minimumBallots < 1) yield problem('minimum');
+  const booth = form.booth.trim();
+  if (booth !== '' && readBooth(booth) === undefined) {
+    yield problem('booth', { count: booth.length });
+  }
 }
 
 /** Everything that is wrong with the form. What only the rules find is told in their words. */

@@ -75,6 +75,7 @@ function tableOf(form: ElectionForm): Table {
     paper: form.paper,
     accept_small_classes: form.acceptsSmallClasses,
     test: form.isTest,
+    ...(form.booth.trim() !== '' && { booth: form.booth.trim() }),
     contests: form.contests.map(contestTable),
   };
 }
@@ -104,6 +105,7 @@ const KEYS = new Set([
   'paper',
   'accept_small_classes',
   'test',
+  'booth',
   'contests',
 ]);
 const CONTEST_KEYS = new Set([
@@ -151,6 +153,7 @@ export function parseForm(text: string, domain: string): ElectionForm {
     paper: table.paper === true,
     acceptsSmallClasses: table.accept_small_classes === true,
     isTest: table.test === true,
+    booth: textIn(table, 'booth', ''),
   };
 }
 

@@ -9,6 +9,8 @@ export class ApiError extends Error {
   readonly status: number;
   /** Stable, kebab-case. `no-answer` when nothing came back. */
   readonly code: string;
+  /** A few words in English, if the node gave any. */
+  readonly title: string | undefined;
   /** What was wrong and what to do. */
   readonly detail: string;
   readonly requestId: string | undefined;
@@ -21,6 +23,7 @@ export class ApiError extends Error {
     this.name = 'ApiError';
     this.status = body.status ?? 0;
     this.code = body.code ?? 'no-answer';
+    this.title = body.title;
     this.detail = this.message;
     this.requestId = body.request_id;
     this.errors = body.errors ?? [];

@@ -1,10 +1,12 @@
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
-import { useEffect, useMemo, useState } from 'react';
+import type { i18n as Texts } from 'i18next';
+import { Fragment, useEffect, useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, take } from '../api/client.ts';
 import { useFeed } from '../feed/useFeed.ts';
 import { useFormats } from '../ui/format.ts';
+import { Told, tell } from '../ui/Told.tsx';
 import type { ClusterEvent } from './types.ts';
 
 /** Events that are fetched, and that are shown at once. */
@@ -40,12 +42,45 @@ export function filterOf(search: Record<string, unknown>): EventFilter {
   };
 }
 
-export function matches(event: ClusterEvent, { kind, node, find }: EventFilter): boolean {
+/** Whether an event is asked for. `textOf` is what is searched in. */
+export function matches(
+  event: ClusterEvent,
+  { kind, node, find }: EventFilter,
+  textOf: (event: ClusterEvent) => string,
+): boolean {
   return (
     (kind === undefined || event.kind === kind) &&
     (node === undefined || event.node === node) &&
-    (find === undefined || event.text.toLowerCase().includes(find.toLowerCase()))
+    (find === undefined || textOf(event).toLowerCase().includes(find.toLowerCase()))
   );
+}
+
+/** Of an event's sentences the first says what has happened, the others why. */
+function familyAt(place: number): 'event' | 'reason' {
+  return place === 0 ? 'event' : 'reason';
+}
+
+/** All that an event says, in English and in the reader's language: people search for both. */
+function wordsOf({ text, sentences }: ClusterEvent, i18n: Texts): string {
+  const told = sentences.map((one, at) => tell(i18n, { family: familyAt(at), ...one }) ?? one.text);
+  return [text, told.join(' ')].join('\n');
+}
+
+/** An event in the reader's language, as far as its codes are known. */
+function EventText({ event: { text, sentences } }: { event: ClusterEvent }) {
+  if (sentences.length === 0) {
+    return (
+      <span lang="en" dir="ltr">
+        {text}
+      </span>
+    );
+  }
+  return sentences.map((sentence, at) => (
+    <Fragment key={sentence.code}>
+      {at > 0 && ' '}
+      <Told family={familyAt(at)} {...sentence} />
+    </Fragment>
+  ));
 }
 
 const route = getRouteApi('/cluster');
@@ -95,12 +130,13 @@ interface EventListProps {
 
 export function EventList({ events, nodes, filter, onChange }: EventListProps) {
   const { t } = useTranslation('cluster');
+  const { i18n } = useTranslation('nodes', { useSuspense: false });
   const { stamp, number } = useFormats();
   const [most, setMost] = useState(SHOWN);
   const { kind, node, find } = filter;
   // biome-ignore lint/correctness/useExhaustiveDependencies: another filter begins anew
   useEffect(() => setMost(SHOWN), [kind, node, find]);
-  const found = events.filter((event) => matches(event, filter));
+  const found = events.filter((event) => matches(event, filter, (one) => wordsOf(one, i18n)));
   return (
     <section className="q-card c-events" aria-labelledby="events">
       <h2 id="events">{t('events.title')}</h2>
@@ -125,8 +161,8 @@ export function EventList({ events, nodes, filter, onChange }: EventListProps) {
                   <span className="c-dot" data-kind={event.kind} />
                   {t(`event.${event.kind}`)}
                 </td>
-                <td lang="en" dir="ltr">
-                  {event.text}
+                <td>
+                  <EventText event={event} />
                 </td>
               </tr>
             ))}

@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next';
 import { api, take } from '../api/client.ts';
 import { elections } from '../api/queries.ts';
 import { useFormats } from '../ui/format.ts';
+import { Alarms } from './Alarms.tsx';
 
 /** Elections whose rounds are shown, the newest ones. */
 const SHOWN = 4;
@@ -35,7 +36,8 @@ export function Finality() {
         {growing.map(({ id, title }, place) => {
           const found = answers[place]?.data;
           if (found === undefined) return null;
-          const { leaves, final_size, height, round, waiting } = found;
+          const { leaves, final_size, height, round, waiting, alarms, authorities } = found;
+          const names = new Map(authorities.map(({ authority, name }) => [authority, name]));
           return (
             <li key={id} className="c-final">
               <div className="q-row q-spread">
@@ -50,6 +52,7 @@ export function Finality() {
                 {t('final.round', { height: number(height), round: number(round) })} ·{' '}
                 {t('final.waiting', { count: waiting })}
               </p>
+              <Alarms alarms={alarms} names={names} />
             </li>
           );
         })}

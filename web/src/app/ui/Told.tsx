@@ -1,19 +1,24 @@
+import type { i18n as Texts } from 'i18next';
 import { useTranslation } from 'react-i18next';
 import type { Schemas } from '../api/client.ts';
 import { formatsFor } from './format.ts';
 
-type Family = 'blocker' | 'reason' | 'problem' | 'refusal';
+type Family = 'alarm' | 'blocker' | 'event' | 'reason' | 'problem' | 'refusal';
+type Values = Schemas['Sentence']['values'];
 
-interface Props {
+interface Said {
   readonly family: Family;
   readonly code: string;
+  readonly values?: Values;
+}
+
+interface Props extends Said {
   /** As the node wrote it. */
   readonly text: string;
-  readonly values?: Schemas['Sentence']['values'];
 }
 
 /** Numbers as the language writes them, spans (`…_ms`) in words. */
-function placesOf(values: Schemas['Sentence']['values'], language: string): Record<string, string> {
+function placesOf(values: Values, language: string): Record<string, string> {
   const format = formatsFor(language);
   return Object.fromEntries(
     Object.entries(values).map(([name, value]) => {
@@ -25,16 +30,25 @@ function placesOf(values: Schemas['Sentence']['values'], language: string): Reco
   );
 }
 
+/** Whether a code has a sentence here. A code may come from anybody and be anything. */
+export function isKnown(i18n: Texts, family: Family, code: string): boolean {
+  return /^[a-z]+(?:-[a-z]+)*$/.test(code) && i18n.exists(`${family}.${code}`, { ns: 'nodes' });
+}
+
+/** The sentence in the reader's language; `undefined` where the code is new. */
+export function tell(i18n: Texts, { family, code, values = {} }: Said): string | undefined {
+  if (!isKnown(i18n, family, code)) return undefined;
+  return i18n.t(`${family}.${code}`, { ns: 'nodes', ...placesOf(values, i18n.language) });
+}
+
 /** A sentence of a node in the reader's language; as the node wrote it where the code is new. */
-export function Told({ family, code, text, values = {} }: Props) {
-  const { t, i18n } = useTranslation('nodes', { useSuspense: false });
-  const key = `${family}.${code}`;
-  if (!i18n.exists(key, { ns: 'nodes' })) {
-    return (
-      <span lang="en" dir="ltr">
-        {text}
-      </span>
-    );
-  }
-  return <>{t(key, placesOf(values, i18n.language))}</>;
+export function Told({ text, ...said }: Props) {
+  const { i18n } = useTranslation('nodes', { useSuspense: false });
+  const told = tell(i18n, said);
+  if (told !== undefined) return <>{told}</>;
+  return (
+    <span lang="en" dir="ltr">
+      {text}
+    </span>
+  );
 }

@@ -4,7 +4,7 @@ import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { ApiError } from '../api/problem.ts';
 import { Icon, type IconName } from './icons.tsx';
-import { Told } from './Told.tsx';
+import { isKnown, Told } from './Told.tsx';
 
 export type Tone = 'plain' | 'info' | 'good' | 'warn' | 'bad' | 'accent';
 
@@ -73,16 +73,16 @@ function ProblemText({ error }: { error: unknown }) {
   const { t } = useTranslation();
   const { i18n } = useTranslation('nodes', { useSuspense: false });
   if (!(error instanceof ApiError)) return <p>{String(error)}</p>;
-  const { code, detail } = error;
+  const { code, title, detail } = error;
   if (error.status === 0) return <p>{t('common.noAnswer')}</p>;
-  const family = i18n.exists(`problem.${code}`, { ns: 'nodes' }) ? 'problem' : 'refusal';
-  const isKnown = i18n.exists(`${family}.${code}`, { ns: 'nodes' });
+  const family = isKnown(i18n, 'problem', code) ? 'problem' : 'refusal';
+  const unknown = title === undefined || title === detail ? detail : `${title}: ${detail}`;
   return (
     <>
       <p>
-        <Told family={family} code={code} text={detail} />
+        <Told family={family} code={code} text={unknown} />
       </p>
-      {isKnown && SHARED_CODES.has(code) && (
+      {isKnown(i18n, family, code) && SHARED_CODES.has(code) && (
         <p className="q-small" lang="en" dir="ltr">
           {detail}
         </p>
@@ -91,13 +91,21 @@ function ProblemText({ error }: { error: unknown }) {
   );
 }
 
+interface FailureProps {
+  readonly error: unknown;
+  readonly retry?: () => void;
+  /** What to do about it, where the page knows more than the node. */
+  readonly children?: ReactNode;
+}
+
 /** Says what went wrong, and offers another try. */
-export function Failure({ error, retry }: { error: unknown; retry?: () => void }) {
+export function Failure({ error, retry, children }: FailureProps) {
   const { t } = useTranslation();
   const known = error instanceof ApiError ? error : undefined;
   return (
     <Notice tone="bad" title={t('common.failed')} alert>
       <ProblemText error={error} />
+      {children}
       {known !== undefined && known.errors.length > 0 && (
         <ul>
           {known.errors.map(({ pointer, detail }) => (

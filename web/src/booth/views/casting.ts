@@ -3,6 +3,7 @@
 import type { App, Drawn, View } from '../app.ts';
 import { Delivery, type Outcome, type Progress } from '../delivery.ts';
 import { h, ICONS, icon, qrPicture, saveFile, trackerText } from '../dom.ts';
+import { confirmReceipt } from '../keys.ts';
 import { OfflineError } from '../nodes.ts';
 import { actions, note, paragraph, plain, primary, secondary } from '../parts.ts';
 import { qrOf } from '../qr.ts';
@@ -89,7 +90,8 @@ async function send(app: App, sending: NonNullable<App['sending']>, shown: Shown
   globalThis.addEventListener('beforeunload', keepOpen);
   const task = { election: facts.id, ballot, tracker, quorum: facts.quorum };
   const judges = {
-    confirm: (receipt: string, own: Uint8Array) => engine.confirm(receipt, own),
+    confirm: (receipt: string, own: Uint8Array) =>
+      confirmReceipt(nodes, engine, facts.id, receipt, own),
     refusal: (bytes: Uint8Array, own: Uint8Array) => engine.refusal(bytes, own),
   };
   const delivery = new Delivery(nodes, task, judges, pause, (progress) => shown.progress(progress));
@@ -204,6 +206,15 @@ class Shown {
 
 const NOTHING: Progress = { sent: false, stored: 0, nodes: 0, inVain: 0 };
 
+/** Another try with this code changes nothing. */
+const FINAL_CODES = new Set([
+  'too-late',
+  'not-on-roll',
+  'revote-not-allowed',
+  'withdrawn',
+  'votes-on-paper',
+]);
+
 /** A quorum has refused the ballot. */
 function refusedView(outcome: Extract<Outcome, { kind: 'refused' }>): View {
   return (app) => {
@@ -211,9 +222,9 @@ function refusedView(outcome: Extract<Outcome, { kind: 'refused' }>): View {
     const { code, sentence, refusals, signed } = outcome;
     const key = `refused.${code}`;
     const said = words.has(key)
-      ? paragraph(words.say(key))
-      : h('p', { dir: 'auto', lang: 'en' }, sentence);
-    const isOver = ['too-late', 'not-on-roll', 'revote-not-allowed'].includes(code);
+      ? [paragraph(words.say(key))]
+      : [paragraph(words.say('refused.other')), h('p', { dir: 'auto', lang: 'en' }, sentence)];
+    const isOver = FINAL_CODES.has(code);
     const again = async () => {
       app.sending = undefined;
       await refreshChain(app);
@@ -224,7 +235,7 @@ function refusedView(outcome: Extract<Outcome, { kind: 'refused' }>): View {
       heading: words.say('refused.title'),
       banner: 'not-cast',
       body: [
-        note('stop', said),
+        note('stop', ...said),
         h('p', { class: 'hint' }, words.say('refused.by', { refusals, signed })),
         ...(isOver ? [] : [actions(primary(words.say('again'), () => again()))]),
         details(words.say('refused.detail'), `${code}: ${sentence}`),

@@ -3,6 +3,7 @@
 import { CodeError, readCode } from '../../crypto/code.ts';
 import type { App, Drawn, View } from '../app.ts';
 import { h } from '../dom.ts';
+import { loadElection } from '../keys.ts';
 import { NodeError } from '../nodeError.ts';
 import { ContradictionError, OfflineError, type Summary } from '../nodes.ts';
 import { actions, note, paragraph, primary } from '../parts.ts';
@@ -56,8 +57,7 @@ export async function enterElection(app: App, id: string, typed: string): Promis
   app.show(loadingView);
   const again = () => enterElection(app, id, typed);
   try {
-    const manifest = await app.nodes.manifest(id);
-    const facts = await app.engine.found(manifest);
+    const facts = await loadElection(app.nodes, app.engine, id);
     if (facts.id !== id) throw new ContradictionError('the manifest is of another election');
     const phase = await app.nodes.phase(id);
     app.facts = facts;

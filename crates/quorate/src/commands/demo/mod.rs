@@ -23,12 +23,12 @@ mod tour;
 
 use super::{Failure, progress};
 use crate::exit;
-use crate::pabulib::PbElection;
 use casting::{Cast, Casting};
 use children::Program;
 use clap::Args;
 use cluster::Cluster;
 use folder::Folder;
+use formats::pabulib::PbElection;
 use indicatif::ProgressBar;
 use office::{Office, Signed};
 use outage::{Kills, Outage, Plan};

@@ -1,8 +1,8 @@
 //! What the demonstration votes on: a real election from a file, or a built-in one; more voters
 //! with random choices on demand; and the count made in the clear to hold the result against.
 
-use crate::pabulib::{PbElection, PbKind};
 use base::Prng;
+use formats::pabulib::{PbElection, PbKind};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -248,7 +248,7 @@ fn option_texts(election: &PbElection) -> Vec<String> {
     for project in &election.projects {
         *seen.entry(text(&project.name)).or_default() += 1;
     }
-    let one = |project: &crate::pabulib::Project| {
+    let one = |project: &formats::pabulib::Project| {
         let name = text(&project.name);
         if seen.get(&name) == Some(&1) { name } else { text(&format!("[{}] {name}", project.id)) }
     };

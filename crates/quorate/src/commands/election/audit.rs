@@ -2,11 +2,11 @@
 
 use super::{failed, path};
 use crate::commands::Failure;
-use crate::definition::minutes_since_1970;
 use crate::exit;
 use crate::http::ApiClient;
 use clap::{Args, ValueEnum};
 use election::ElectionId;
+use formats::definition::minutes_since_1970;
 use serde_json::Value;
 use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -3,7 +3,7 @@
 use super::{bad_file, drafted, failed};
 use crate::commands::Failure;
 use crate::http::{ApiClient, Octets};
-use crate::{definition, exit, files};
+use crate::{exit, files};
 use ballot::signature::SigningKey;
 use clap::Args;
 use election::{Definition, Draft, ElectionId};
@@ -33,8 +33,8 @@ struct Body {
 pub(super) async fn run(api: &ApiClient, args: CreateArgs) -> Result<(), Failure> {
     let text = String::from_utf8(files::read(&args.definition)?)
         .map_err(Failure::because(exit::BAD_DATA, "the definition is not UTF-8"))?;
-    let definition =
-        definition::parse_toml(&text).map_err(|wrong| bad_file(&args.definition, &wrong))?;
+    let definition = formats::definition::parse_toml(&text)
+        .map_err(|wrong| bad_file(&args.definition, &wrong))?;
     let admin = files::admin_key(&args.admin_key, true)?;
     announce(api, definition, &admin, args.id).await
 }

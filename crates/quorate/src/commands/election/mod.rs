@@ -18,11 +18,11 @@ mod show;
 mod tally;
 
 use super::Failure;
-use crate::definition::Wrong;
 use crate::exit;
 use crate::http::{ApiClient, ApiError, ElectionView, NodeArgs, PAUSE, block_on};
 use clap::{Args, Subcommand};
 use election::{Draft, ElectionId, Order};
+use formats::definition::Wrong;
 use reqwest::Method;
 use serde::Serialize;
 use std::path::{Path, PathBuf};

@@ -5,7 +5,7 @@
 use super::{bad_file, failed, path};
 use crate::commands::Failure;
 use crate::http::{ApiClient, CredentialView, Octets};
-use crate::{definition, exit, files, roll_csv};
+use crate::{exit, files};
 use clap::Args;
 use election::{ElectionId, Manifest, Order, Voter};
 use reqwest::Method;
@@ -92,7 +92,7 @@ pub(super) async fn run(api: &ApiClient, args: OrderArgs, order: Order) -> Resul
 }
 
 pub(super) async fn extend(api: &ApiClient, args: ExtendArgs) -> Result<(), Failure> {
-    let closes = definition::minutes_since_1970(&args.closes).ok_or_else(|| {
+    let closes = formats::definition::minutes_since_1970(&args.closes).ok_or_else(|| {
         let message = format!(
             "'{}' is no minute: expected a UTC time like \"2027-03-01 20:00\"",
             args.closes
@@ -104,8 +104,8 @@ pub(super) async fn extend(api: &ApiClient, args: ExtendArgs) -> Result<(), Fail
 
 /// One order for each newcomer.
 async fn add_all(api: &ApiClient, order: OrderArgs, path: &Path) -> Result<(), Failure> {
-    let roll =
-        roll_csv::read_public_roll(&files::read(path)?).map_err(|wrong| bad_file(path, &wrong))?;
+    let roll = formats::roll::read_public_roll(&files::read(path)?)
+        .map_err(|wrong| bad_file(path, &wrong))?;
     let mut added = 0;
     for voter in roll.voters() {
         let key = hex::encode(voter.credential);

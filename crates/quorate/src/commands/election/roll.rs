@@ -2,8 +2,8 @@
 
 use super::{act, bad_file, path};
 use crate::commands::Failure;
+use crate::files;
 use crate::http::{ApiClient, Octets};
-use crate::{files, roll_csv};
 use clap::Args;
 use election::{ElectionId, roll::SMALL_CLASS};
 use reqwest::Method;
@@ -28,7 +28,7 @@ struct Body {
 }
 
 pub(super) async fn run(api: &ApiClient, args: RollArgs) -> Result<(), Failure> {
-    let roll = roll_csv::read_public_roll(&files::read(&args.roll)?)
+    let roll = formats::roll::read_public_roll(&files::read(&args.roll)?)
         .map_err(|wrong| bad_file(&args.roll, &wrong))?;
     let summary = roll.summary();
     eprintln!("{} voters of total weight {}", summary.count, summary.total_weight);

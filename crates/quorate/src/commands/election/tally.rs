@@ -122,8 +122,6 @@ impl Book<'_> {
 
     /// The largest signed checkpoint of all nodes; every node's must fit these leaves.
     async fn compare(&self) -> Result<Option<SignedCheckpoint>, Failure> {
-        let policy = self.fold.manifest().map(election::Manifest::policy);
-        let Some(Ok(policy)) = policy else { return Ok(None) };
         let mut best: Option<SignedCheckpoint> = None;
         for (number, node) in self.api.nodes().iter().enumerate() {
             let path = path(self.id, "checkpoint");
@@ -131,20 +129,21 @@ impl Book<'_> {
             let Reply::Done { body, .. } = reply else { continue };
             let note = SignedCheckpoint::parse(&body)
                 .map_err(|error| failed(format!("{node}, checkpoint: {error}")))?;
-            policy.verify(&note).map_err(|error| failed(format!("{node}: {error}")))?;
             let (size, root) = (note.checkpoint.size, note.checkpoint.root);
-            match self.fold.tree().root_at(size) {
-                Some(own) if own != root => {
-                    let message = format!(
-                        "{node} has a checkpoint of {size} leaves, signed by a quorum, that does \
-                         not fit the leaves read: keep both as evidence"
-                    );
-                    return Err(failed(message));
-                }
-                Some(_) if best.as_ref().is_none_or(|best| best.checkpoint.size < size) => {
-                    best = Some(note);
-                }
-                _ => {}
+            // One that covers more than was read is looked at when that is read, too: an authority
+            // may have another key there.
+            let Some(own) = self.fold.tree().root_at(size) else { continue };
+            let Some(policy) = self.fold.policy_at(size) else { return Ok(None) };
+            policy.verify(&note).map_err(|error| failed(format!("{node}: {error}")))?;
+            if own != root {
+                let message = format!(
+                    "{node} has a checkpoint of {size} leaves, signed by a quorum, that does not \
+                     fit the leaves read: keep both as evidence"
+                );
+                return Err(failed(message));
+            }
+            if best.as_ref().is_none_or(|best| best.checkpoint.size < size) {
+                best = Some(note);
             }
         }
         Ok(best)

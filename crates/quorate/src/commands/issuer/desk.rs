@@ -6,7 +6,7 @@ use super::tokens::Invited;
 use crate::commands::Failure;
 use ballot::enrolment::{EnrolmentError, EnrolmentRequest, TokenName};
 use election::{ElectionId, Voter};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 
@@ -54,6 +54,8 @@ pub(super) struct Desk {
     names: BTreeMap<TokenName, usize>,
     /// Enrolled keys by place.
     enrolled: BTreeMap<usize, [u8; 32]>,
+    /// The same keys, to find one.
+    keys: BTreeSet<[u8; 32]>,
     journal: Lines,
 }
 
@@ -72,15 +74,21 @@ impl Desk {
         let (journal, text) = Lines::open(&path, &path.display().to_string())?;
         let names = (0..).zip(&invited);
         let names = names.map(|(at, one)| (TokenName::of(&one.token, &election.0), at)).collect();
-        let mut desk = Self { election, invited, names, enrolled: BTreeMap::new(), journal };
+        let (enrolled, keys) = (BTreeMap::new(), BTreeSet::new());
+        let mut desk = Self { election, invited, names, enrolled, keys, journal };
         for (number, line) in (1..).zip(text.lines()) {
             let (place, key) = desk.read_line(line).ok_or_else(|| {
                 let expected = "the name of a token of this election, a comma, a key";
                 desk.journal.wrong(number, expected)
             })?;
-            desk.enrolled.insert(place, key);
+            desk.enrol(place, key);
         }
         Ok(desk)
+    }
+
+    fn enrol(&mut self, place: usize, key: [u8; 32]) {
+        self.enrolled.insert(place, key);
+        self.keys.insert(key);
     }
 
     fn read_line(&self, line: &str) -> Option<(usize, [u8; 32])> {
@@ -115,13 +123,13 @@ impl Desk {
             Some(_) => return Err(NotTaken::Used),
             None => {}
         }
-        if self.enrolled.values().any(|known| *known == key) {
+        if self.keys.contains(&key) {
             return Err(NotTaken::KeyOfAnother);
         }
         let line = format!("{},{}", hex::encode(name.0), hex::encode(key));
         let added = self.journal.add(&line);
         added.map_err(|error| NotTaken::Unwritten(error.to_string()))?;
-        self.enrolled.insert(place, key);
+        self.enrol(place, key);
         Ok(Taken::Now)
     }
 

@@ -11,7 +11,7 @@ use super::tokens;
 use crate::commands::Failure;
 use crate::commands::election::bad_file;
 use crate::http::block_on;
-use crate::{exit, files, roll_csv};
+use crate::{exit, files};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -108,7 +108,7 @@ pub(super) fn roll(args: &RollArgs) -> Result<(), Failure> {
     let known: BTreeSet<[u8; 32]> = match &args.after {
         None => BTreeSet::new(),
         Some(path) => {
-            let roll = roll_csv::read_public_roll(&files::read(path)?)
+            let roll = formats::roll::read_public_roll(&files::read(path)?)
                 .map_err(|wrong| bad_file(path, &wrong))?;
             roll.voters().iter().map(|voter| voter.credential).collect()
         }
@@ -118,7 +118,7 @@ pub(super) fn roll(args: &RollArgs) -> Result<(), Failure> {
         return Err(Failure::new(exit::FAILED, "nobody has enrolled who would be on this roll"));
     }
     let roll = Roll::new(voters).map_err(Failure::because(exit::FAILED, "the roll"))?;
-    files::write_public(&args.out, roll_csv::write_public_roll(&roll).as_bytes())?;
+    files::write_public(&args.out, formats::roll::write_public_roll(&roll).as_bytes())?;
     let (invited, enrolled) = desk.counts();
     let count = roll.voters().len();
     println!("wrote {count} voters; {enrolled} of {invited} invited have enrolled");

@@ -3,11 +3,11 @@
 
 use super::{BoothArgs, Issued, ListArgs, Way, fresh, listed, private_list, write_sheets};
 use crate::commands::Failure;
-use crate::voters::ListedVoter;
 use crate::{files, random};
 use ballot::Code;
 use clap::Args;
 use election::ElectionId;
+use formats::voters::ListedVoter;
 use std::path::{Path, PathBuf};
 
 /// The columns of tokens.csv.

@@ -4,7 +4,8 @@ use super::NOT_CHECKED;
 use crate::commands::Failure;
 use ballot::Tracker;
 use bytes::Bytes;
-use election::{Archive, Body, Entry};
+use election::succession::Successions;
+use election::{Archive, Body, Entry, Manifest};
 use ledger::{Policy, Receipt, leaf_hash, verify_inclusion};
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -43,16 +44,27 @@ pub(super) fn count(
 ) -> Result<Count, Failure> {
     let mut count = Count::default();
     let Ok(archive) = Archive::decode(archive) else { return Ok(count) };
+    let keys = changes_of_keys(&archive);
     for path in files(folder)? {
         let checked = std::fs::read_to_string(&path)
             .map_err(|error| format!("cannot be read: {error}"))
-            .and_then(|text| check(&text, &path, &archive, trust));
+            .and_then(|text| check(&text, &path, &archive, (trust, &keys)));
         match checked {
             Ok(()) => count.present += 1,
             Err(reason) => count.absent.push((path, reason)),
         }
     }
     Ok(count)
+}
+
+/// The changes of authorities' keys in an archive.
+fn changes_of_keys(archive: &Archive) -> Successions {
+    let first = archive.leaves.first().and_then(|leaf| Entry::decode(leaf).ok());
+    let manifest = first.and_then(|entry| match entry.body {
+        Body::Manifest { manifest, .. } => Manifest::decode(manifest).ok(),
+        _ => None,
+    });
+    manifest.map(|manifest| Successions::scan(&manifest, &archive.leaves)).unwrap_or_default()
 }
 
 fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
@@ -71,14 +83,22 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
 
 /// Whether the archive has, at the receipt's index, the leaf that the receipt's own path and
 /// cosigned checkpoint prove, and that leaf is the ballot named by the receipt.
-fn check(text: &str, path: &Path, archive: &Archive, trust: Option<&Policy>) -> Result<(), String> {
+fn check(
+    text: &str,
+    path: &Path,
+    archive: &Archive,
+    (trust, keys): (Option<&Policy>, &Successions),
+) -> Result<(), String> {
     let receipt = Receipt::parse(text).map_err(|error| error.to_string())?;
     let leaf = usize::try_from(receipt.index).ok().and_then(|index| archive.leaves.get(index));
     let leaf = leaf.ok_or_else(|| {
         format!("it says leaf {}; the archive ends at {}", receipt.index, archive.leaves.len())
     })?;
     match trust {
-        Some(policy) => receipt.verify(policy, leaf_hash(leaf)).map(|_| ()),
+        Some(policy) => {
+            let policy = keys.policy_at(policy, receipt.checkpoint.checkpoint.size);
+            receipt.verify(&policy, leaf_hash(leaf)).map(|_| ())
+        }
         None => {
             let signed = &receipt.checkpoint.checkpoint;
             let (index, path) = (receipt.index, &receipt.path);

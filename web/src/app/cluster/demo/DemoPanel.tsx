@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { Notice } from '../../ui/ui.tsx';
+import { Failure } from '../../ui/ui.tsx';
 import { marksOf } from '../NodeCard.tsx';
 import type { DemoView } from '../types.ts';
 import { FaultDialog } from './FaultDialog.tsx';
@@ -40,13 +40,7 @@ export function DemoPanel({ demo, canAct, act }: DemoPanelProps) {
         )}
       </div>
       {!canAct && <p className="q-muted">{t('demo.onlyWatch')}</p>}
-      {act.refused !== undefined && (
-        <Notice tone="warn" alert>
-          <p lang="en" dir="ltr">
-            {act.refused}
-          </p>
-        </Notice>
-      )}
+      {act.refused !== undefined && <Failure error={act.refused} />}
       <div className="c-demo-grid">
         <Stopwatch faults={demo.faults} />
         <Invariants all={demo.invariants} />

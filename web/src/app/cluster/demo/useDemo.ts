@@ -14,7 +14,7 @@ export interface Actions {
   fault(kind: FaultKind, node: number | null): void;
   choose(change: Partial<DemoSettings>): void;
   /** Why the last act was not done. */
-  readonly refused: string | undefined;
+  readonly refused: unknown;
 }
 
 export interface Demo extends Actions {
@@ -36,7 +36,7 @@ function viewOf(answer: Schemas['Demo']): DemoView {
 export function useDemo(): Demo {
   const session = useSession();
   const cache = useQueryClient();
-  const [refused, setRefused] = useState<string>();
+  const [refused, setRefused] = useState<unknown>();
   const asked = useQuery({
     queryKey: KEY,
     queryFn: async () => viewOf(await take(api.GET('/api/v1/demo'))),
@@ -50,7 +50,7 @@ export function useDemo(): Demo {
         cache.setQueryData(KEY, viewOf(await answer));
         setRefused(undefined);
       } catch (error) {
-        setRefused(error instanceof ApiError ? error.detail : String(error));
+        setRefused(error);
       }
     },
     [cache],

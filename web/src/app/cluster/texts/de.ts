@@ -91,6 +91,16 @@ export default {
     waiting_one: '{{count}} Stimmzettel wartet',
     waiting_other: '{{count}} Stimmzettel warten',
   },
+  alarm: {
+    title_one: 'Ein Alarm',
+    title_other: '{{count}} Alarme',
+    by: 'Bemerkt von {{name}}, {{time}}',
+    times_one: 'einmal',
+    times_other: '{{count}}-mal',
+    proof: 'Unterschriebene Texte, die es beweisen',
+    more_one: '{{count}} älterer Alarm wird nicht gezeigt.',
+    more_other: '{{count}} ältere Alarme werden nicht gezeigt.',
+  },
   clock: {
     title: 'Uhren',
     text: 'Vorsprung vor Knoten {{node}}, abzüglich der Laufzeit einer Nachricht. Mehr als {{limit}} s ist zu viel.',

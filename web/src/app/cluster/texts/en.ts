@@ -90,6 +90,16 @@ export default {
     waiting_one: '{{count}} ballot waits',
     waiting_other: '{{count}} ballots wait',
   },
+  alarm: {
+    title_one: 'An alarm',
+    title_other: '{{count}} alarms',
+    by: 'Noticed by {{name}}, {{time}}',
+    times_one: 'once',
+    times_other: '{{count}} times',
+    proof: 'Signed texts that prove it',
+    more_one: '{{count}} older alarm is not shown.',
+    more_other: '{{count}} older alarms are not shown.',
+  },
   clock: {
     title: 'Clocks',
     text: 'Ahead of node {{node}}, less by what a message takes. More than {{limit}} s is too much.',

@@ -91,6 +91,16 @@ export default {
     waiting_one: '{{count}} voto espera',
     waiting_other: '{{count}} votos esperan',
   },
+  alarm: {
+    title_one: 'Una alarma',
+    title_other: '{{count}} alarmas',
+    by: 'Advertida por {{name}}, {{time}}',
+    times_one: 'una vez',
+    times_other: '{{count}} veces',
+    proof: 'Textos firmados que lo prueban',
+    more_one: 'No se muestra {{count}} alarma anterior.',
+    more_other: 'No se muestran {{count}} alarmas anteriores.',
+  },
   clock: {
     title: 'Relojes',
     text: 'Adelanto sobre el nodo {{node}}, menos lo que tarda un mensaje. Más de {{limit}} s es demasiado.',

@@ -91,6 +91,16 @@ export default {
     waiting_one: '{{count}} bulletin attend',
     waiting_other: '{{count}} bulletins attendent',
   },
+  alarm: {
+    title_one: 'Une alerte',
+    title_other: '{{count}} alertes',
+    by: 'Remarquée par {{name}}, {{time}}',
+    times_one: 'une fois',
+    times_other: '{{count}} fois',
+    proof: 'Textes signés qui le prouvent',
+    more_one: '{{count}} alerte plus ancienne n’est pas affichée.',
+    more_other: '{{count}} alertes plus anciennes ne sont pas affichées.',
+  },
   clock: {
     title: 'Horloges',
     text: 'Avance sur le nœud {{node}}, moins le trajet d’un message. Plus de {{limit}} s, c’est trop.',

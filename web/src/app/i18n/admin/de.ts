@@ -131,7 +131,11 @@ export default {
     none: 'Es gibt noch kein Verzeichnis.',
     size_one: '{{count}} Person im Verzeichnis.',
     size_other: '{{count}} Personen im Verzeichnis.',
-    sealed: 'Das Verzeichnis ist versiegelt und kann hier nicht mehr geändert werden.',
+    sealed: 'Das Verzeichnis ist versiegelt. Die Definition erlaubt keine Änderungen daran.',
+    changeable:
+      'Das Verzeichnis ist versiegelt. Änderungen sind eigene öffentliche Einträge: siehe „Während der Abstimmung“.',
+    changeableWhileOpen:
+      'Das Verzeichnis ist versiegelt. Es lässt sich nur während der Abstimmung ändern.',
     file: 'Öffentliches Verzeichnis',
     again: 'Verzeichnis ersetzen',
     fileText:
@@ -316,6 +320,9 @@ export default {
       separate: 'Eine Stelle außerhalb der Knoten',
       cluster: 'Die Knoten selbst',
     },
+    booth: 'Prüfsumme der Kabine (freiwillig)',
+    boothText:
+      '64 Zeichen, wie „quorate booth check“ sie für die Adressen Ihrer Knoten ausgibt. Das versiegelte Manifest sagt dann, welche Kabine die Wählenden bekommen müssen, und alle können die Knoten daran prüfen. Tragen Sie sie nur ein, wenn die Knoten diese Fassung bis zum Ende behalten: Nach einer anderen schlägt jede Prüfung an.',
     problem: {
       title: 'Die Wahl braucht einen Titel.',
       'group-twice': 'Eine Gruppe kommt zweimal vor.',
@@ -336,6 +343,8 @@ export default {
       times: 'Sie schließt, bevor sie öffnet.',
       extension: 'Sie lässt sich nur auf später verlängern.',
       minimum: 'Ein Ergebnis braucht mindestens 1 Stimmzettel.',
+      booth:
+        'Die Prüfsumme der Kabine hat 64 Zeichen aus 0-9 und a-f; eingetragen sind {{count}}. Kopieren Sie sie noch einmal aus „quorate booth check“, oder lassen Sie das Feld leer.',
       rule: 'Eine Regel ist verletzt: {{sentence}}',
     },
     fileProblem: {
@@ -475,8 +484,107 @@ export default {
       sure: 'Später schließen als angekündigt',
       act: 'Abstimmung verlängern',
     },
+    needsKey: 'Wählen Sie zuerst Ihre Schlüsseldatei.',
+    noPaper: 'Niemand lässt sich für Papier vermerken: Die Definition erlaubt es nicht.',
+    noChanges: 'Das Verzeichnis lässt sich nicht ändern: Die Definition erlaubt es nicht.',
+    advice: {
+      'has-voted':
+        'Es wurde nichts geändert. Der abgegebene Stimmzettel bleibt und zählt: Geben Sie dieser Person weder einen Stimmzettel auf Papier noch einen neuen Code.',
+      'votes-on-paper': 'Es wurde nichts geändert. Dieser Schlüssel ist schon vermerkt.',
+      withdrawn:
+        'Es wurde nichts geändert. Wurde der Code ersetzt, nehmen Sie den Schlüssel, der an seine Stelle trat.',
+      'not-on-roll':
+        'Es wurde nichts geändert. Vergleichen Sie den Schlüssel mit der Liste der Ausgabestelle; er muss zu dieser Wahl gehören.',
+    },
+    roll: {
+      title: 'Änderungen am Verzeichnis',
+      text: 'Das versiegelte Verzeichnis bleibt, wie es ist. Jede Änderung ist ein eigener Eintrag, den alle sehen und jeder Bericht zählt. Abgegebene Stimmzettel bleiben unberührt.',
+      choice: 'Was sich ändert',
+    },
+    add: {
+      title: 'Eine Person aufnehmen',
+      text: 'Sie kann sofort wählen. Der Schlüssel kommt von der Ausgabestelle; der Name bleibt dort.',
+      key: 'Schlüssel der neuen Person',
+      weight: 'Wie viele Stimmen der Stimmzettel zählt',
+      sure: 'Eine Person mehr wählen lassen',
+      act: 'Ins Verzeichnis aufnehmen',
+    },
+    newcomers: {
+      title: 'Alle aus einer Datei aufnehmen',
+      text: 'Wer in der Datei und nicht im Verzeichnis steht, wird mit einem öffentlichen Eintrag aufgenommen und kann sofort wählen. Die anderen werden übergangen.',
+      file: 'Öffentliches Verzeichnis der Neuen',
+      fileText:
+        'Eine Tabelle mit Schlüsseln, Gewichten und Gruppen, wie die Ausgabestelle sie schreibt.',
+      sure: 'Die Leute dieser Datei wählen lassen',
+      act: 'Alle aufnehmen',
+      progress: 'Aufgenommen: {{added}}, übergangen: {{known}}, von {{of}}.',
+      again:
+        'Wer aufgenommen ist, bleibt es. Drücken Sie noch einmal, um mit den übrigen fortzufahren.',
+      done: 'Aufgenommen: {{added}}. Schon im Verzeichnis: {{known}}.',
+    },
+    withdraw: {
+      title: 'Eine Person streichen',
+      text: 'Mit diesem Schlüssel und seinem Code kann niemand mehr wählen, und für Beteiligung und Quorum zählt die Person nicht. Das lässt sich nicht zurücknehmen: Ein gestrichener Schlüssel kommt nie wieder ins Verzeichnis. Es wird abgelehnt, wenn schon ein Stimmzettel angenommen wurde.',
+      key: 'Schlüssel, der gestrichen wird',
+      sure: 'Diese Person darf nicht wählen',
+      act: 'Aus dem Verzeichnis streichen',
+    },
+    replace: {
+      title: 'Einen verlorenen Code ersetzen',
+      text: 'Der verlorene Code ist nichts mehr wert; der neue Schlüssel hat sein Gewicht und seine Gruppe. Das lässt sich nicht zurücknehmen. Es wird abgelehnt, wenn mit dem verlorenen Code schon ein Stimmzettel angenommen wurde.',
+      key: 'Schlüssel des verlorenen Codes',
+      by: 'Neuer Schlüssel',
+      sure: 'Der verlorene Code darf nicht mehr wählen',
+      act: 'Schlüssel ersetzen',
+    },
+    paper: {
+      title: 'Für Papier vermerken',
+      text: 'Für diesen Schlüssel wird online kein Stimmzettel mehr angenommen. Die Person zählt als auf Papier, für Beteiligung und Quorum; was auf dem Papier steht, wird anderswo gezählt. Das lässt sich nicht zurücknehmen. Es wird abgelehnt, wenn online schon ein Stimmzettel angenommen wurde: Geben Sie dann keinen auf Papier aus.',
+      marked_one: 'Bisher ist {{count}} Person vermerkt.',
+      marked_other: 'Bisher sind {{count}} Personen vermerkt.',
+      key: 'Schlüssel der Person',
+      sure: 'Diese Person stimmt auf Papier ab',
+      act: 'Für Papier vermerken',
+    },
+    reset: {
+      title: 'Die Probe zurücksetzen',
+      text: 'Keiner der bisherigen Stimmzettel zählt mehr, und alle können neu wählen. Sie bleiben im Wahlbuch, wo auch das Zurücksetzen zu sehen ist. Das Verzeichnis mit seinen Änderungen und die Papiervermerke bleiben. Das lässt sich nicht zurücknehmen. Nur eine Probe lässt sich zurücksetzen.',
+      ballots_one: '{{count}} Stimmzettel wird nicht mehr zählen.',
+      ballots_other: '{{count}} Stimmzettel werden nicht mehr zählen.',
+      sure: 'Alle Stimmzettel dieser Probe vergessen',
+      act: 'Probe zurücksetzen',
+    },
     notExtendable: 'Die Schließung lässt sich nicht verschieben: Die Definition erlaubt es nicht.',
     done: 'Es steht im Wahlbuch.',
+  },
+  credential: {
+    hint: {
+      voter:
+        'Der Schlüssel hat 64 Zeichen. Der Code der Person geht auch: Der Schlüssel wird hier daraus gemacht, und der Code wird nicht gesendet.',
+      newcomer: 'Der Schlüssel hat 64 Zeichen, wie im öffentlichen Verzeichnis der Ausgabestelle.',
+    },
+    problem: {
+      digit:
+        '„{{character}}“ an Stelle {{place}} gehört nicht in einen Schlüssel; der hat nur 0-9 und a-f.',
+      length:
+        'Ein Schlüssel hat 64 Zeichen, hier sind es {{count}}. Bitte kopieren Sie ihn noch einmal.',
+      unusable:
+        'Mit diesem Schlüssel kann niemand unterschreiben. Bitte kopieren Sie ihn noch einmal aus der Liste der Ausgabestelle.',
+    },
+    voter: {
+      absent: 'Der Knoten findet diesen Schlüssel nicht im Verzeichnis.',
+      withdrawn: 'Dieser Schlüssel wurde aus dem Verzeichnis gestrichen.',
+      replaced: 'Dieser Schlüssel wurde durch einen anderen ersetzt.',
+      paper: 'Dieser Schlüssel ist für die Abstimmung auf Papier vermerkt.',
+      voted:
+        'Für diesen Schlüssel wurde ein Stimmzettel angenommen: Er bleibt, und die Anordnung wird abgelehnt.',
+      silent: 'Im Verzeichnis, Gewicht {{weight}}, Gruppe: {{group}}. Noch kein Stimmzettel.',
+    },
+    newcomer: {
+      absent: 'Dieser Schlüssel steht noch nicht im Verzeichnis.',
+      known:
+        'Dieser Schlüssel steht oder stand schon im Verzeichnis: Die Anordnung wird abgelehnt.',
+    },
   },
   definition: {
     title: 'Definition',

@@ -134,7 +134,10 @@ export default {
     none: 'There is no roll yet.',
     size_one: '{{count}} voter on the roll.',
     size_other: '{{count}} voters on the roll.',
-    sealed: 'The roll is sealed and cannot be changed here any more.',
+    sealed: 'The roll is sealed. The definition does not allow changes to it.',
+    changeable:
+      'The roll is sealed. Changes to it are public entries of their own: see “While voting is going on”.',
+    changeableWhileOpen: 'The roll is sealed. It can be changed only while voting is going on.',
     file: 'Public roll',
     again: 'Replace the roll',
     fileText:
@@ -315,6 +318,9 @@ export default {
       separate: 'An issuer apart from the nodes',
       cluster: 'The nodes themselves',
     },
+    booth: 'Digest of the booth (optional)',
+    boothText:
+      '64 digits, as “quorate booth check” prints them for the addresses of your nodes. The sealed manifest then says which booth voters must be given, and everybody can check the nodes against it. Pin it only if the nodes keep this version until the closing: after another one every check complains.',
     problem: {
       title: 'The election needs a title.',
       'group-twice': 'A group appears twice.',
@@ -335,6 +341,8 @@ export default {
       times: 'It closes before it opens.',
       extension: 'It can be extended to a later time only.',
       minimum: 'A result needs 1 ballot or more.',
+      booth:
+        'The digest of the booth has 64 digits of 0-9 and a-f; what was entered has {{count}} characters. Copy it again from “quorate booth check”, or leave it empty.',
       rule: 'A rule is broken: {{sentence}}',
     },
     fileProblem: {
@@ -474,8 +482,100 @@ export default {
       sure: 'Close later than announced',
       act: 'Extend the voting',
     },
+    needsKey: 'Choose your key file first.',
+    noPaper: 'Nobody can be marked to vote on paper: the definition does not allow it.',
+    noChanges: 'The roll cannot be changed: the definition does not allow it.',
+    advice: {
+      'has-voted':
+        'Nothing was changed. The ballot that was cast stays and counts: give this voter neither a paper ballot nor another code.',
+      'votes-on-paper': 'Nothing was changed. This key is marked already.',
+      withdrawn: 'Nothing was changed. If the code was replaced, use the key that took its place.',
+      'not-on-roll':
+        'Nothing was changed. Compare the key with the issuer’s list; it must be one of this election.',
+    },
+    roll: {
+      title: 'Changes of the roll',
+      text: 'The sealed roll stays as it is. Each change is an entry of its own that everybody sees and every report counts. Ballots that were cast are not touched.',
+      choice: 'What changes',
+    },
+    add: {
+      title: 'Add a voter',
+      text: 'The new voter can vote at once. The key comes from the issuer; the name stays there.',
+      key: 'Key of the new voter',
+      weight: 'How many votes the ballot counts',
+      sure: 'Let one more person vote',
+      act: 'Add to the roll',
+    },
+    newcomers: {
+      title: 'Add everybody of a file',
+      text: 'Everybody of this file who is not on the roll is added, each by a public entry, and can vote at once. The others are passed over.',
+      file: 'Public roll of the newcomers',
+      fileText: 'A table of keys, weights and groups, as the issuer writes it.',
+      sure: 'Let the people of this file vote',
+      act: 'Add them all',
+      progress: 'Added: {{added}}, passed over: {{known}}, of {{of}}.',
+      again: 'Those who were added stay. Press the button again to go on with the rest.',
+      done: 'Added: {{added}}. On the roll already: {{known}}.',
+    },
+    withdraw: {
+      title: 'Withdraw a voter',
+      text: 'Nobody can vote with this key or its code any more, and the voter does not count for turnout and quorum. It cannot be taken back: a withdrawn key never comes back to the roll. It is refused when the key has an accepted ballot.',
+      key: 'Key that is withdrawn',
+      sure: 'This person may not vote',
+      act: 'Withdraw from the roll',
+    },
+    replace: {
+      title: 'Replace a lost code',
+      text: 'The lost code is worth nothing any more; the new key has its weight and group. It cannot be taken back. It is refused when a ballot was accepted with the lost code.',
+      key: 'Key of the lost code',
+      by: 'New key',
+      sure: 'The lost code may not vote any more',
+      act: 'Replace the key',
+    },
+    paper: {
+      title: 'Mark a voter on paper',
+      text: 'No online ballot is taken for this key any more. The voter counts as on paper, for turnout and quorum; what the paper says is counted elsewhere. It cannot be taken back. It is refused when an online ballot was accepted: then give out no paper ballot.',
+      marked_one: '{{count}} voter is marked so far.',
+      marked_other: '{{count}} voters are marked so far.',
+      key: 'Key of the voter',
+      sure: 'This person votes on paper',
+      act: 'Mark on paper',
+    },
+    reset: {
+      title: 'Reset the test',
+      text: 'None of the ballots so far counts any more, and everybody can vote again. They stay on the ledger, where everybody sees the reset, too. The roll with its changes and the paper marks stay as they are. It cannot be taken back. Only a test can be reset.',
+      ballots_one: '{{count}} ballot will not count any more.',
+      ballots_other: '{{count}} ballots will not count any more.',
+      sure: 'Forget all ballots of this test',
+      act: 'Reset the test',
+    },
     notExtendable: 'The closing cannot be moved: the definition does not allow it.',
     done: 'It is on the ledger.',
+  },
+  credential: {
+    hint: {
+      voter:
+        'The key has 64 digits. The voter’s code will do, too: the key is made from it here, and the code is not sent.',
+      newcomer: 'The key has 64 digits, as in the issuer’s public roll.',
+    },
+    problem: {
+      digit:
+        '“{{character}}” at place {{place}} does not belong into a key, which has 0-9 and a-f.',
+      length: 'A key has 64 digits, but here are {{count}}. Please copy it again.',
+      unusable: 'Nobody can sign with this key. Please copy it again from the issuer’s list.',
+    },
+    voter: {
+      absent: 'The node does not find this key on the roll.',
+      withdrawn: 'This key was withdrawn from the roll.',
+      replaced: 'This key was replaced by another one.',
+      paper: 'This key is marked to vote on paper.',
+      voted: 'A ballot was accepted for this key: it stays, and the order will be refused.',
+      silent: 'On the roll, weight {{weight}}, group: {{group}}. No ballot yet.',
+    },
+    newcomer: {
+      absent: 'This key is not on the roll yet.',
+      known: 'This key is, or was, on the roll already: the order will be refused.',
+    },
   },
   definition: {
     title: 'Definition',

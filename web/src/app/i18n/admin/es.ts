@@ -128,7 +128,10 @@ export default {
     none: 'Todavía no hay censo.',
     size_one: '{{count}} persona en el censo.',
     size_other: '{{count}} personas en el censo.',
-    sealed: 'El censo está sellado y ya no se puede cambiar aquí.',
+    sealed: 'El censo está sellado. La definición no permite cambiarlo.',
+    changeable:
+      'El censo está sellado. Los cambios son asientos públicos propios: vea «Mientras se vota».',
+    changeableWhileOpen: 'El censo está sellado. Solo se puede cambiar mientras se vota.',
     file: 'Censo público',
     again: 'Sustituir el censo',
     fileText:
@@ -309,6 +312,9 @@ export default {
       separate: 'Un emisor aparte de los nodos',
       cluster: 'Los propios nodos',
     },
+    booth: 'Huella de la cabina (opcional)',
+    boothText:
+      '64 cifras, como las da «quorate booth check» para las direcciones de sus nodos. El manifiesto sellado dice entonces qué cabina deben recibir los votantes, y cualquiera puede comprobar los nodos. Fíjela solo si los nodos conservan esta versión hasta el cierre: con otra, toda comprobación protesta.',
     problem: {
       title: 'La elección necesita un título.',
       'group-twice': 'Un grupo aparece dos veces.',
@@ -329,6 +335,8 @@ export default {
       times: 'Cierra antes de abrir.',
       extension: 'Solo se puede prorrogar a más tarde.',
       minimum: 'Un resultado necesita al menos 1 papeleta.',
+      booth:
+        'La huella de la cabina tiene 64 cifras de 0-9 y a-f; lo escrito tiene {{count}} caracteres. Cópiela de nuevo de «quorate booth check», o deje el campo vacío.',
       rule: 'Se infringe una regla: {{sentence}}',
     },
     fileProblem: {
@@ -468,8 +476,100 @@ export default {
       sure: 'Cerrar más tarde de lo anunciado',
       act: 'Prorrogar la votación',
     },
+    needsKey: 'Elija primero su archivo de clave.',
+    noPaper: 'No se puede anotar a nadie para votar en papel: la definición no lo permite.',
+    noChanges: 'El censo no se puede cambiar: la definición no lo permite.',
+    advice: {
+      'has-voted':
+        'No se ha cambiado nada. La papeleta emitida queda y cuenta: no dé a esta persona ni papeleta de papel ni otro código.',
+      'votes-on-paper': 'No se ha cambiado nada. Esta clave ya está anotada.',
+      withdrawn:
+        'No se ha cambiado nada. Si el código se sustituyó, use la clave que ocupó su lugar.',
+      'not-on-roll':
+        'No se ha cambiado nada. Compare la clave con la lista del emisor; debe ser de esta elección.',
+    },
+    roll: {
+      title: 'Cambios del censo',
+      text: 'El censo sellado queda como está. Cada cambio es un asiento propio que todos ven y que cada informe cuenta. Las papeletas emitidas no se tocan.',
+      choice: 'Qué cambia',
+    },
+    add: {
+      title: 'Añadir un votante',
+      text: 'Podrá votar enseguida. La clave viene del emisor; el nombre se queda allí.',
+      key: 'Clave del nuevo votante',
+      weight: 'Cuántos votos cuenta la papeleta',
+      sure: 'Dejar votar a una persona más',
+      act: 'Añadir al censo',
+    },
+    newcomers: {
+      title: 'Añadir a todos los de un archivo',
+      text: 'Quien está en el archivo y no en el censo se añade con un asiento público y puede votar enseguida. Los demás se pasan por alto.',
+      file: 'Censo público de los nuevos',
+      fileText: 'Una tabla de claves, pesos y grupos, como la escribe el emisor.',
+      sure: 'Dejar votar a las personas de este archivo',
+      act: 'Añadir a todos',
+      progress: 'Añadidos: {{added}}, pasados por alto: {{known}}, de {{of}}.',
+      again: 'Los añadidos quedan. Pulse de nuevo para seguir con el resto.',
+      done: 'Añadidos: {{added}}. Ya en el censo: {{known}}.',
+    },
+    withdraw: {
+      title: 'Retirar a un votante',
+      text: 'Nadie podrá votar con esta clave ni con su código, y la persona no cuenta para la participación ni el quórum. No tiene vuelta atrás: una clave retirada nunca vuelve al censo. Se rechaza si ya se aceptó una papeleta.',
+      key: 'Clave que se retira',
+      sure: 'Esta persona no puede votar',
+      act: 'Retirar del censo',
+    },
+    replace: {
+      title: 'Sustituir un código perdido',
+      text: 'El código perdido ya no vale nada; la clave nueva tiene su peso y su grupo. No tiene vuelta atrás. Se rechaza si con el código perdido ya se aceptó una papeleta.',
+      key: 'Clave del código perdido',
+      by: 'Clave nueva',
+      sure: 'El código perdido ya no puede votar',
+      act: 'Sustituir la clave',
+    },
+    paper: {
+      title: 'Anotar un voto en papel',
+      text: 'Ya no se acepta ninguna papeleta en línea para esta clave. La persona cuenta como en papel, para la participación y el quórum; lo que dice el papel se cuenta en otro lugar. No tiene vuelta atrás. Se rechaza si ya se aceptó una papeleta en línea: entonces no entregue ninguna de papel.',
+      marked_one: 'Hasta ahora hay {{count}} votante anotado.',
+      marked_other: 'Hasta ahora hay {{count}} votantes anotados.',
+      key: 'Clave del votante',
+      sure: 'Esta persona vota en papel',
+      act: 'Anotar en papel',
+    },
+    reset: {
+      title: 'Reiniciar el ensayo',
+      text: 'Ninguna de las papeletas emitidas cuenta ya, y todos pueden votar de nuevo. Quedan en el registro, donde también se ve el reinicio. El censo con sus cambios y los votos en papel anotados quedan igual. No tiene vuelta atrás. Solo se puede reiniciar un ensayo.',
+      ballots_one: '{{count}} papeleta dejará de contar.',
+      ballots_other: '{{count}} papeletas dejarán de contar.',
+      sure: 'Olvidar todas las papeletas de este ensayo',
+      act: 'Reiniciar el ensayo',
+    },
     notExtendable: 'El cierre no se puede mover: la definición no lo permite.',
     done: 'Está en el registro.',
+  },
+  credential: {
+    hint: {
+      voter:
+        'La clave tiene 64 cifras. También vale el código del votante: la clave se calcula aquí y el código no se envía.',
+      newcomer: 'La clave tiene 64 cifras, como en el censo público del emisor.',
+    },
+    problem: {
+      digit: '«{{character}}» en el lugar {{place}} no es de una clave, que solo tiene 0-9 y a-f.',
+      length: 'Una clave tiene 64 cifras, pero aquí hay {{count}}. Cópiela de nuevo, por favor.',
+      unusable: 'Nadie puede firmar con esta clave. Cópiela de nuevo de la lista del emisor.',
+    },
+    voter: {
+      absent: 'El nodo no encuentra esta clave en el censo.',
+      withdrawn: 'Esta clave se retiró del censo.',
+      replaced: 'Esta clave se sustituyó por otra.',
+      paper: 'Esta clave está anotada para votar en papel.',
+      voted: 'Con esta clave ya se aceptó una papeleta: queda, y la orden se rechazará.',
+      silent: 'En el censo, peso {{weight}}, grupo: {{group}}. Aún sin papeleta.',
+    },
+    newcomer: {
+      absent: 'Esta clave aún no está en el censo.',
+      known: 'Esta clave está o estuvo ya en el censo: la orden se rechazará.',
+    },
   },
   definition: {
     title: 'Definición',

@@ -128,7 +128,10 @@ export default {
     none: 'Il n’y a pas encore de liste.',
     size_one: '{{count}} personne sur la liste.',
     size_other: '{{count}} personnes sur la liste.',
-    sealed: 'La liste est scellée et ne peut plus être changée ici.',
+    sealed: 'La liste est scellée. La définition ne permet pas de la changer.',
+    changeable:
+      'La liste est scellée. Ses changements sont des inscriptions publiques à part : voir « Pendant le vote ».',
+    changeableWhileOpen: 'La liste est scellée. Elle ne peut être changée que pendant le vote.',
     file: 'Liste publique',
     again: 'Remplacer la liste',
     fileText:
@@ -312,6 +315,9 @@ export default {
       separate: 'Un émetteur distinct des nœuds',
       cluster: 'Les nœuds eux-mêmes',
     },
+    booth: 'Empreinte de l’isoloir (facultatif)',
+    boothText:
+      '64 caractères, comme « quorate booth check » les donne pour les adresses de vos nœuds. Le manifeste scellé dit alors quel isoloir les électeurs doivent recevoir, et chacun peut contrôler les nœuds. Ne la fixez que si les nœuds gardent cette version jusqu’à la clôture : avec une autre, chaque contrôle proteste.',
     problem: {
       title: 'L’élection a besoin d’un titre.',
       'group-twice': 'Un groupe figure deux fois.',
@@ -332,6 +338,8 @@ export default {
       times: 'Elle se clôt avant de s’ouvrir.',
       extension: 'Elle ne peut être prolongée qu’à plus tard.',
       minimum: 'Un résultat demande au moins 1 bulletin.',
+      booth:
+        'L’empreinte de l’isoloir a 64 caractères de 0-9 et a-f ; il y en a {{count}} ici. Copiez-la de nouveau depuis « quorate booth check », ou laissez le champ vide.',
       rule: 'Une règle est enfreinte : {{sentence}}',
     },
     fileProblem: {
@@ -472,8 +480,100 @@ export default {
       sure: 'Clore plus tard qu’annoncé',
       act: 'Prolonger le vote',
     },
+    needsKey: 'Choisissez d’abord votre fichier de clé.',
+    noPaper: 'On ne peut noter aucun vote sur papier : la définition ne le permet pas.',
+    noChanges: 'La liste ne peut pas être changée : la définition ne le permet pas.',
+    advice: {
+      'has-voted':
+        'Rien n’a été changé. Le bulletin déposé reste et compte : ne donnez à cette personne ni bulletin de papier ni nouveau code.',
+      'votes-on-paper': 'Rien n’a été changé. Cette clé est déjà notée.',
+      withdrawn: 'Rien n’a été changé. Si le code a été remplacé, prenez la clé qui l’a remplacé.',
+      'not-on-roll':
+        'Rien n’a été changé. Comparez la clé avec la liste de l’émetteur ; elle doit être de ce scrutin.',
+    },
+    roll: {
+      title: 'Changements de la liste',
+      text: 'La liste scellée reste telle quelle. Chaque changement est une inscription à part, que tout le monde voit et que chaque rapport compte. Les bulletins déposés ne sont pas touchés.',
+      choice: 'Ce qui change',
+    },
+    add: {
+      title: 'Ajouter un électeur',
+      text: 'Il peut voter aussitôt. La clé vient de l’émetteur ; le nom y reste.',
+      key: 'Clé du nouvel électeur',
+      weight: 'Combien de voix compte le bulletin',
+      sure: 'Laisser voter une personne de plus',
+      act: 'Ajouter à la liste',
+    },
+    newcomers: {
+      title: 'Ajouter tous ceux d’un fichier',
+      text: 'Qui est dans ce fichier et pas sur la liste est ajouté par une inscription publique et peut voter aussitôt. Les autres sont passés.',
+      file: 'Liste publique des nouveaux',
+      fileText: 'Un tableau de clés, poids et groupes, comme l’émetteur l’écrit.',
+      sure: 'Laisser voter les personnes de ce fichier',
+      act: 'Les ajouter tous',
+      progress: 'Ajoutés : {{added}}, passés : {{known}}, sur {{of}}.',
+      again: 'Ceux qui sont ajoutés le restent. Appuyez de nouveau pour continuer avec les autres.',
+      done: 'Ajoutés : {{added}}. Déjà sur la liste : {{known}}.',
+    },
+    withdraw: {
+      title: 'Retirer un électeur',
+      text: 'Plus personne ne peut voter avec cette clé ni avec son code, et l’électeur ne compte ni pour la participation ni pour le quorum. C’est irrévocable : une clé retirée ne revient jamais sur la liste. C’est refusé si un bulletin a déjà été accepté.',
+      key: 'Clé à retirer',
+      sure: 'Cette personne ne peut pas voter',
+      act: 'Retirer de la liste',
+    },
+    replace: {
+      title: 'Remplacer un code perdu',
+      text: 'Le code perdu ne vaut plus rien ; la nouvelle clé a son poids et son groupe. C’est irrévocable. C’est refusé si un bulletin a déjà été accepté avec le code perdu.',
+      key: 'Clé du code perdu',
+      by: 'Nouvelle clé',
+      sure: 'Le code perdu ne peut plus voter',
+      act: 'Remplacer la clé',
+    },
+    paper: {
+      title: 'Noter un vote sur papier',
+      text: 'Plus aucun bulletin en ligne n’est accepté pour cette clé. L’électeur compte comme votant sur papier, pour la participation et le quorum ; ce que dit le papier est compté ailleurs. C’est irrévocable. C’est refusé si un bulletin en ligne a déjà été accepté : ne donnez alors aucun bulletin de papier.',
+      marked_one: '{{count}} électeur est noté jusqu’ici.',
+      marked_other: '{{count}} électeurs sont notés jusqu’ici.',
+      key: 'Clé de l’électeur',
+      sure: 'Cette personne vote sur papier',
+      act: 'Noter sur papier',
+    },
+    reset: {
+      title: 'Recommencer la répétition',
+      text: 'Aucun des bulletins déposés ne compte plus, et tout le monde peut voter de nouveau. Ils restent au registre, où ce nouveau départ se voit aussi. La liste avec ses changements et les votes notés sur papier restent tels quels. C’est irrévocable. Seule une répétition peut être recommencée.',
+      ballots_one: '{{count}} bulletin ne comptera plus.',
+      ballots_other: '{{count}} bulletins ne compteront plus.',
+      sure: 'Oublier tous les bulletins de cette répétition',
+      act: 'Recommencer la répétition',
+    },
     notExtendable: 'La clôture ne peut pas être déplacée : la définition ne le permet pas.',
     done: 'C’est inscrit au registre.',
+  },
+  credential: {
+    hint: {
+      voter:
+        'La clé a 64 caractères. Le code de l’électeur convient aussi : la clé en est faite ici, et le code n’est pas envoyé.',
+      newcomer: 'La clé a 64 caractères, comme dans la liste publique de l’émetteur.',
+    },
+    problem: {
+      digit: '« {{character}} » à la place {{place}} n’est pas d’une clé, qui n’a que 0-9 et a-f.',
+      length: 'Une clé a 64 caractères, il y en a {{count}} ici. Veuillez la copier de nouveau.',
+      unusable:
+        'Personne ne peut signer avec cette clé. Veuillez la copier de nouveau depuis la liste de l’émetteur.',
+    },
+    voter: {
+      absent: 'Le nœud ne trouve pas cette clé sur la liste.',
+      withdrawn: 'Cette clé a été retirée de la liste.',
+      replaced: 'Cette clé a été remplacée par une autre.',
+      paper: 'Cette clé est notée pour un vote sur papier.',
+      voted: 'Un bulletin a été accepté pour cette clé : il reste, et l’ordre sera refusé.',
+      silent: 'Sur la liste, poids {{weight}}, groupe : {{group}}. Pas encore de bulletin.',
+    },
+    newcomer: {
+      absent: 'Cette clé n’est pas encore sur la liste.',
+      known: 'Cette clé est ou a été déjà sur la liste : l’ordre sera refusé.',
+    },
   },
   definition: {
     title: 'Définition',

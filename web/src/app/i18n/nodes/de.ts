@@ -23,6 +23,27 @@ export default {
     restricted: 'Er stimmt nicht mit ab, bis sein Protokoll wieder vollständig ist.',
     'disk-full': 'Nur {{percent}} % seiner Platte sind frei.',
   },
+  event: {
+    'node-healthy': 'Knoten {{node}} ist gesund.',
+    'node-slow': 'Knoten {{node}} ist langsam.',
+    'node-unreachable': 'Knoten {{node}} ist unerreichbar.',
+    'node-draining': 'Knoten {{node}} nimmt Abschied.',
+    'node-stopped': 'Knoten {{node}} ist angehalten.',
+    'node-started': 'Knoten {{node}} ist neu gestartet.',
+    'node-leads': 'Knoten {{node}} führt (Amtszeit {{term}}).',
+    'member-joined': 'Knoten {{node}} gehört jetzt zum Cluster.',
+    'member-left': 'Knoten {{node}} gehört nicht mehr zum Cluster.',
+  },
+  alarm: {
+    'split-view': 'Zwei unterschriebene Stände dieses Wahlbuchs widersprechen einander.',
+    equivocation: 'Ein Knoten hat zwei Aussagen unterschrieben, wo nur eine erlaubt ist.',
+    'store-changed': 'Der Datenspeicher hat verloren oder geändert, was er gezeigt hatte.',
+    restored:
+      'Der Datenspeicher hatte Einträge verloren oder geändert; ein Knoten stellt sie aus seiner Kopie wieder her.',
+    hole: 'Ein Eintrag vor dem Ende des Wahlbuchs ist nirgends zu finden.',
+    'other-order':
+      'Der Datenspeicher zeigt eine andere Reihenfolge von Einträgen, die nicht endgültig waren; ihr wird gefolgt.',
+  },
   problem: {
     'no-answer':
       'Kein Knoten hat geantwortet. Ist dieser Computer verbunden? Es wird noch einmal versucht.',
@@ -44,6 +65,8 @@ export default {
       'Jemand anders hat es inzwischen geändert. Sehen Sie es noch einmal an und entscheiden Sie dann.',
     'too-often': 'Das war zu oft. Bitte warten Sie ein wenig.',
     unavailable: 'Der Knoten kann das gerade nicht. Bitte versuchen Sie es noch einmal.',
+    overloaded:
+      'Bei diesem Knoten warten zu viele Anfragen. Bitte versuchen Sie es gleich noch einmal.',
     internal:
       'Der Knoten hat einen Fehler gemacht. Nennen Sie dem Betreiber die Nummer der Anfrage.',
     'account-exists': 'Ein Konto mit diesem Namen gibt es schon.',

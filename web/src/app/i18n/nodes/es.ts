@@ -22,6 +22,26 @@ export default {
     restricted: 'No vota hasta que su registro vuelva a estar completo.',
     'disk-full': 'Solo queda libre el {{percent}} % de su disco.',
   },
+  event: {
+    'node-healthy': 'El nodo {{node}} está sano.',
+    'node-slow': 'El nodo {{node}} está lento.',
+    'node-unreachable': 'El nodo {{node}} es inalcanzable.',
+    'node-draining': 'El nodo {{node}} se retira.',
+    'node-stopped': 'El nodo {{node}} está detenido.',
+    'node-started': 'El nodo {{node}} ha arrancado de nuevo.',
+    'node-leads': 'El nodo {{node}} dirige (mandato {{term}}).',
+    'member-joined': 'El nodo {{node}} pertenece ahora al clúster.',
+    'member-left': 'El nodo {{node}} ya no pertenece al clúster.',
+  },
+  alarm: {
+    'split-view': 'Dos estados firmados de este registro se contradicen.',
+    equivocation: 'Un nodo ha firmado dos declaraciones donde solo se permite una.',
+    'store-changed': 'El almacén ha perdido o cambiado lo que había mostrado.',
+    restored: 'El almacén había perdido o cambiado entradas; un nodo repone sus propias copias.',
+    hole: 'Una entrada anterior al final del registro no aparece en ninguna parte.',
+    'other-order':
+      'El almacén muestra otro orden de entradas que no eran definitivas; se sigue ese orden.',
+  },
   problem: {
     'no-answer': 'Ningún nodo ha respondido. ¿Tiene conexión este equipo? Se intentará de nuevo.',
     unreadable: 'El nodo dio una respuesta ilegible.',
@@ -39,6 +59,8 @@ export default {
     'changed-meanwhile': 'Otra persona lo cambió entretanto. Mírelo de nuevo y decida.',
     'too-often': 'Demasiadas veces. Espere un poco.',
     unavailable: 'El nodo no puede hacerlo ahora. Inténtelo de nuevo.',
+    overloaded:
+      'Hay demasiadas peticiones en espera en este nodo. Inténtelo de nuevo en un momento.',
     internal: 'El nodo cometió un error. Dé a su operador el número de la petición.',
     'account-exists': 'Ya hay una cuenta con ese nombre.',
     'last-administrator': 'Alguien debe seguir siendo administrador; este es el último.',

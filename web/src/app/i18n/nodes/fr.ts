@@ -22,6 +22,26 @@ export default {
     restricted: 'Il ne vote pas tant que son journal n’est pas complet.',
     'disk-full': 'Seulement {{percent}} % de son disque est libre.',
   },
+  event: {
+    'node-healthy': 'Le nœud {{node}} est sain.',
+    'node-slow': 'Le nœud {{node}} est lent.',
+    'node-unreachable': 'Le nœud {{node}} est injoignable.',
+    'node-draining': 'Le nœud {{node}} se retire.',
+    'node-stopped': 'Le nœud {{node}} est arrêté.',
+    'node-started': 'Le nœud {{node}} a redémarré.',
+    'node-leads': 'Le nœud {{node}} dirige (mandat {{term}}).',
+    'member-joined': 'Le nœud {{node}} fait désormais partie de la grappe.',
+    'member-left': 'Le nœud {{node}} ne fait plus partie de la grappe.',
+  },
+  alarm: {
+    'split-view': 'Deux états signés de ce registre se contredisent.',
+    equivocation: 'Un nœud a signé deux déclarations là où une seule est permise.',
+    'store-changed': 'Le stockage a perdu ou modifié ce qu’il avait montré.',
+    restored: 'Le stockage avait perdu ou modifié des entrées ; un nœud remet ses propres copies.',
+    hole: 'Une entrée située avant la fin du registre est introuvable.',
+    'other-order':
+      'Le stockage montre un autre ordre d’entrées qui n’étaient pas définitives ; cet ordre est suivi.',
+  },
   problem: {
     'no-answer':
       'Aucun nœud n’a répondu. Cet ordinateur est-il connecté ? Un nouvel essai sera fait.',
@@ -41,6 +61,7 @@ export default {
       'Quelqu’un d’autre l’a modifié entre-temps. Regardez de nouveau, puis décidez.',
     'too-often': 'C’était trop souvent. Veuillez attendre un peu.',
     unavailable: 'Le nœud ne peut pas le faire maintenant. Veuillez réessayer.',
+    overloaded: 'Trop de demandes attendent à ce nœud. Veuillez réessayer dans un instant.',
     internal: 'Le nœud a fait une erreur. Donnez à son exploitant le numéro de la demande.',
     'account-exists': 'Un compte de ce nom existe déjà.',
     'last-administrator': 'Quelqu’un doit rester administrateur ; c’est le dernier.',
