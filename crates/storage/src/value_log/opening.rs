@@ -97,7 +97,9 @@ impl<D: Disk> ValueLog<D> {
             self.segments.pop();
         }
         for (file, used) in excess {
+            // No sync of a later segment would cover this one.
             self.disk.set_len(&file, used)?;
+            self.disk.sync(&file)?;
         }
         if self.segments.is_empty() {
             self.disk.create(&segment_file(0))?;
