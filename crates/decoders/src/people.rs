@@ -36,8 +36,8 @@ fn definitions() -> Vec<Vec<u8>> {
     let contest =
         "[[contests]]\ntitle = \"Chair\"\nkind = \"one\"\noptions = [\"Ada\", \"Grace\"]\n";
     let times = "opens = \"2026-12-01T08:00:00Z\"\ncloses = \"2026-12-01T20:00:00+01:00\"\n";
-    let score = "[[contests]]\ntitle = \"Colour\"\nkind = \"score\"\noptions = [\"Red\", \"Blue\"]\n\
-                 highest = 3\nmax = 4\n";
+    let score = "[[contests]]\ntitle = \"Colour\"\nkind = \"score\"\n\
+                 options = [\"Red\", \"Blue\"]\nhighest = 3\nmax = 4\n";
     let lists = "[[contests]]\ntitle = \"Council\"\nkind = \"lists\"\nmax = 1\n\
                  [[contests.lists]]\nname = \"Left\"\ncandidates = [\"Ann\", \"Ben\"]\n";
     [

@@ -1,5 +1,5 @@
-//! A new key for an authority that lost its folder: each operator signs with the own authority's
-//! key, a quorum of the signatures meets in the store, and one of the authorities appends the entry.
+//! A new key for an authority that lost its folder: each operator signs with the key of the own
+//! authority, a quorum of the signatures meets in the store, and an authority appends the entry.
 
 use std::collections::BTreeMap;
 
