@@ -103,6 +103,8 @@ struct Wire {
     connection: u64,
     /// The fault that ended the one before.
     reset_by: FaultId,
+    /// Late copies of earlier connections do not come either.
+    is_severed: bool,
     /// A narrow link is at work until then.
     busy_until: Nanos,
 }
@@ -180,6 +182,7 @@ impl Net {
             troubles: BTreeMap::new(),
             connection: 0,
             reset_by: 0,
+            is_severed: false,
             busy_until: 0,
         };
         let wires = (0..members * members).map(|_| wire(&mut random)).collect();
@@ -214,10 +217,19 @@ impl Net {
         (wire.connection, wire.reset_by) = (wire.connection + 1, fault);
     }
 
-    /// Whether a frame on `connection` still arrives.
+    /// Loses what is on its way on `link`, late copies as well.
+    pub fn sever(&mut self, link: Link, fault: FaultId) {
+        self.reset(link, fault);
+        self.wire(link).is_severed = true;
+    }
+
+    /// Whether a frame on `connection` still arrives; a late copy belongs to none.
     pub fn arrives(&mut self, link: Link, connection: Option<u64>) -> bool {
         let wire = self.wire(link);
-        let arrives = connection.is_none_or(|connection| connection == wire.connection);
+        let arrives = match connection {
+            Some(connection) => connection == wire.connection,
+            None => !wire.is_severed,
+        };
         if !arrives {
             let fault = wire.reset_by;
             self.counts.reset += 1;

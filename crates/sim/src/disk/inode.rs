@@ -62,8 +62,14 @@ impl Inode {
         self.injuries.iter().all(|injury| injury.at_sync + OLD_AFTER_SYNCS <= self.syncs)
     }
 
+    /// Whether a power cut would change nothing. What a failed sync forgot may be on the platter all
+    /// the same: bytes that were written over by the same ones, or cut off since.
     pub(super) fn is_clean(&self) -> bool {
-        self.dirty.is_empty() && self.forgotten.is_empty()
+        let is_there = |sector: &usize| {
+            let range = sector_range(*sector, self.cached.len());
+            self.durable.get(range.clone()) == self.cached.get(range)
+        };
+        self.dirty.is_empty() && self.forgotten.iter().all(is_there)
     }
 
     fn touch(&mut self, sectors: Range<usize>) {

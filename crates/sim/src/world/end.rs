@@ -173,7 +173,7 @@ impl World {
                 // Nor does what the core said before reach those who are cut off from it: on such a
                 // link a deaf leader hears from its followers for seconds (seed 1796014175).
                 if fate != 2 {
-                    self.net.reset(to, OUTSIDE);
+                    self.net.sever(to, OUTSIDE);
                 }
                 match fate {
                     1 => self.net.trouble(to, OUTSIDE, cut, always),
