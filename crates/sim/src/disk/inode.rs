@@ -62,8 +62,8 @@ impl Inode {
         self.injuries.iter().all(|injury| injury.at_sync + OLD_AFTER_SYNCS <= self.syncs)
     }
 
-    /// Whether a power cut would change nothing. What a failed sync forgot may be on the platter all
-    /// the same: bytes that were written over by the same ones, or cut off since.
+    /// Whether a power cut would change nothing. What a failed sync forgot may be on the platter
+    /// all the same: bytes that were written over by the same ones, or cut off since.
     pub(super) fn is_clean(&self) -> bool {
         let is_there = |sector: &usize| {
             let range = sector_range(*sector, self.cached.len());
