@@ -352,6 +352,39 @@ mod tests {
     }
 
     #[test]
+    fn changes_are_followed_by_their_receipts_alone() {
+        let election = ElectionBuilder::new(6).voters(2).build();
+        let mut fold = election.open().fold;
+        let sealed = |signed: &SignedSuccession| {
+            let (appender, body) = (&election.appenders[1], signed.encode());
+            let entry = appender.seal(election.id(), STAMP, &Body::AuthorityKey(&body));
+            Bytes::from(entry.expect("it fits"))
+        };
+        let entry = sealed(&election.succession(1, 1, [77; 32], &[2, 3]));
+        let leaf = fold.push(&entry).expect("a quorum signed").leaf_index;
+        let path = fold.tree().inclusion(leaf, leaf + 1).expect("it is below");
+        let checkpoint = election.checkpoint(fold.tree(), leaf + 1);
+        let receipt = Receipt { extra: Vec::new(), index: leaf, path, checkpoint };
+        let follow = |entry: &[u8], receipt: &Receipt| {
+            let changes = [(entry.to_vec(), receipt.clone())];
+            Successions::follow(&election.manifest, &election.policy(), &changes)
+        };
+        assert_eq!(follow(&entry, &receipt).as_ref(), Ok(fold.successions()));
+        let refused = |entry: &[u8], receipt: &Receipt, expected: &str| {
+            let error = follow(entry, receipt).expect_err(expected);
+            assert!(error.contains(expected), "{error}");
+        };
+        let weak = sealed(&election.succession(1, 1, [77; 32], &[2]));
+        refused(&weak, &receipt, "1 authorities signed the new key; 2 must.");
+        refused(&fold.leaves()[0], &receipt, "is no change of a key");
+        let other = sealed(&election.succession(1, 1, [78; 32], &[2, 3]));
+        refused(&other, &receipt, &format!("leaf {leaf}: "));
+        refused(&entry, &Receipt { index: leaf - 1, ..receipt.clone() }, "leaf");
+        let unsigned = ledger::SignedCheckpoint::unsigned(receipt.checkpoint.checkpoint.clone());
+        refused(&entry, &Receipt { checkpoint: unsigned, ..receipt.clone() }, "quorum");
+    }
+
+    #[test]
     fn every_changed_byte_of_a_change_is_refused() {
         let election = ElectionBuilder::new(5).voters(2).build();
         let fold = election.open().fold;
