@@ -37,6 +37,13 @@ fn seeds_that_found_bugs_hold_every_invariant() {
     for seed in found {
         assert_eq!(run(seed, Options::default()).violation, None, "seed {seed}");
     }
+    // Bugs that a run of 100,000 found (docs/reliability.md, "What long runs found last").
+    let found =
+        [1796009903, 1796012765, 1796019705, 1796022716, 1796035707, 1796041095, 1796066166];
+    for seed in found {
+        let mixed = Options { profile: sim::swarm::Profile::Mixed, ..Options::default() };
+        assert_eq!(run(seed, mixed).violation, None, "seed {seed}");
+    }
     // A hunt that was aimed at terms brought damage along that its wishes did not reckon with: they
     // left two voters of whom one had lost its log (V1).
     let aimed = Options { aim: Some(sim::swarm::Aim::Terms), ..Options::default() };
