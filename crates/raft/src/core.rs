@@ -197,11 +197,10 @@ impl Core {
     /// may still be needed: perhaps no one else holds that entry (thesis 4.2.2). So may a learner
     /// that a candidate with an older log asks for its vote: [`Self::on_asked_by_older`].
     pub(crate) fn may_campaign(&self) -> bool {
-        let is_needed = self.configurations.is_voter_since(self.commit, self.id());
-        let is_needed = is_needed || self.is_asked_for;
+        let is_leaving = self.configurations.is_voter_since(self.commit, self.id());
         // Without a state it could commit and never apply.
         let has_state = self.handed >= self.log.base().index;
-        (self.quorum.contains(self.id()) || is_needed)
+        (self.quorum.contains(self.id()) || is_leaving || self.is_asked_for)
             && has_state
             && self.restriction.is_none()
             && self.has_state()
