@@ -64,6 +64,25 @@ impl Succession {
         key.sign(TAG, &self.message(fingerprint, signer))
     }
 
+    /// That authority `signer` signed it with its key among these.
+    ///
+    /// # Errors
+    /// When there is no such authority, or the signature is not by its key.
+    pub fn check_signature(
+        &self,
+        fingerprint: &Fingerprint,
+        authorities: &[Authority],
+        signer: u8,
+        signature: &[u8; 64],
+    ) -> Result<(), Refusal> {
+        let own = authorities.iter().find(|one| one.index == signer);
+        if own.is_some_and(|one| self.verify(fingerprint, signer, one.key.public(), signature)) {
+            return Ok(());
+        }
+        let sentence = format!("The signature of authority {signer} does not hold.");
+        Err(Refusal::new(code::BAD_SIGNATURE, sentence))
+    }
+
     /// Whether `key` signed it as authority `signer`.
     #[must_use]
     pub fn verify(
@@ -224,6 +243,19 @@ impl Successions {
         Ok(all)
     }
 
+    /// That a change follows those that are here.
+    ///
+    /// # Errors
+    /// Which one is the next.
+    pub fn check_next(&self, succession: &Succession) -> Result<(), Refusal> {
+        let (generation, expected) = (succession.generation, self.0.len() as u64 + 1);
+        if u64::from(generation) == expected {
+            return Ok(());
+        }
+        let sentence = format!("This is change {generation} of a key; {expected} is the next.");
+        Err(Refusal::new(code::REPEATED, sentence))
+    }
+
     /// Checks the next change.
     pub(crate) fn check(
         &self,
@@ -234,12 +266,7 @@ impl Successions {
         let read = SignedSuccession::decode(body)
             .map_err(|error| Refusal::new(code::MALFORMED, error.to_string()))?;
         let SignedSuccession { succession, signatures } = read;
-        let expected = self.0.len() as u64 + 1;
-        if u64::from(succession.generation) != expected {
-            let generation = succession.generation;
-            let sentence = format!("This is change {generation} of a key; {expected} is the next.");
-            return Err(Refusal::new(code::REPEATED, sentence));
-        }
+        self.check_next(&succession)?;
         let authority = successor(manifest, &succession)?;
         let used = manifest.authorities.iter().chain(self.0.iter().map(|one| &one.authority));
         if used.into_iter().any(|one| one.key.public() == authority.key.public()) {
@@ -248,14 +275,7 @@ impl Successions {
         }
         let current = self.authorities_at(manifest, u64::MAX);
         for (signer, signature) in &signatures {
-            let key = current.iter().find(|one| one.index == *signer);
-            let valid = key.is_some_and(|one| {
-                succession.verify(fingerprint, *signer, one.key.public(), signature)
-            });
-            if !valid {
-                let sentence = format!("The signature of authority {signer} does not hold.");
-                return Err(Refusal::new(code::BAD_SIGNATURE, sentence));
-            }
+            succession.check_signature(fingerprint, &current, *signer, signature)?;
         }
         let (found, needed) = (signatures.len(), manifest.quorum());
         if found < needed {

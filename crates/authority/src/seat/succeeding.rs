@@ -64,17 +64,9 @@ impl Seat {
             let sentence = "Another change of a key is not final yet; they come one at a time.";
             return Err(refuse(code::NOT_READY, sentence));
         }
-        let expected = self.next_generation();
-        if generation != expected {
-            let sentence = format!("This is change {generation} of a key; {expected} is the next.");
-            return Err(refuse(code::REPEATED, sentence));
-        }
+        fold.successions().check_next(&succession)?;
         let current = fold.authorities_at(u64::MAX);
-        let own = current.iter().find(|one| one.index == signer).map(|one| *one.key.public());
-        if !own.is_some_and(|own| succession.verify(&fingerprint, signer, &own, &signature)) {
-            let sentence = format!("The signature of authority {signer} does not hold.");
-            return Err(refuse(code::BAD_SIGNATURE, sentence));
-        }
+        succession.check_signature(&fingerprint, &current, signer, &signature)?;
         let value: Bytes = [&[authority][..], &key, &signature].concat().into();
         let key = Key::Succession { generation, authority: signer }.of(self.election);
         let request = write(vec![put(key.into(), value)]);
