@@ -3,6 +3,7 @@
 mod appending;
 mod finality;
 mod pruning;
+mod publishing;
 mod reading;
 mod restoring;
 mod setup;
@@ -10,7 +11,7 @@ mod shouting;
 mod succeeding;
 mod view;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use ballot::Tracker;
 use bytes::Bytes;
@@ -25,6 +26,7 @@ use crate::{
     desk::{Desk, Purpose, SeatCall, sha256},
     journal::{JournalError, Record},
     rounds::Input,
+    vote::{Certificate, Value},
 };
 use appending::{Intake, Matter};
 use finality::Finality;
@@ -50,6 +52,8 @@ pub(crate) struct Seat {
     outbox: crate::outbox::Outbox,
     setup: Setup,
     changes: Changes,
+    /// Since when everything up to the close of an open poll is final.
+    poll_final_ms: Option<u64>,
     chronicle: Chronicle,
     alarms: Alarms,
     shown: Shown,
@@ -74,6 +78,7 @@ impl Seat {
             outbox: crate::outbox::Outbox::default(),
             setup: Setup::default(),
             changes: Changes::default(),
+            poll_final_ms: None,
             chronicle: Chronicle::default(),
             alarms: Alarms::default(),
             shown: Shown::default(),
@@ -95,7 +100,7 @@ impl Seat {
     ) -> Result<(), JournalError> {
         let broken = |record, reason| Err(JournalError { record, reason });
         let mut entries: Vec<Bytes> = Vec::new();
-        let mut decided = VecDeque::new();
+        let mut decided: Vec<Certificate> = Vec::new();
         let count = records.len();
         for (number, record) in records.into_iter().enumerate() {
             match record {
@@ -116,7 +121,8 @@ impl Seat {
                 }
             }
         }
-        self.copy.append(&entries, &mut desk.rng);
+        let values: Vec<Value> = decided.iter().map(|certificate| certificate.value).collect();
+        self.copy.restore(&entries, &values, &mut desk.rng);
         self.phase = phase_name(&self.copy);
         self.attend(desk);
         for certificate in decided.iter().rev().take(HEIGHTS_MAX).rev() {
@@ -140,6 +146,7 @@ impl Seat {
         self.drive(Input::Ticked { now_ms: desk.now_ms }, desk);
         self.endorse(desk);
         self.succeed_on(desk);
+        self.publish_on(desk);
         self.prune(desk);
     }
 
@@ -249,6 +256,11 @@ impl Seat {
             let election = self.election;
             let decoded = Entry::decode(entry).ok();
             let kind = decoded.as_ref().map(|entry| entry.body.kind().name());
+            if let Some(appender) = decoded.as_ref().map(|entry| entry.appender)
+                && appender != desk.config.index
+            {
+                self.intake.turn.saw(appender, number, desk.now_ms);
+            }
             let tracker = decoded.and_then(|entry| match entry.body {
                 Body::Ballot(ballot) => Some(Tracker::of_hash(&sha256(ballot))),
                 _ => None,

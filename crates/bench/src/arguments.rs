@@ -30,6 +30,9 @@ pub(crate) struct Arguments {
     /// Leaders killed of each system
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = within(1..=99))]
     pub(crate) rounds: u64,
+    /// Voters of the whole election; 200 of them come in a second
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = within(1_000..=1_000_000))]
+    pub(crate) voters: u64,
     /// Our figures alone
     #[arg(long)]
     pub(crate) no_etcd: bool,
@@ -64,6 +67,10 @@ pub(crate) enum Part {
     Sim,
     /// Ballots verified against their curve operations
     Ballots,
+    /// A whole election through HTTP, archived and verified
+    Election,
+    /// Ten times as many voters as three nodes on one core can serve
+    Overload,
 }
 
 impl fmt::Display for Part {
@@ -75,13 +82,15 @@ impl fmt::Display for Part {
             Self::Raft => "raft",
             Self::Sim => "sim",
             Self::Ballots => "ballots",
+            Self::Election => "election",
+            Self::Overload => "overload",
         })
     }
 }
 
 impl Part {
-    /// Whether server processes take part in it.
-    pub(crate) fn needs_servers(self) -> bool {
+    /// Whether etcd is measured, too.
+    pub(crate) fn has_peer(self) -> bool {
         matches!(self, Self::Puts | Self::Gap)
     }
 }
@@ -109,6 +118,7 @@ impl Arguments {
         let (seconds, warm_up) = (self.seconds, self.warm_up);
         words.push(format!("--seconds {seconds} --warm-up {warm_up}"));
         words.push(format!("--pairs {} --rounds {}", self.pairs, self.rounds));
+        words.push(format!("--voters {}", self.voters));
         words.join(" ")
     }
 }
@@ -134,7 +144,7 @@ mod tests {
         assert_eq!(
             command,
             "cargo run --release -p bench -- --only gap --full --seconds 4 --warm-up 1 --pairs 3 \
-             --rounds 1"
+             --rounds 1 --voters 100000"
         );
         let typed = command.replace("cargo run --release -p bench --", "bench");
         assert_eq!(parse(&typed).command(), command);

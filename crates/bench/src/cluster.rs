@@ -53,13 +53,18 @@ pub(crate) struct Systems {
 impl Systems {
     /// Finds both; says so when etcd is not to be had.
     pub(crate) fn find(arguments: &Arguments, paths: &Paths) -> Self {
-        let needed = arguments.parts().iter().any(|part| part.needs_servers());
+        let needed = arguments.parts().iter().any(|part| part.has_peer());
         let etcd = if needed { find_etcd(arguments, paths) } else { None };
         Self { quorate: find_quorate(arguments), etcd }
     }
 
     pub(crate) fn ours(&self) -> Result<System, Failure> {
-        Ok(System::Ours { program: self.quorate.clone()? })
+        Ok(System::Ours { program: self.program()? })
+    }
+
+    /// Our program.
+    pub(crate) fn program(&self) -> Result<PathBuf, Failure> {
+        self.quorate.clone()
     }
 
     /// etcd with these timeouts, milliseconds, if there is an etcd.
@@ -146,7 +151,7 @@ fn list(all: &[Addresses], one: impl Fn(usize, SocketAddr) -> String) -> String 
 
 /// A running process; killed when dropped.
 #[derive(Debug)]
-struct Server {
+pub(crate) struct Server {
     process: Child,
     log: PathBuf,
 }
@@ -156,6 +161,42 @@ impl Drop for Server {
         // An error means that it has ended already.
         let _ended = self.process.kill();
         let _ended = self.process.wait();
+    }
+}
+
+impl Server {
+    /// Starts one with its output in the file `log`.
+    pub(crate) fn start(mut command: Command, log: PathBuf) -> Result<Self, Failure> {
+        let ours = |name: &str| name.starts_with("QUORATE_") || name.starts_with("ETCD_");
+        let kept = command.get_envs().map(|(name, _)| name.to_owned()).collect::<Vec<_>>();
+        // Settings of whoever runs this must not change what is measured.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| ours(&name.to_string_lossy())) {
+            if !kept.contains(&name) {
+                command.env_remove(name);
+            }
+        }
+        let program = command.get_program().to_string_lossy().into_owned();
+        let cannot = format!("cannot start {program}");
+        let file = File::create(&log).map_err(Failure::because(cannot.clone()))?;
+        let errors = file.try_clone().map_err(Failure::because(cannot.clone()))?;
+        let process = command.stdin(Stdio::null()).stdout(file).stderr(errors).spawn();
+        Ok(Self { process: process.map_err(Failure::because(cannot))?, log })
+    }
+
+    /// Number of the process.
+    pub(crate) fn process(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// If it has ended, it is named by `number`, with the last line it wrote.
+    pub(crate) fn check_running(&mut self, number: usize) -> Result<(), Failure> {
+        let ended = self.process.try_wait();
+        if let Some(status) = ended.map_err(Failure::because("cannot look at a server"))? {
+            let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+            let last = log.lines().last().unwrap_or("it wrote nothing").to_owned();
+            return Err(Failure::new(format!("node {number} ended, {status}: {last}")));
+        }
+        Ok(())
     }
 }
 
@@ -206,7 +247,7 @@ impl Cluster {
             let data = cluster.folder.join(format!("node-{}", number + 1));
             let command = system.command(number, &all, &data);
             let log = cluster.folder.join(format!("node-{}.log", number + 1));
-            cluster.servers.push(spawn(command, log)?);
+            cluster.servers.push(Server::start(command, log)?);
         }
         Ok(cluster)
     }
@@ -235,17 +276,8 @@ impl Cluster {
         matches!(tokio::time::timeout(Duration::from_secs(2), put).await, Ok(Some(_)))
     }
 
-    /// A server that ended is named, with the last line it wrote.
     fn check_running(&mut self) -> Result<(), Failure> {
-        for (number, server) in (1..).zip(&mut self.servers) {
-            let ended = server.process.try_wait();
-            if let Some(status) = ended.map_err(Failure::because("cannot look at a server"))? {
-                let log = std::fs::read_to_string(&server.log).unwrap_or_default();
-                let last = log.lines().last().unwrap_or("it wrote nothing").to_owned();
-                return Err(Failure::new(format!("node {number} ended, {status}: {last}")));
-            }
-        }
-        Ok(())
+        (1..).zip(&mut self.servers).try_for_each(|(number, server)| server.check_running(number))
     }
 
     pub(crate) fn endpoints(&self) -> &[Endpoint] {
@@ -253,7 +285,7 @@ impl Cluster {
     }
 
     pub(crate) fn processes(&self) -> Vec<u32> {
-        self.servers.iter().map(|server| server.process.id()).collect()
+        self.servers.iter().map(Server::process).collect()
     }
 
     /// Where the nodes keep their data.
@@ -289,39 +321,20 @@ impl Cluster {
     }
 }
 
-/// Starts one server with its output in the file `log`.
-fn spawn(mut command: Command, log: PathBuf) -> Result<Server, Failure> {
-    let ours = |name: &str| name.starts_with("QUORATE_") || name.starts_with("ETCD_");
-    let kept = command.get_envs().map(|(name, _)| name.to_owned()).collect::<Vec<_>>();
-    // Settings of whoever runs this must not change what is measured.
-    for (name, _) in std::env::vars_os().filter(|(name, _)| ours(&name.to_string_lossy())) {
-        if !kept.contains(&name) {
-            command.env_remove(name);
-        }
-    }
-    let program = command.get_program().to_string_lossy().into_owned();
-    let cannot = format!("cannot start {program}");
-    let file = File::create(&log).map_err(Failure::because(cannot.clone()))?;
-    let errors = file.try_clone().map_err(Failure::because(cannot.clone()))?;
-    let process = command.stdin(Stdio::null()).stdout(file).stderr(errors).spawn();
-    Ok(Server { process: process.map_err(Failure::because(cannot))?, log })
-}
-
 /// Addresses that were free a moment ago.
 fn free_addresses(nodes: usize) -> Result<Vec<Addresses>, Failure> {
-    let bind = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-    let cannot = "cannot find free ports";
+    let ports = free_ports(nodes * 2)?;
+    let pairs = ports.chunks_exact(2);
+    Ok(pairs.map(|pair| Addresses { peer: pair[0], client: pair[1] }).collect())
+}
+
+/// So many different addresses on loopback, free a moment ago.
+pub(crate) fn free_ports(count: usize) -> Result<Vec<SocketAddr>, Failure> {
     // All are held until all are known, so that they differ.
-    let held: Vec<(TcpListener, TcpListener)> = (0..nodes)
-        .map(|_| Ok((bind()?, bind()?)))
-        .collect::<std::io::Result<_>>()
-        .map_err(Failure::because(cannot))?;
-    held.iter()
-        .map(|(peer, client)| {
-            Ok(Addresses { peer: peer.local_addr()?, client: client.local_addr()? })
-        })
-        .collect::<std::io::Result<_>>()
-        .map_err(Failure::because(cannot))
+    let held: std::io::Result<Vec<TcpListener>> =
+        (0..count).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).collect();
+    held.and_then(|held| held.iter().map(TcpListener::local_addr).collect())
+        .map_err(Failure::because("cannot find free ports"))
 }
 
 fn endpoint(address: SocketAddr) -> Result<Endpoint, Failure> {

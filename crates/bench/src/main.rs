@@ -19,6 +19,7 @@ mod gap;
 mod load;
 mod machine;
 mod paths;
+mod polling;
 mod puts;
 mod simulation;
 mod stats;
@@ -116,5 +117,10 @@ async fn measure(
         Part::Raft => consensus::measure(),
         Part::Sim => simulation::measure(),
         Part::Ballots => ballots::measure(),
+        Part::Election => {
+            let voters = usize::try_from(arguments.voters).unwrap_or(usize::MAX);
+            polling::measure_election(voters, systems, paths).await
+        }
+        Part::Overload => polling::measure_overload(systems, paths).await,
     }
 }

@@ -38,7 +38,19 @@ pub(crate) struct Figures {
     ballots_refused: Family<Reason, Counter>,
     shed: Family<Reason, Counter>,
     under_way: Family<Reason, Gauge>,
+    ordering: Family<Reason, Gauge>,
     listeners: Gauge,
+}
+
+/// What is under way.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Load {
+    /// Ballots and other requests.
+    pub(crate) requests: (usize, usize),
+    /// Ballots on their way into the ledger, and how many may be.
+    pub(crate) ordering: (usize, usize),
+    /// Subscribers of the feed.
+    pub(crate) listeners: usize,
 }
 
 fn histogram() -> Histogram {
@@ -56,6 +68,7 @@ impl Figures {
             ballots_refused: Family::default(),
             shed: Family::default(),
             under_way: Family::default(),
+            ordering: Family::default(),
             listeners: Gauge::default(),
         };
         let own = &figures;
@@ -66,6 +79,8 @@ impl Figures {
         registry.register("ballots_refused", "Ballots refused", own.ballots_refused.clone());
         registry.register("http_requests_shed", "Requests turned away", own.shed.clone());
         registry.register("http_requests_under_way", "Requests now", own.under_way.clone());
+        let help = "Ballots on their way into the ledger, and places for them";
+        registry.register("ballots_ordering", help, own.ordering.clone());
         registry.register("feed_listeners", "Connections to the feed", own.listeners.clone());
         figures.registry = Arc::new(registry);
         figures
@@ -95,13 +110,16 @@ impl Figures {
     }
 
     /// The text form, without the end mark.
-    pub(crate) fn render(&self, (ballots, others, listeners): (usize, usize, usize)) -> String {
+    pub(crate) fn render(&self, load: Load) -> String {
         let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-        let under_way = |kind: &str, count| {
-            self.under_way.get_or_create(&Reason { reason: kind.to_owned() }).set(number(count));
+        let set = |family: &Family<Reason, Gauge>, kind: &str, count| {
+            family.get_or_create(&Reason { reason: kind.to_owned() }).set(number(count));
         };
-        under_way("ballot", ballots);
-        under_way("other", others);
+        let Load { requests: (ballots, others), ordering: (waiting, places), listeners } = load;
+        set(&self.under_way, "ballot", ballots);
+        set(&self.under_way, "other", others);
+        set(&self.ordering, "waiting", waiting);
+        set(&self.ordering, "places", places);
         self.listeners.set(number(listeners));
         let mut text = String::new();
         if encode(&mut text, &self.registry).is_err() {
@@ -113,7 +131,7 @@ impl Figures {
 
 #[cfg(test)]
 mod tests {
-    use super::Figures;
+    use super::{Figures, Load};
     use std::time::Duration;
 
     #[test]
@@ -121,7 +139,7 @@ mod tests {
         let figures = Figures::new();
         figures.answered("/api/v1/elections/{id}", "GET", 200, Duration::from_millis(3));
         figures.answered("", "BREW", 405, Duration::ZERO);
-        let text = figures.render((1, 2, 3));
+        let text = figures.render(Load { listeners: 3, ordering: (4, 5), ..Load::default() });
         assert!(
             text.contains(
                 "quorate_http_requests_total{route=\"/api/v1/elections/{id}\",method=\"GET\",\
@@ -131,6 +149,7 @@ mod tests {
         );
         assert!(text.contains("method=\"other\""), "{text}");
         assert!(text.contains("quorate_feed_listeners 3"), "{text}");
+        assert!(text.contains("quorate_ballots_ordering{reason=\"places\"} 5"), "{text}");
         assert!(!text.contains("# EOF"));
     }
 }

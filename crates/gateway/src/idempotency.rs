@@ -117,7 +117,15 @@ async fn with_key<W: Future<Output = Response>>(
         let mark = Mark { request: hash, answer: Some(answer) };
         gateway.store.put_if(path, &mark, revision, lease).await?;
     } else {
-        gateway.store.revoke(lease).await?;
+        // The mark first: a lease with reserved keys cannot be revoked. What was done is told in any
+        // case; a mark that could not be removed only makes the key useless until its time is over.
+        let forgotten = async {
+            gateway.store.delete(path).await?;
+            gateway.store.revoke(lease).await
+        };
+        if let Err(error) = forgotten.await {
+            tracing::warn!(target: "api", %error, "an idempotency key could not be given up");
+        }
     }
     Ok(Response::from_parts(parts, Body::from(body)))
 }

@@ -84,6 +84,7 @@ pub struct Inner {
     pub(crate) table: Table,
     pub(crate) throttle: front::Throttle,
     pub(crate) gauge: shed::Gauge,
+    pub(crate) intake: shed::Intake,
     pub(crate) figures: figures::Figures,
     pub(crate) oidc: Option<Provider>,
     pub(crate) feed: feed::Feed,
@@ -164,6 +165,7 @@ impl Gateway {
             table: Table::read(openapi::DOCUMENT)?,
             throttle: front::Throttle::new(settings.limits),
             gauge: shed::Gauge::default(),
+            intake: shed::Intake::new(),
             figures: figures::Figures::new(),
             feed: feed::Feed::new(authority.clone(), store.clone(), life.clone()),
             draining: watch::Sender::new(false),
@@ -188,7 +190,7 @@ impl Gateway {
         routes::router(self)
     }
 
-    /// What is under way, for figures: ballots, other requests, subscribers of the feed.
+    /// What is under way: ballots, other requests, subscribers of the feed.
     pub fn load(&self) -> (usize, usize, usize) {
         let (ballots, others) = self.gauge.counts();
         (ballots, others, self.feed.subscribers())
@@ -196,7 +198,8 @@ impl Gateway {
 
     /// Figures in OpenMetrics, without the end mark.
     pub fn figures(&self) -> String {
-        self.figures.render(self.load())
+        let ((ballots, others, listeners), ordering) = (self.load(), self.intake.counts());
+        self.figures.render(figures::Load { requests: (ballots, others), ordering, listeners })
     }
 
     /// Whether the node takes leave.

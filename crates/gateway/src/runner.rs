@@ -13,10 +13,10 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use kv::api::{Error, Request, Response, WatchRequest, WatchResponse};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 /// Requests from the gateway that may wait for the authority; one more is told to come back.
@@ -28,8 +28,12 @@ const NOTICES_MAX: usize = 1024;
 /// Messages of all watches that may wait; the watches wait then.
 const WATCHED_MAX: usize = 1024;
 
-/// Requests taken in one turn.
+/// Events of watches taken in one turn.
 const TURN_MAX: usize = 512;
+
+/// Requests taken in one turn. Ballots among them are checked together: more would be a little
+/// cheaper each, and what other authorities say would wait longer behind them.
+const ASKS_MAX: usize = 128;
 
 /// Length of one tick of the authority's clock.
 const TICK: Duration = Duration::from_millis(20);
@@ -73,6 +77,19 @@ pub enum AskError {
 pub struct AuthorityHandle {
     asks: mpsc::Sender<Ask>,
     notices: broadcast::Sender<Notice>,
+    progress: watch::Sender<Progress>,
+}
+
+/// How far each election is, as far as this process has seen.
+pub(crate) type Progress = BTreeMap<ElectionId, Reached>;
+
+/// How far an election is here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reached {
+    /// Number of the last entry that was judged.
+    pub(crate) judged: u64,
+    /// Leaves that a quorum has cosigned.
+    pub(crate) cosigned: u64,
 }
 
 impl AuthorityHandle {
@@ -116,10 +133,16 @@ impl AuthorityHandle {
         self.notices.subscribe()
     }
 
+    /// How far it is, and a wake-up whenever it is further: for many who wait each for one entry.
+    pub(crate) fn progress(&self) -> watch::Receiver<Progress> {
+        self.progress.subscribe()
+    }
+
     /// A way to nobody, for tests.
     #[cfg(test)]
     pub(crate) fn to_nobody() -> Self {
-        Self { asks: mpsc::channel(1).0, notices: broadcast::channel(1).0 }
+        let progress = watch::Sender::default();
+        Self { asks: mpsc::channel(1).0, notices: broadcast::channel(1).0, progress }
     }
 
     fn ask(&self, ask: Ask) -> Result<(), AskError> {
@@ -142,7 +165,8 @@ pub fn start(
 ) -> std::io::Result<AuthorityHandle> {
     let (asks, asked) = mpsc::channel(REQUESTS_MAX);
     let (notices, _) = broadcast::channel(NOTICES_MAX);
-    let handle = AuthorityHandle { asks, notices: notices.clone() };
+    let progress = watch::Sender::default();
+    let handle = AuthorityHandle { asks, notices: notices.clone(), progress: progress.clone() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     std::thread::Builder::new().name("authority".to_owned()).spawn(move || {
         let (watched_in, watched) = mpsc::channel(WATCHED_MAX);
@@ -151,6 +175,8 @@ pub fn start(
             journal,
             client,
             notices,
+            progress,
+            reached: Progress::new(),
             watched_in,
             watches: HashMap::new(),
             calls: FuturesUnordered::new(),
@@ -173,6 +199,9 @@ struct Runner {
     journal: Box<dyn Journal>,
     client: Arc<dyn Client>,
     notices: broadcast::Sender<Notice>,
+    progress: watch::Sender<Progress>,
+    /// What `progress` will say after this turn.
+    reached: Progress,
     watched_in: mpsc::Sender<Event>,
     watches: HashMap<u64, JoinHandle<()>>,
     calls: FuturesUnordered<BoxFuture<'static, Replied>>,
@@ -189,7 +218,7 @@ impl Runner {
     ) -> Result<(), String> {
         let mut clock = tokio::time::interval(TICK);
         clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut asks = Vec::with_capacity(TURN_MAX);
+        let mut asks = Vec::with_capacity(ASKS_MAX);
         let mut events = vec![Event::Started];
         loop {
             self.turn(&mut events)?;
@@ -200,7 +229,7 @@ impl Runner {
                     events.push(Event::Replied { call, result });
                 }
                 Some(event) = watched.recv() => events.push(event),
-                taken = asked.recv_many(&mut asks, TURN_MAX) => {
+                taken = asked.recv_many(&mut asks, ASKS_MAX) => {
                     if taken == 0 {
                         return Ok(());
                     }
@@ -241,6 +270,11 @@ impl Runner {
 
     /// Steps through `events`; records first, everything else after they are durable.
     fn turn(&mut self, events: &mut Vec<Event>) -> Result<(), String> {
+        let submitted = events.iter().filter_map(|event| match event {
+            Event::Submitted { election, ballot, .. } => Some((*election, ballot)),
+            _ => None,
+        });
+        self.authority.check_together(submitted);
         while !events.is_empty() {
             let mut persisted = Vec::new();
             let mut others = Vec::new();
@@ -261,6 +295,13 @@ impl Runner {
             others.into_iter().for_each(|effect| self.perform(effect));
             events.append(&mut persisted);
         }
+        self.progress.send_if_modified(|progress| {
+            let is_further = *progress != self.reached;
+            if is_further {
+                progress.clone_from(&self.reached);
+            }
+            is_further
+        });
         Ok(())
     }
 
@@ -280,6 +321,16 @@ impl Runner {
             }
             Effect::Notify(notice) => {
                 tracing::debug!(?notice, "authority");
+                match &notice {
+                    Notice::Accepted { election, entry, .. }
+                    | Notice::Refused { election, entry, .. } => {
+                        self.reached.entry(*election).or_default().judged = *entry;
+                    }
+                    Notice::Checkpoint { election, size, .. } => {
+                        self.reached.entry(*election).or_default().cosigned = *size;
+                    }
+                    _ => {}
+                }
                 // Nobody listening is fine.
                 let _ = self.notices.send(notice);
             }

@@ -10,6 +10,7 @@ import { GrantFields } from '../../src/app/admin/Grants.tsx';
 import { RollImport } from '../../src/app/admin/RollImport.tsx';
 import { session } from '../../src/app/api/client.ts';
 import { LiveCards, ResultCards } from '../../src/app/election/ResultCards.tsx';
+import { Keys } from '../../src/app/election/RulesTab.tsx';
 import { TrackerForm } from '../../src/app/election/TrackerForm.tsx';
 import type { Election } from '../../src/app/election/useElection.ts';
 import { When } from '../../src/app/election/When.tsx';
@@ -149,6 +150,26 @@ describe('an open poll', () => {
     expect(cells).toEqual(['OptionVotesShare', 'Soup375%', 'Salad125%']);
     expect(screen.queryByText(/Chosen/)).toBeNull();
     await expectClean(container);
+  });
+});
+
+describe('the rules', () => {
+  const election = (booth: string | null) =>
+    ({ id: ID, fingerprint: 'f0'.repeat(32), definition: { booth } }) as unknown as Election;
+
+  it('say which booth the manifest pins, and how to compare it', async () => {
+    const digest = '9f2c'.repeat(16);
+    const container = await show(<Keys {...election(digest)} />);
+    const said = screen.getByText('Files of the booth').nextElementSibling?.textContent;
+    expect(said).toMatch(/^fixed by the manifest; “quorate booth check --election” compares/);
+    expect(said).toContain(`SHA-256 digest: ${digest}`);
+    await expectClean(container);
+  });
+
+  it('say nothing of a booth where none is pinned', async () => {
+    await show(<Keys {...election(null)} />);
+    expect(screen.getByText('Fingerprint of the sealed manifest')).toBeTruthy();
+    expect(screen.queryByText(/booth/)).toBeNull();
   });
 });
 

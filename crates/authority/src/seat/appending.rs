@@ -39,6 +39,12 @@ const ENTRIES_MAX: usize = 120;
 const BYTES_MAX: usize = 1024 * 1024;
 /// Wait after a failure, in milliseconds.
 const RETRY_MS: u64 = 150;
+/// After an own batch the others come first for so long, in milliseconds. Who is nearest to the store
+/// would win every time otherwise, and the others' ballots would wait for seconds; and fewer, larger
+/// batches are cheaper for everybody.
+const TURN_MS: u64 = 60;
+/// Others who have not appended for so long, in milliseconds, have nothing to append.
+const OTHERS_MS: u64 = 5_000;
 /// Most submissions of the same bytes that wait for one answer; more are told to try later.
 const TICKETS_MAX: usize = 16;
 
@@ -136,6 +142,37 @@ pub(super) struct Intake {
     batch: Option<Batch>,
     pending: BTreeMap<Matter, Pending>,
     retry_at_ms: u64,
+    pub(super) turn: Turn,
+}
+
+/// Whose turn it is to append: nobody enforces it, but everybody keeps to it.
+#[derive(Debug, Default)]
+pub(super) struct Turn {
+    /// Number of the last entry of the last own batch, and when that was.
+    own: Option<(u64, u64)>,
+    /// The same of other authorities, as far as their entries were read here.
+    others: BTreeMap<u8, (u64, u64)>,
+}
+
+impl Turn {
+    /// An own batch was appended, up to this entry.
+    fn took(&mut self, last: u64, now_ms: u64) {
+        self.own = Some((last, now_ms));
+    }
+
+    /// Another authority has appended this entry.
+    pub(super) fn saw(&mut self, appender: u8, entry: u64, now_ms: u64) {
+        self.others.insert(appender, (entry, now_ms));
+    }
+
+    /// Whether another authority should come first.
+    fn is_others(&self, now_ms: u64) -> bool {
+        let is_within = |since: u64, time| now_ms.saturating_sub(since) < time;
+        let Some((own, _)) = self.own.filter(|(_, at)| is_within(*at, TURN_MS)) else {
+            return false;
+        };
+        self.others.values().any(|(entry, at)| *entry < own && is_within(*at, OTHERS_MS))
+    }
 }
 
 impl Intake {
@@ -151,6 +188,11 @@ impl Intake {
 }
 
 impl Seat {
+    /// Remembers which of these ballots are good.
+    pub(crate) fn check_together(&mut self, ballots: &[&Bytes], desk: &mut Desk) {
+        self.copy.check_ballots(ballots, &mut desk.rng);
+    }
+
     /// A voter's ballot.
     pub(crate) fn on_submitted(&mut self, ticket: u64, ballot: Bytes, desk: &mut Desk) {
         let matter = Matter::Ballot(ballot.clone());
@@ -217,6 +259,7 @@ impl Seat {
         match &self.intake.batch {
             Some(batch) if batch.under_way => {}
             Some(_) => self.recheck(desk),
+            None if self.intake.turn.is_others(desk.now_ms) => {}
             None if self.reader.is_current() && self.repair.is_none() => self.append(desk),
             None => {}
         }
@@ -340,6 +383,7 @@ impl Seat {
     /// The batch stands in the store.
     fn ordered(&mut self, desk: &mut Desk) {
         let Some(batch) = self.intake.batch.take() else { return };
+        self.intake.turn.took(batch.after.entries(), desk.now_ms);
         if self.reader.head.entries() < batch.after.entries() {
             self.reader.head = batch.after;
         }
@@ -448,4 +492,39 @@ fn is_final(error: Error) -> bool {
 
 fn tracker_of(ballot: &[u8]) -> Tracker {
     Tracker::of_hash(&sha256(ballot))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_appends_alone_never_waits() {
+        let mut turn = Turn::default();
+        assert!(!turn.is_others(0));
+        turn.took(5, 100);
+        assert!(!turn.is_others(100) && !turn.is_others(101));
+    }
+
+    #[test]
+    fn all_who_append_come_before_the_next_own_batch_for_a_while() {
+        let mut turn = Turn::default();
+        turn.saw(2, 1, 0);
+        turn.saw(3, 2, 0);
+        turn.took(5, 100);
+        assert!(turn.is_others(120));
+        turn.saw(2, 6, 130);
+        assert!(turn.is_others(130), "3 has not appended yet");
+        assert!(!turn.is_others(100 + TURN_MS), "but it is not waited for longer");
+        turn.saw(3, 7, 140);
+        assert!(!turn.is_others(140));
+    }
+
+    #[test]
+    fn who_has_not_appended_for_long_is_not_waited_for() {
+        let mut turn = Turn::default();
+        turn.saw(2, 1, 0);
+        turn.took(5, OTHERS_MS);
+        assert!(!turn.is_others(OTHERS_MS));
+    }
 }

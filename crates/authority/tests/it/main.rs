@@ -2,6 +2,7 @@
 
 mod cluster;
 mod machine;
+mod publishing;
 mod reconciling;
 mod rounds;
 mod visible;

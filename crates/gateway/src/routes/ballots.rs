@@ -1,10 +1,11 @@
 //! Casting, and what became of a ballot.
 
 use crate::extract::{P, Q, unread_bytes};
-use crate::runner::AskError;
+use crate::runner::{AskError, Reached};
+use crate::shed::Place;
 use crate::views::{BallotView, CredentialView};
 use crate::{Gateway, Problem, encoding, look};
-use authority::Answer;
+use authority::{Answer, Authority};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -15,12 +16,13 @@ use ballot::Tracker;
 use election::{ElectionId, SignedRefusal};
 use serde::Deserialize;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Longest wait for finality in one request; the caller asks again after it.
 const WAIT_MAX: Duration = Duration::from_secs(20);
 
-/// How often a waiting request looks, when no notice wakes it.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// How often a waiting request looks, when nothing became final: the ballot may be refused.
+const LOOK_EVERY: Duration = Duration::from_millis(1000);
 
 /// `?wait=final`.
 #[derive(Deserialize)]
@@ -42,6 +44,7 @@ pub(crate) async fn cast(
             return Err(Problem::malformed(format!("wait is '{other}'; it may be 'final'.")));
         }
     };
+    let deadline = Instant::now() + WAIT_MAX;
     let ballot = body.map_err(|rejection| unread(&rejection))?;
     let id = super::elections::parse_id(&id)?;
     let hash = look::sha256(&ballot);
@@ -49,12 +52,19 @@ pub(crate) async fn cast(
     if let Some(credential) = &credential {
         gateway.throttle.look_credential(credential)?;
     }
+    let place = gateway.intake.enter().ok_or(AskError::Overloaded)?;
     let answer = gateway.authority.submit(id, ballot).await?;
     let (tracker, entry) = match answer {
         Answer::Ordered { entry, tracker } => {
             gateway.figures.ordered();
             // Only now is it known that the credential's holder made it.
             credential.into_iter().for_each(|own| gateway.throttle.charge_credential(own));
+            let judged = gateway.judged((id, entry), place, deadline);
+            if waits {
+                judged.await;
+            } else {
+                tokio::spawn(judged);
+            }
             (tracker, Some(entry))
         }
         Answer::AlreadyAccepted { tracker, .. } => (tracker, None),
@@ -64,7 +74,7 @@ pub(crate) async fn cast(
             return Err(problem);
         }
     };
-    let state = gateway.follow(id, (tracker, hash), waits).await?;
+    let state = gateway.follow(id, (tracker, hash), waits.then_some(deadline)).await?;
     let mut view = match state {
         Followed::Leaf(view) => view,
         Followed::NotYet => BallotView {
@@ -105,44 +115,76 @@ enum Followed {
 }
 
 impl Gateway {
-    /// Looks where the ballot stands; with `waits` until it is final, refused or time is up.
+    /// Keeps the `place` of a ballot until this authority has judged its entry, or time is up.
+    fn judged(
+        &self,
+        (id, entry): (ElectionId, u64),
+        place: Place,
+        deadline: Instant,
+    ) -> impl Future<Output = ()> + use<> {
+        let mut progress = self.authority.progress();
+        async move {
+            let judged = progress.wait_for(|progress| {
+                progress.get(&id).is_some_and(|reached| reached.judged >= entry)
+            });
+            if let Ok(Ok(_)) = tokio::time::timeout_at(deadline, judged).await {
+                place.done();
+            }
+        }
+    }
+
+    /// Looks where the ballot stands; with a deadline until it is final, refused or time is up.
+    ///
+    /// Thousands may wait at the same time, so a waiting request looks only when its leaf is final
+    /// (a few times a second something is), or now and then while it has none.
     async fn follow(
         &self,
         id: ElectionId,
         (tracker, hash): (Tracker, [u8; 32]),
-        waits: bool,
+        deadline: Option<Instant>,
     ) -> Result<Followed, Problem> {
-        let mut notices = self.authority.notices();
-        let deadline = tokio::time::Instant::now() + WAIT_MAX;
+        let mut progress = self.authority.progress();
         loop {
-            let found = self
-                .authority
-                .query(move |authority| {
-                    look::at(authority, id, |view| {
-                        (look::ballot(view, &tracker), look::refusal(view, &hash))
-                    })
-                })
-                .await?
-                .unwrap_or((None, None));
-            let followed = match found {
-                (Some(view), _) if view.receipt.is_some() => return Ok(Followed::Leaf(view)),
-                (Some(view), _) => Followed::Leaf(view),
-                (None, Some(refusal)) => {
-                    let problem = Problem::new(
-                        StatusCode::UNPROCESSABLE_ENTITY,
-                        refusal.code,
-                        refusal.sentence,
-                    );
-                    return Ok(Followed::Refused(Box::new(problem)));
-                }
-                (None, None) => Followed::NotYet,
+            let cosigned = |reached: Option<&Reached>| reached.map_or(0, |one| one.cosigned);
+            let before = cosigned(progress.borrow_and_update().get(&id));
+            let followed = self.where_is(id, tracker, hash).await?;
+            let leaf = match &followed {
+                Followed::Leaf(view) if view.receipt.is_some() => return Ok(followed),
+                Followed::Refused(_) => return Ok(followed),
+                Followed::Leaf(view) => view.leaf,
+                Followed::NotYet => None,
             };
-            if !waits || tokio::time::Instant::now() >= deadline {
+            let now = Instant::now();
+            let Some(deadline) = deadline.filter(|deadline| now < *deadline) else {
                 return Ok(followed);
-            }
-            // Any notice may be about this ballot; looking is cheap.
-            let _ = tokio::time::timeout(LOOK_EVERY, notices.recv()).await;
+            };
+            let wanted = leaf.map_or(before + 1, |leaf| leaf + 1);
+            let is_final = progress.wait_for(|progress| cosigned(progress.get(&id)) >= wanted);
+            let look_at = deadline.min(now + LOOK_EVERY);
+            let _ = tokio::time::timeout_at(look_at, is_final).await;
         }
+    }
+
+    async fn where_is(
+        &self,
+        id: ElectionId,
+        tracker: Tracker,
+        hash: [u8; 32],
+    ) -> Result<Followed, Problem> {
+        let look = move |authority: &Authority| {
+            look::at(authority, id, |view| {
+                look::ballot(view, &tracker).ok_or_else(|| look::refusal(view, &hash))
+            })
+        };
+        Ok(match self.authority.query(look).await?.unwrap_or(Err(None)) {
+            Ok(view) => Followed::Leaf(view),
+            Err(Some(refusal)) => {
+                let (code, sentence) = (refusal.code, refusal.sentence);
+                let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, sentence);
+                Followed::Refused(Box::new(problem))
+            }
+            Err(None) => Followed::NotYet,
+        })
     }
 }
 

@@ -172,6 +172,26 @@ fn a_key_does_an_act_once_and_answers_twice() {
 }
 
 #[test]
+fn a_key_over_an_answer_with_a_secret_is_given_up() {
+    let server = Server::start();
+    server.account("ada", json!([{ "role": "auditor" }]));
+    let bearer = format!("Bearer {}", server.token("ada"));
+    let make = || {
+        let body = json!({ "name": "backup", "grants": everyone("auditor"), "days": 1 });
+        let headers = [
+            ("Authorization", bearer.as_str()),
+            ("Content-Type", "application/json"),
+            ("Idempotency-Key", "k-2"),
+        ];
+        let path = "/api/v1/accounts/ada/tokens";
+        server.request("POST", path, &headers, &body.to_string()).expect(201).json()
+    };
+    let (first, second) = (make(), make());
+    assert!(first["token"].is_string(), "{first}");
+    assert_ne!(first["token"], second["token"], "no secret is kept to be told again");
+}
+
+#[test]
 fn api_tokens_are_shown_once_and_never_wider_than_their_maker() {
     let server = Server::start();
     server.account("ada", json!([{ "role": "auditor" }, { "role": "election-officer" }]));

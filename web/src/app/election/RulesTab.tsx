@@ -144,7 +144,7 @@ function People({ definition }: { readonly definition: Schemas['Definition'] }) 
   );
 }
 
-function Keys({ id, fingerprint, authorities, quorum }: Election) {
+export function Keys({ id, definition, fingerprint, authorities, quorum }: Election) {
   const { t } = useTranslation();
   return (
     <Card title={t('rules.keys')}>
@@ -155,6 +155,14 @@ function Keys({ id, fingerprint, authorities, quorum }: Election) {
           <>
             <dt>{t('rules.fingerprint')}</dt>
             <dd className="q-mono q-small">{fingerprint}</dd>
+          </>
+        )}
+        {definition?.booth != null && (
+          <>
+            <dt>{t('rules.booth')}</dt>
+            <dd>
+              {t('rules.boothPinned')} <span className="q-mono q-small">{definition.booth}</span>
+            </dd>
           </>
         )}
       </dl>

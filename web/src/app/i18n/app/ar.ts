@@ -370,6 +370,9 @@ export default {
     keys: 'المفاتيح',
     id: 'معرّف الاقتراع',
     fingerprint: 'بصمة البيان المختوم',
+    booth: 'ملفات مقصورة الاقتراع',
+    boothPinned:
+      'يحددها البيان؛ ويقارن «quorate booth check --election» ما تعطيه العُقَد ببصمة SHA-256 هذه:',
     notSealed: 'لم يُختم البيان بعد.',
     authorities: 'يجب أن توقّع {{quorum}} من هذه العُقَد ({{count}}) قبل أن يصبح أي شيء نهائيًا:',
   },

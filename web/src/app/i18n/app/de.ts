@@ -395,6 +395,9 @@ export default {
     keys: 'Schlüssel',
     id: 'Kennung der Wahl',
     fingerprint: 'Fingerabdruck des versiegelten Manifests',
+    booth: 'Dateien der Kabine',
+    boothPinned:
+      'vom Manifest festgelegt; „quorate booth check --election“ vergleicht mit dieser SHA-256-Prüfsumme, was die Knoten ausgeben:',
     notSealed: 'Das Manifest ist noch nicht versiegelt.',
     authorities:
       '{{quorum}} dieser {{count}} Knoten müssen unterschreiben, bevor etwas endgültig ist:',

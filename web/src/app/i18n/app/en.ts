@@ -380,6 +380,9 @@ export default {
     keys: 'Keys',
     id: 'Id of the election',
     fingerprint: 'Fingerprint of the sealed manifest',
+    booth: 'Files of the booth',
+    boothPinned:
+      'fixed by the manifest; “quorate booth check --election” compares what the nodes hand out with this SHA-256 digest:',
     notSealed: 'The manifest is not sealed yet.',
     authorities: '{{quorum}} of these {{count}} nodes must sign before anything is final:',
   },

@@ -386,6 +386,9 @@ export default {
     keys: 'Claves',
     id: 'Identificador de la votación',
     fingerprint: 'Huella del manifiesto sellado',
+    booth: 'Archivos de la cabina',
+    boothPinned:
+      'fijados por el manifiesto; «quorate booth check --election» compara con esta huella SHA-256 lo que entregan los nodos:',
     notSealed: 'El manifiesto aún no está sellado.',
     authorities:
       '{{quorum}} de estos {{count}} nodos deben firmar antes de que algo sea definitivo:',

@@ -384,6 +384,9 @@ export default {
     keys: 'Clés',
     id: 'Identifiant du scrutin',
     fingerprint: 'Empreinte du manifeste scellé',
+    booth: 'Fichiers de l’isoloir',
+    boothPinned:
+      'fixés par le manifeste ; « quorate booth check --election » compare à cette empreinte SHA-256 ce que donnent les nœuds :',
     notSealed: 'Le manifeste n’est pas encore scellé.',
     authorities:
       '{{quorum}} de ces {{count}} nœuds doivent signer avant que rien ne soit définitif :',
