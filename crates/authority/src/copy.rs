@@ -136,10 +136,12 @@ impl LedgerCopy {
         0
     }
 
-    /// Appends entries and folds them in one batch.
+    /// Appends entries and folds them in one batch. They are kept as long as this lives, so they are
+    /// copied: a slice would keep the whole buffer in which it came in.
     pub(crate) fn append(&mut self, batch: &[Bytes], rng: &mut impl CryptoRng) {
-        let verdicts = self.fold.push_batch(batch, rng);
-        self.hold(batch, verdicts);
+        let batch: Vec<Bytes> = batch.iter().map(|entry| Bytes::copy_from_slice(entry)).collect();
+        let verdicts = self.fold.push_batch(&batch, rng);
+        self.hold(&batch, verdicts);
     }
 
     fn hold(&mut self, batch: &[Bytes], verdicts: Vec<Result<Accepted, Refusal>>) {

@@ -52,6 +52,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use ballot::{
     BallotContext, EncryptedTally, Fingerprint, TallyStatement, Tracker, threshold::VerifiedShare,
 };
+use base::show_utc;
 use bytes::Bytes;
 use ledger::{Policy, Tree, leaf_hash};
 
@@ -366,8 +367,10 @@ impl Fold {
         let latest = self.stamps.get(&entry.appender).copied().unwrap_or_default();
         if stamp.saturating_add(slack) < latest {
             return refuse(format!(
-                "The stamp {stamp} is more than {slack} minutes before {latest}, an earlier stamp \
-                 of authority {}.",
+                "The stamp {} is more than {slack} minutes before {}, an earlier stamp of authority \
+                 {}.",
+                show_utc(stamp.into()),
+                show_utc(latest.into()),
                 entry.appender
             ));
         }
@@ -376,9 +379,11 @@ impl Fold {
         let late = self.closes().filter(|closes| stamp >= *closes);
         match (entry.body.kind(), early, late) {
             (Kind::Ballot, Some(opens), _) => {
+                let (stamp, opens) = (show_utc(stamp.into()), show_utc(opens.into()));
                 refuse(format!("The stamp {stamp} is before the opening at {opens}."))
             }
             (Kind::Ballot, _, Some(closes)) => {
+                let (stamp, closes) = (show_utc(stamp.into()), show_utc(closes.into()));
                 refuse(format!("The stamp {stamp} is not before the closing at {closes}."))
             }
             _ => Ok(()),

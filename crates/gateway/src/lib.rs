@@ -43,7 +43,6 @@ mod trace;
 mod views;
 
 pub use auth::oidc::OidcSettings;
-pub use clock::show_utc;
 pub use front::Limits;
 pub use pages::{Asset, Assets};
 pub use problem::Problem;

@@ -109,7 +109,11 @@ impl fmt::Display for ApiError {
             Self::Refused(problem) => {
                 write!(f, "{} ({})", problem.detail, problem.code)?;
                 let is_token = problem.code == "token-required";
-                if is_token { f.write_str("; name its file with --token-file") } else { Ok(()) }
+                if is_token {
+                    f.write_str("; name a file with a good one with --token-file")
+                } else {
+                    Ok(())
+                }
             }
             Self::Unavailable(nodes) => {
                 f.write_str("no node gave an answer; check --nodes and that the nodes run")?;

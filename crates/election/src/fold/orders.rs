@@ -4,6 +4,8 @@
 //! and the fingerprint: none can be repeated, moved to another election or dropped from between
 //! others. None touches a ballot that was accepted, but for a reset, which only a test allows.
 
+use base::show_utc;
+
 use super::{
     electorate::Standing,
     voting::{Intake, Voting},
@@ -63,12 +65,16 @@ impl Voting {
             let sentence = "The manifest does not allow to move the closing.";
             return Err(Refusal::new(code::NOT_ALLOWED, sentence));
         };
-        if stamp >= now {
+        let is_late = stamp >= now;
+        let is_possible = now < closes && closes <= limit;
+        let [stamp, now, closes, limit] =
+            [stamp, now, closes, limit].map(|minutes| show_utc(minutes.into()));
+        if is_late {
             return Err(bad(format!(
                 "The extension is stamped {stamp}, not before the closing at {now}."
             )));
         }
-        if closes <= now || closes > limit {
+        if !is_possible {
             return Err(bad(format!(
                 "The closing at {now} can be moved to a later minute up to {limit}, not to \
                  {closes}."

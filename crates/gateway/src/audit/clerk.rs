@@ -286,7 +286,7 @@ fn name_of(view: ElectionView<'_>, authority: u8) -> String {
 }
 
 fn utc_minutes(minutes: u32) -> String {
-    clock::show_utc(u64::from(minutes) * 60)
+    base::show_utc(minutes.into())
 }
 
 fn short_digest(parts: &[&[u8]]) -> String {

@@ -79,7 +79,7 @@ async fn table(api: &ApiClient, base: &str, filter: &str) -> Result<(), Failure>
 fn line(entry: &Value) -> String {
     let text = |field: &str| entry[field].as_str().unwrap_or_default();
     let seconds = entry["time_ms"].as_u64().unwrap_or(0) / 1000;
-    let time = gateway::show_utc(seconds).replace(" UTC", &format!(":{:02}", seconds % 60));
+    let time = base::show_utc(seconds / 60).replace(" UTC", &format!(":{:02}", seconds % 60));
     let (kind, actor) = (text("kind"), text("actor"));
     let mut line = format!("{time}  {kind:<7}  {actor}  {}", text("act"));
     let status = entry["status"].as_u64().map(|status| format!("→ {status}"));

@@ -33,7 +33,8 @@ pub(super) struct EnrolArgs {
 pub(super) async fn run(args: EnrolArgs) -> Result<(), Failure> {
     let wrong = |message: String| Failure::new(exit::BAD_DATA, message);
     let token: Code = args.token.parse().map_err(|error| wrong(format!("the token: {error}")))?;
-    let code = if args.out.exists() {
+    let is_new = !args.out.exists();
+    let code = if !is_new {
         let text = String::from_utf8_lossy(&files::read(&args.out)?).into_owned();
         let path = args.out.display();
         text.parse().map_err(|error| wrong(format!("{path} holds no voting code: {error}")))?
@@ -44,34 +45,53 @@ pub(super) async fn run(args: EnrolArgs) -> Result<(), Failure> {
     };
     let credential = Credential::from_code(&code, &args.id.0);
     let request = EnrolmentRequest::make(&token, &args.id.0, &credential);
-    eprintln!(
-        "your voting code is in {}; keep it, nobody else has it. On the roll you will be\n{}",
-        args.out.display(),
-        hex::encode(credential.public().to_bytes())
+    let (path, key) = (args.out.display(), hex::encode(credential.public().to_bytes()));
+    let told = format!(
+        "your voting code is in {path}; keep it, nobody else has it. On the roll you will be\n{key}"
     );
-    match args.send {
-        Some(issuer) => send(issuer, &request).await,
-        None => {
-            print!("{request}");
+    let Some(issuer) = args.send else {
+        eprintln!("{told}");
+        print!("{request}");
+        return Ok(());
+    };
+    match send(issuer, &request).await {
+        Ok(said) => {
+            eprintln!("{told}");
+            println!("{said}");
             Ok(())
+        }
+        // Whoever was refused has no use for the code; one whose fate is not known stays.
+        Err(Unsent::Refused(why)) if is_new => {
+            std::fs::remove_file(&args.out).map_err(failed)?;
+            Err(failed(format!("{why}; no voting code was kept")))
+        }
+        Err(Unsent::Refused(why)) => Err(failed(why)),
+        Err(Unsent::Unknown(why)) => {
+            let message = format!("{why}. Run the same command again: the code in {path} stays");
+            Err(Failure::new(exit::UNAVAILABLE, message))
         }
     }
 }
 
-async fn send(issuer: Url, request: &EnrolmentRequest) -> Result<(), Failure> {
+/// Why an enrolment is not known to be taken.
+enum Unsent {
+    Refused(String),
+    Unknown(String),
+}
+
+async fn send(issuer: Url, request: &EnrolmentRequest) -> Result<String, Unsent> {
     gateway::install_tls();
-    let client = reqwest::Client::builder().timeout(PATIENCE).build().map_err(failed)?;
-    let unreachable = |error: reqwest::Error| {
-        let message = format!("the issuer was not reached, so try again: {error}");
-        Failure::new(exit::UNAVAILABLE, message)
-    };
+    let unreachable =
+        |error: reqwest::Error| Unsent::Unknown(format!("the issuer was not reached: {error}"));
+    let client = reqwest::Client::builder().timeout(PATIENCE).build().map_err(unreachable)?;
     let answer = client.post(issuer).body(request.to_string()).send().await.map_err(unreachable)?;
     let status = answer.status();
     let said = answer.text().await.map_err(unreachable)?;
     let said: String = said.chars().filter(|one| !one.is_control()).take(500).collect();
-    if status.is_success() {
-        println!("{said}");
-        return Ok(());
+    let told = format!("the issuer says ({status}): {}", said.trim_end());
+    match status {
+        _ if status.is_success() => Ok(said),
+        _ if status.is_server_error() => Err(Unsent::Unknown(told)),
+        _ => Err(Unsent::Refused(told)),
     }
-    Err(failed(format!("the issuer says ({status}): {said}")))
 }

@@ -176,7 +176,13 @@ async fn from_body(State(desk): State<Shared>, body: String) -> Response {
 }
 
 fn answer(desk: &Shared, request: Result<EnrolmentRequest, EnrolmentError>) -> Response {
-    let taken = request.map_err(NotTaken::Wrong).and_then(|request| lock(desk).take(&request));
+    let taken = request.map_err(NotTaken::Wrong).and_then(|request| {
+        let mut desk = lock(desk);
+        let taken = desk.take(&request)?;
+        let (invited, enrolled) = desk.counts();
+        println!("{enrolled} of {invited} have enrolled");
+        Ok(taken)
+    });
     let (status, text) = match taken {
         Ok(Taken::Now) => (StatusCode::OK, "You are enrolled. Keep your voting code.\n".to_owned()),
         Ok(Taken::Before) => (StatusCode::OK, "You are enrolled already.\n".to_owned()),

@@ -45,7 +45,12 @@ pub(super) fn count(
     let mut count = Count::default();
     let Ok(archive) = Archive::decode(archive) else { return Ok(count) };
     let keys = changes_of_keys(&archive);
-    for path in files(folder)? {
+    let files = files(folder)?;
+    if files.is_empty() {
+        let what = format!("{} holds no file named *.receipt", folder.display());
+        return Err(Failure::new(NOT_CHECKED, what));
+    }
+    for path in files {
         let checked = std::fs::read_to_string(&path)
             .map_err(|error| format!("cannot be read: {error}"))
             .and_then(|text| check(&text, &path, &archive, (trust, &keys)));
