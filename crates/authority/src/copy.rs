@@ -136,8 +136,8 @@ impl LedgerCopy {
         0
     }
 
-    /// Appends entries and folds them in one batch. They are kept as long as this lives, so they are
-    /// copied: a slice would keep the whole buffer in which it came in.
+    /// Appends entries and folds them in one batch. They are kept as long as this lives, so they
+    /// are copied: a slice would keep the whole buffer in which it came in.
     pub(crate) fn append(&mut self, batch: &[Bytes], rng: &mut impl CryptoRng) {
         let batch: Vec<Bytes> = batch.iter().map(|entry| Bytes::copy_from_slice(entry)).collect();
         let verdicts = self.fold.push_batch(&batch, rng);

@@ -31,7 +31,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = within(1..=99))]
     pub(crate) rounds: u64,
     /// Voters of the whole election; 200 of them come in a second
-    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = within(1_000..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    #[arg(value_parser = within(1_000..=1_000_000))]
     pub(crate) voters: u64,
     /// Our figures alone
     #[arg(long)]

@@ -117,8 +117,8 @@ async fn with_key<W: Future<Output = Response>>(
         let mark = Mark { request: hash, answer: Some(answer) };
         gateway.store.put_if(path, &mark, revision, lease).await?;
     } else {
-        // The mark first: a lease with reserved keys cannot be revoked. What was done is told in any
-        // case; a mark that could not be removed only makes the key useless until its time is over.
+        // The mark first: a lease with reserved keys cannot be revoked. What was done is told in
+        // any case; a mark that stays only makes the key useless until its time is over.
         let forgotten = async {
             gateway.store.delete(path).await?;
             gateway.store.revoke(lease).await

@@ -91,9 +91,9 @@ impl Problem {
         Self::new(
             StatusCode::UNAUTHORIZED,
             "token-required",
-            "This call needs a token in 'Authorization: Bearer …' that is good here: log in, or use an \
-             API token. The one-time token that a node makes at its first start is good at that \
-             node only.",
+            "This call needs a token in 'Authorization: Bearer …' that is good here: log in, or \
+             use an API token. The one-time token that a node makes at its first start is good at \
+             that node only.",
         )
     }
 

@@ -1,11 +1,11 @@
 //! Overload: what is turned away first.
 //!
 //! A node that takes everything serves nobody: queues grow, callers give up and come again. So the
-//! requests under way are counted by kind ([`Gauge`]), and ballots on their way into the ledger have
-//! a bound of their own that follows what the node manages ([`Intake`]): as many as it has ordered and
-//! judged within [`TIME_MAX`]. Ballots beyond it get 429 at once and go to another node, where the same
-//! bytes count once. While that happens, the pages of strangers come last: few of them are served
-//! (503, come back in a second), and people with accounts can still act.
+//! requests under way are counted by kind ([`Gauge`]), and ballots on their way into the ledger
+//! have a bound of their own that follows what the node manages ([`Intake`]): as many as it has
+//! ordered and judged within [`TIME_MAX`]. Ballots beyond it get 429 at once and go to another
+//! node, where the same bytes count once. While that happens, the pages of strangers come last: few
+//! of them are served (503, come back in a second), and people with accounts can still act.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -39,9 +39,9 @@ const ENTRIES_MAX: usize = 120;
 const BYTES_MAX: usize = 1024 * 1024;
 /// Wait after a failure, in milliseconds.
 const RETRY_MS: u64 = 150;
-/// After an own batch the others come first for so long, in milliseconds. Who is nearest to the store
-/// would win every time otherwise, and the others' ballots would wait for seconds; and fewer, larger
-/// batches are cheaper for everybody.
+/// After an own batch the others come first for so long, in milliseconds. Who is nearest to the
+/// store would win every time otherwise, and the others' ballots would wait for seconds; and fewer,
+/// larger batches are cheaper for everybody.
 const TURN_MS: u64 = 60;
 /// Others who have not appended for so long, in milliseconds, have nothing to append.
 const OTHERS_MS: u64 = 5_000;

@@ -200,8 +200,8 @@ async fn roll(api: &ApiClient, draft: &Draft) -> Result<Roll, String> {
                 && draft.definition.secrecy == Secrecy::Secret =>
         {
             Err(format!(
-                "the class of group {group} and weight {weight} has {voters} of the voters, fewer than \
-             {SMALL_CLASS}: merge the class, or announce the election again with \
+                "the class of group {group} and weight {weight} has {voters} of the voters, fewer \
+             than {SMALL_CLASS}: merge the class, or announce the election again with \
              accept_small_classes = true"
             ))
         }

@@ -34,8 +34,8 @@ pub(super) async fn run(api: &ApiClient, args: RollArgs) -> Result<(), Failure> 
     eprintln!("{} voters of total weight {}", summary.count, summary.total_weight);
     if let Some(((group, weight), voters)) = roll.classes().smallest() {
         eprintln!(
-            "note: the class of group {group} and weight {weight} has {voters} of the voters; classes below \
-             {SMALL_CLASS} need accept_small_classes in the definition"
+            "note: the class of group {group} and weight {weight} has {voters} of the voters; \
+             classes below {SMALL_CLASS} need accept_small_classes in the definition"
         );
     }
     if args.dry_run {
