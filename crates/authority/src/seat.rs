@@ -256,7 +256,7 @@ impl Seat {
             let election = self.election;
             let decoded = Entry::decode(entry).ok();
             let kind = decoded.as_ref().map(|entry| entry.body.kind().name());
-            if let Some(appender) = decoded.as_ref().map(|entry| entry.appender)
+            if let Some(Entry { appender, .. }) = decoded
                 && appender != desk.config.index
             {
                 self.intake.turn.saw(appender, number, desk.now_ms);

@@ -15,7 +15,7 @@ use tonic::transport::{Channel, Endpoint};
 use crate::arguments::Arguments;
 use crate::etcd;
 use crate::failure::Failure;
-use crate::paths::{Paths, beside_programs};
+use crate::paths::{Paths, beside_programs, remove_folder};
 
 /// Within this time a new cluster must take a write through each of its nodes.
 const START_MAX: Duration = Duration::from_secs(20);
@@ -211,9 +211,7 @@ pub(crate) struct Cluster {
 impl Drop for Cluster {
     fn drop(&mut self) {
         self.servers.clear();
-        if let Err(error) = std::fs::remove_dir_all(&self.folder) {
-            eprintln!("bench: cannot remove {}: {error}", self.folder.display());
-        }
+        remove_folder(&self.folder);
     }
 }
 

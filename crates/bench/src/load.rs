@@ -146,7 +146,7 @@ pub(crate) async fn run(cluster: &Cluster, load: &Load) -> Result<Run, Failure> 
         p99_ms: ms(99),
         server_cpu_s: cpu(servers.cpu_seconds - servers_before.cpu_seconds),
         generator_cpu_s: cpu((generator - generator_before).as_secs_f64()),
-        peak_mib: servers.peak_bytes as f64 / f64::from(1 << 20),
+        peak_mib: servers.peak_mib(),
         written_ratio: written.map(|written| written as f64 / payload(answered_measured)),
         kept_ratio: kept as f64 / payload(answered_ever),
     })

@@ -47,11 +47,16 @@ impl Paths {
 
 impl Drop for Paths {
     fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.data) {
-            eprintln!("bench: cannot remove {}: {error}", self.data.display());
-        }
+        remove_folder(&self.data);
         // Gone too, unless another run uses it.
         let _in_use = self.data.parent().map(std::fs::remove_dir);
+    }
+}
+
+/// Removes a folder with all that is in it; says so when it cannot.
+pub(crate) fn remove_folder(folder: &Path) {
+    if let Err(error) = std::fs::remove_dir_all(folder) {
+        eprintln!("bench: cannot remove {}: {error}", folder.display());
     }
 }
 

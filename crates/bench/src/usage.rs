@@ -22,6 +22,11 @@ pub(crate) struct Usage {
 }
 
 impl Usage {
+    /// The peak in MiB.
+    pub(crate) fn peak_mib(&self) -> f64 {
+        self.peak_bytes as f64 / f64::from(1 << 20)
+    }
+
     pub(crate) fn of(processes: &[u32]) -> Result<Self, Failure> {
         let mut all = Self::default();
         for process in processes {

@@ -1,9 +1,10 @@
 //! What every request passes on its way in and out, outermost first.
 //!
+//! 0. room ([`crate::shed`]): whoever has none is turned away before any of this
 //! 1. a name (`x-request-id`), its place in a trace ([`crate::trace`]) and one log line; a panic
 //!    becomes a problem
 //! 2. security headers; CORS for public data
-//! 3. room ([`crate::shed`]) and time
+//! 3. a bound of what is under way ([`crate::shed::Gauge`]), and time
 //! 4. who asks, whether they may (`x-rights` of the OpenAPI document), how often
 //! 5. [`crate::forward`], when another node must serve it
 //! 6. the record of what people with accounts change ([`crate::audit`])
@@ -195,22 +196,17 @@ pub(crate) async fn guard(
 /// The answer to whom there is no room for now, with as little work as possible: no log line, no
 /// trace, no name.
 fn turned_away(gateway: &Gateway, route: &Route, request: &Request) -> Option<Response> {
-    let is_ballot = route.is_ballot();
     let is_stranger = || !request.headers().contains_key(header::AUTHORIZATION);
-    let has_room = if is_ballot {
-        gateway.intake.has_room()
-    } else {
-        changes(&route.method) || !is_stranger() || gateway.intake.admits_page()
+    let has_room = match route.kind() {
+        shed::Kind::Ballot => gateway.intake.has_room(),
+        shed::Kind::Other => {
+            changes(&route.method) || !is_stranger() || gateway.intake.admits_page()
+        }
     };
     if has_room {
         return None;
     }
-    let (kind, name) = match is_ballot {
-        true => (shed::Kind::Ballot, "ballot"),
-        false => (shed::Kind::Other, "other"),
-    };
-    gateway.figures.shed(name);
-    let mut response = overloaded(kind).into_response();
+    let mut response = overloaded(gateway, route.kind());
     headers::secure(response.headers_mut(), route.is_api());
     if route.is_shared(gateway) {
         headers::share(response.headers_mut());
@@ -265,8 +261,9 @@ impl Route {
         }
     }
 
-    fn is_ballot(&self) -> bool {
-        self.template == BALLOTS && self.method == Method::POST
+    fn kind(&self) -> shed::Kind {
+        let is_ballot = self.template == BALLOTS && self.method == Method::POST;
+        if is_ballot { shed::Kind::Ballot } else { shed::Kind::Other }
     }
 
     fn is_api(&self) -> bool {
@@ -297,11 +294,9 @@ async fn inside(
         headers::preflight(response.headers_mut());
         return (response, None);
     }
-    let is_ballot = route.is_ballot();
-    let kind = if is_ballot { shed::Kind::Ballot } else { shed::Kind::Other };
-    let Some(under_way) = gateway.gauge.enter(kind) else {
-        gateway.figures.shed(if is_ballot { "ballot" } else { "other" });
-        return (overloaded(kind).into_response(), None);
+    let is_ballot = route.kind() == shed::Kind::Ballot;
+    let Some(under_way) = gateway.gauge.enter(route.kind()) else {
+        return (overloaded(gateway, route.kind()), None);
     };
     let asking = Asking::of(request);
     let who = match admit(gateway, route, &asking, is_ballot).await {
@@ -393,13 +388,16 @@ fn late() -> Problem {
     Problem::unavailable("This took longer than a minute. It may or may not be done; look first.")
 }
 
-fn overloaded(kind: shed::Kind) -> Problem {
-    match kind {
+/// Counts a request that is turned away, and answers it.
+fn overloaded(gateway: &Gateway, kind: shed::Kind) -> Response {
+    gateway.figures.shed(kind.name());
+    let problem: Problem = match kind {
         shed::Kind::Ballot => crate::AskError::Overloaded.into(),
         shed::Kind::Other => Problem::unavailable(
             "This node is busy with ballots. Come back in a moment, or ask another node.",
         ),
-    }
+    };
+    problem.into_response()
 }
 
 /// What a request says of who asks.

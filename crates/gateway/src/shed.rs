@@ -43,6 +43,16 @@ pub(crate) enum Kind {
     Other,
 }
 
+impl Kind {
+    /// For figures.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Ballot => "ballot",
+            Self::Other => "other",
+        }
+    }
+}
+
 /// Whether one more request of `kind` is let in beside those under way.
 pub(crate) fn admits(kind: Kind, ballots: usize, others: usize) -> bool {
     match kind {
@@ -102,6 +112,16 @@ struct State {
     page: Option<Instant>,
 }
 
+impl State {
+    fn has_room(&mut self) -> bool {
+        let has_room = self.waiting < self.bound.places();
+        if !has_room {
+            self.turned_away = Some(Instant::now());
+        }
+        has_room
+    }
+}
+
 /// A ballot's place on the way; dropping it gives it up.
 #[derive(Debug)]
 pub(crate) struct Place {
@@ -121,22 +141,17 @@ impl Intake {
 
     /// Whether a ballot that comes now would find a place; if not, it counts as turned away.
     pub(crate) fn has_room(&self) -> bool {
-        self.with(|state| {
-            let has_room = state.waiting < state.bound.places();
-            if !has_room {
-                state.turned_away = Some(Instant::now());
-            }
-            has_room
-        })
+        self.with(State::has_room)
     }
 
     /// Takes a place, if there is one.
     pub(crate) fn enter(&self) -> Option<Place> {
-        if !self.has_room() {
-            return None;
-        }
-        self.with(|state| state.waiting += 1);
-        Some(Place { intake: self.clone(), since: Instant::now() })
+        let is_in = self.with(|state| {
+            let has_room = state.has_room();
+            state.waiting += usize::from(has_room);
+            has_room
+        });
+        is_in.then(|| Place { intake: self.clone(), since: Instant::now() })
     }
 
     /// Whether a stranger gets a page now.

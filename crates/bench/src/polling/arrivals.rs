@@ -21,7 +21,7 @@ use crate::failure::Failure;
 use crate::stats::percentile;
 
 /// Who hears nothing for so long is counted as not served.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Requests that may be open at the same time; whoever comes then is counted as not served.
 const OPEN_MAX: usize = 6_000;
@@ -133,12 +133,6 @@ struct Crowd {
     back: RefCell<Vec<usize>>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Ballot,
-    Page,
-}
-
 enum Answer {
     Served,
     TurnedAway,
@@ -197,7 +191,6 @@ async fn all(station: &Station, offer: Offer, queue: &mut Queue) -> Result<Outco
 
 impl Crowd {
     async fn one(self: Rc<Self>, number: u64, due: Instant, ballot: Option<(usize, Bytes)>) {
-        let kind = if ballot.is_some() { Kind::Ballot } else { Kind::Page };
         let voter = ballot.as_ref().map(|(voter, _)| *voter);
         let is_full = *self.open.borrow() >= OPEN_MAX;
         let answer = if is_full {
@@ -221,7 +214,7 @@ impl Crowd {
             return;
         }
         let Outcome { ballots, pages, complaint, .. } = &mut *outcome;
-        let tally = if kind == Kind::Ballot { ballots } else { pages };
+        let tally = if voter.is_some() { ballots } else { pages };
         tally.came += 1;
         match answer {
             Answer::Served => tally.latencies.push(due.elapsed()),

@@ -38,12 +38,7 @@ pub(crate) async fn measure(
     if let Some(complaint) = &outcome.complaint {
         println!("  the last thing that went wrong: {complaint}");
     }
-    let leaves = station.final_leaves().await? - before;
-    if leaves < outcome.receipts {
-        let receipts = outcome.receipts;
-        let text = format!("{receipts} voters have a receipt, the ledger has {leaves} ballots");
-        return Err(Failure::new(text));
-    }
+    let leaves = station.ballots_since(before, outcome.receipts).await?;
     println!(
         "  {leaves} ballots final, p50 {:.0} ms, p99 {:.0} ms; {} turned away",
         outcome.ballots.percentile_ms(50),
@@ -57,7 +52,7 @@ pub(crate) async fn measure(
         Figure::new(name("final_p50"), outcome.ballots.percentile_ms(50), "ms from sending"),
         Figure::new(name("final_p99"), outcome.ballots.percentile_ms(99), "ms from sending"),
     ];
-    let mib = station.usage()?.peak_bytes as f64 / f64::from(1 << 20);
+    let mib = station.usage()?.peak_mib();
     figures.push(Figure::new(name("peak_memory"), mib, "MiB, largest server"));
     let begun = Instant::now();
     station.close().await?;

@@ -25,7 +25,7 @@ impl Electorate {
         let mut lines: Vec<String> = self
             .0
             .iter()
-            .map(|voter| format!("{},1,0\n", hex(voter.public().to_bytes())))
+            .map(|voter| format!("{},1,0\n", hex::encode(voter.public().to_bytes())))
             .collect();
         lines.sort_unstable();
         lines.concat()
@@ -61,10 +61,6 @@ impl Electorate {
 
 fn random(number: usize, purpose: u64) -> ChaCha20Rng {
     ChaCha20Rng::seed_from_u64((number as u64) << 1 | purpose)
-}
-
-fn hex(bytes: [u8; 32]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

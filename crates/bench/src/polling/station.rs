@@ -12,7 +12,7 @@ use super::electorate::{Electorate, OPTIONS};
 use super::pinned::Core;
 use crate::cluster::{Server, free_ports};
 use crate::failure::Failure;
-use crate::paths::Paths;
+use crate::paths::{Paths, remove_folder};
 use crate::usage::Usage;
 
 /// Nodes of the cluster.
@@ -49,9 +49,7 @@ struct Nodes {
 impl Drop for Nodes {
     fn drop(&mut self) {
         self.servers.clear();
-        if let Err(error) = std::fs::remove_dir_all(&self.folder) {
-            eprintln!("bench: cannot remove {}: {error}", self.folder.display());
-        }
+        remove_folder(&self.folder);
     }
 }
 
@@ -136,6 +134,20 @@ impl Station {
             tokio::time::sleep(LOOK_EVERY).await;
         }
         Err(Failure::new(format!("the ledger is not final in {FINAL_MAX:?}: {last}")))
+    }
+
+    /// Ballots that became leaves since there were `before` leaves, once all are final.
+    ///
+    /// # Errors
+    /// When there are fewer than `receipts`: somebody was promised what is not so.
+    pub(crate) async fn ballots_since(&self, before: u64, receipts: u64) -> Result<u64, Failure> {
+        let ballots = self.final_leaves().await? - before;
+        if ballots < receipts {
+            let text =
+                format!("{receipts} voters have a receipt, the ledger has {ballots} ballots");
+            return Err(Failure::new(text));
+        }
+        Ok(ballots)
     }
 
     async fn leaves(&self) -> Option<u64> {
