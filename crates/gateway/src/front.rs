@@ -1,6 +1,6 @@
 //! What every request passes on its way in and out, outermost first.
 //!
-//! 0. room ([`crate::shed`]): whoever has none is turned away before any of this
+//! 0. room ([`crate::door`]): whoever has none is turned away before any of this
 //! 1. a name (`x-request-id`), its place in a trace ([`crate::trace`]) and one log line; a panic
 //!    becomes a problem
 //! 2. security headers; CORS for public data
@@ -19,7 +19,7 @@ use crate::auth::{Grant, Role};
 use crate::limits::{Limiter, Rate, client_address, network_of};
 use crate::routes::demo;
 use crate::token::Standing;
-use crate::{Gateway, Problem, audit, clock, headers, idempotency, request_id, shed, trace};
+use crate::{Gateway, Problem, audit, clock, door, headers, idempotency, request_id, shed, trace};
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -34,9 +34,6 @@ const REQUEST_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// The route of the feed.
 const FEED: &str = "/api/v1/feed";
-
-/// The route of ballots.
-const BALLOTS: &str = "/api/v1/elections/{id}/ballots";
 
 /// How often callers may come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,9 +146,6 @@ pub(crate) async fn guard(
     next: Next,
 ) -> Response {
     let route = Route::of(&request);
-    if let Some(response) = turned_away(&gateway, &route, &request) {
-        return response;
-    }
     let given = request.headers().get("x-request-id").and_then(|value| value.to_str().ok());
     let id = request_id::of(given, gateway.node.node);
     let span = tracing::info_span!(target: "api", "request", request_id = %id);
@@ -191,28 +185,6 @@ pub(crate) async fn guard(
         .instrument(span),
     );
     trace::under(context, work).await
-}
-
-/// The answer to whom there is no room for now, with as little work as possible: no log line, no
-/// trace, no name.
-fn turned_away(gateway: &Gateway, route: &Route, request: &Request) -> Option<Response> {
-    let is_stranger = || !request.headers().contains_key(header::AUTHORIZATION);
-    let has_room = match route.kind() {
-        shed::Kind::Ballot => gateway.intake.has_room(),
-        shed::Kind::Other => {
-            changes(&route.method) || !is_stranger() || gateway.intake.admits_page()
-        }
-    };
-    if has_room {
-        return None;
-    }
-    let mut response = overloaded(gateway, route.kind());
-    headers::secure(response.headers_mut(), route.is_api());
-    if route.is_shared(gateway) {
-        headers::share(response.headers_mut());
-    }
-    response.headers_mut().insert("x-node", HeaderValue::from(gateway.node.node));
-    Some(response)
 }
 
 /// The span that is exported, if anybody exports and the caller wants it kept.
@@ -261,11 +233,6 @@ impl Route {
         }
     }
 
-    fn kind(&self) -> shed::Kind {
-        let is_ballot = self.template == BALLOTS && self.method == Method::POST;
-        if is_ballot { shed::Kind::Ballot } else { shed::Kind::Other }
-    }
-
     fn is_api(&self) -> bool {
         self.path.starts_with("/api/")
     }
@@ -294,9 +261,10 @@ async fn inside(
         headers::preflight(response.headers_mut());
         return (response, None);
     }
-    let is_ballot = route.kind() == shed::Kind::Ballot;
-    let Some(under_way) = gateway.gauge.enter(route.kind()) else {
-        return (overloaded(gateway, route.kind()), None);
+    let kind = door::kind_of(&route.method, &route.path);
+    let is_ballot = kind == shed::Kind::Ballot;
+    let Some(under_way) = gateway.gauge.enter(kind) else {
+        return (gateway.turn_away(kind), None);
     };
     let asking = Asking::of(request);
     let who = match admit(gateway, route, &asking, is_ballot).await {
@@ -386,18 +354,6 @@ pub(crate) fn changes(method: &Method) -> bool {
 
 fn late() -> Problem {
     Problem::unavailable("This took longer than a minute. It may or may not be done; look first.")
-}
-
-/// Counts a request that is turned away, and answers it.
-fn overloaded(gateway: &Gateway, kind: shed::Kind) -> Response {
-    gateway.figures.shed(kind.name());
-    let problem: Problem = match kind {
-        shed::Kind::Ballot => crate::AskError::Overloaded.into(),
-        shed::Kind::Other => Problem::unavailable(
-            "This node is busy with ballots. Come back in a moment, or ask another node.",
-        ),
-    };
-    problem.into_response()
 }
 
 /// What a request says of who asks.

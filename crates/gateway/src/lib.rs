@@ -12,6 +12,7 @@ mod audit;
 pub mod auth;
 mod chart;
 mod clock;
+mod door;
 mod encoding;
 mod extract;
 mod feed;
@@ -54,7 +55,8 @@ pub use trace::TARGET as TRACE_TARGET;
 use auth::office::Office;
 use auth::oidc::Provider;
 use auth::rights::Table;
-use axum::Router;
+use axum::ServiceExt;
+use axum::extract::Request;
 use client::Client;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -82,6 +84,7 @@ pub struct Inner {
     pub(crate) office: Office,
     pub(crate) table: Table,
     pub(crate) throttle: front::Throttle,
+    pub(crate) busy: door::Busy,
     pub(crate) gauge: shed::Gauge,
     pub(crate) intake: shed::Intake,
     pub(crate) figures: figures::Figures,
@@ -163,6 +166,7 @@ impl Gateway {
         Ok(Self(Arc::new(Inner {
             table: Table::read(openapi::DOCUMENT)?,
             throttle: front::Throttle::new(settings.limits),
+            busy: door::Busy::new(node.node),
             gauge: shed::Gauge::default(),
             intake: shed::Intake::new(),
             figures: figures::Figures::new(),
@@ -182,11 +186,6 @@ impl Gateway {
             hooks,
             forward: forward::Forward::new()?,
         })))
-    }
-
-    /// All routes.
-    pub fn router(self) -> Router {
-        routes::router(self)
     }
 
     /// What is under way: ballots, other requests, subscribers of the feed.
@@ -234,7 +233,9 @@ impl Gateway {
         self.post.start();
         tokio::spawn(self.clone().keep_audit());
         tokio::spawn(self.clone().send_hooks());
-        let service = self.router().into_make_service_with_connect_info::<SocketAddr>();
+        let door = door::Door::new(self.clone(), routes::router(self));
+        let service =
+            ServiceExt::<Request>::into_make_service_with_connect_info::<SocketAddr>(door);
         axum::serve(listener, service).with_graceful_shutdown(stop).await
     }
 }

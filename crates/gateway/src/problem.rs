@@ -6,6 +6,7 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use serde::Serialize;
 
 /// Where `type` URIs point; the anchor is the code.
@@ -130,6 +131,12 @@ impl Problem {
     /// 503: ask this or another node again.
     pub fn unavailable(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
+    }
+
+    /// The body of the answer.
+    pub(crate) fn to_json(&self) -> Bytes {
+        // A struct of texts and numbers is always written.
+        serde_json::to_vec(self).unwrap_or_default().into()
     }
 
     /// Adds the authority's signed refusal.

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use mvcc::{Backing, Change, Item, PAGE_KEYS_MAX, ReadError, Store};
+use mvcc::{Backing, Change, Item, PAGE_KEYS_MAX, ReadError, Reading, Store};
 
 use crate::access::spans;
 use crate::api::{Error, KeyRange, KeyValue};
@@ -214,10 +214,16 @@ impl<'a, B: Backing> Draft<'a, B> {
 
     /// The entry with its value, read from the log where needed.
     pub(crate) fn load(&self, entry: &Entry) -> Result<KeyValue, ReadError> {
-        match entry {
-            Entry::Stored(item) => Ok(entry.with_value(self.store.value(item)?)),
-            Entry::Drafted(kv) => Ok(kv.clone()),
-        }
+        load(&mut self.store.reading(), entry)
+    }
+
+    /// All `entries` with their values.
+    pub(crate) fn load_all<'e>(
+        &self,
+        entries: impl IntoIterator<Item = &'e Entry>,
+    ) -> Result<Vec<KeyValue>, ReadError> {
+        let mut reading = self.store.reading();
+        entries.into_iter().map(|entry| load(&mut reading, entry)).collect()
     }
 
     /// Gives `key`, which is `before` now, a value and a lease.
@@ -239,5 +245,12 @@ impl<'a, B: Backing> Draft<'a, B> {
     pub(crate) fn delete(&mut self, key: Bytes) {
         self.changed.insert(key.clone(), None);
         self.changes.push(Change::Delete { key });
+    }
+}
+
+fn load<B: Backing>(reading: &mut Reading<'_, B>, entry: &Entry) -> Result<KeyValue, ReadError> {
+    match entry {
+        Entry::Stored(item) => Ok(entry.with_value(reading.value(item)?)),
+        Entry::Drafted(kv) => Ok(kv.clone()),
     }
 }

@@ -2,7 +2,7 @@
 
 use mvcc::Backing;
 
-use crate::api::{Error, Header, KeyValue, RangeRequest, RangeResponse, SortOrder, SortTarget};
+use crate::api::{Error, Header, RangeRequest, RangeResponse, SortOrder, SortTarget};
 use crate::draft::{Draft, Entry, Stop};
 
 /// The revision to read at: `None` for the newest.
@@ -47,11 +47,10 @@ pub(crate) fn range<B: Backing>(
     let limit = limit.unwrap_or(usize::MAX);
     let more = kvs.len() > limit;
     kvs.truncate(limit);
-    let load = |entry: &Entry| match request.keys_only {
-        true => Ok(entry.without_value()),
-        false => draft.load(entry),
+    let kvs = match request.keys_only {
+        true => kvs.iter().map(Entry::without_value).collect(),
+        false => draft.load_all(&kvs)?,
     };
-    let kvs = kvs.iter().map(load).collect::<Result<_, _>>()?;
     Ok(RangeResponse { header, kvs, more, count })
 }
 
@@ -89,8 +88,7 @@ fn sorted<B: Backing>(
         SortTarget::Create => sort_by(&mut entries, is_descending, Entry::create_revision),
         SortTarget::Mod => sort_by(&mut entries, is_descending, Entry::mod_revision),
         SortTarget::Value => {
-            let loaded = entries.iter().map(|entry| draft.load(entry));
-            let mut kvs: Vec<KeyValue> = loaded.collect::<Result<_, _>>()?;
+            let mut kvs = draft.load_all(&entries)?;
             kvs.sort_by(|a, b| match is_descending {
                 true => b.value.cmp(&a.value),
                 false => a.value.cmp(&b.value),

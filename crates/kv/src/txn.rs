@@ -199,7 +199,7 @@ pub(crate) fn delete_range<B: Backing>(
 ) -> Result<DeleteRangeResponse, Stop> {
     let entries = draft.entries(&request.range, None, usize::MAX)?;
     let prev_kvs = match request.prev_kv {
-        true => entries.iter().map(|entry| draft.load(entry)).collect::<Result<_, _>>()?,
+        true => draft.load_all(&entries)?,
         false => Vec::new(),
     };
     for entry in &entries {

@@ -51,5 +51,5 @@ pub use cursor::{Cursor, PAGE_KEYS_MAX, Span, SpanEnd};
 pub use error::{CommitError, OpenError, ReadError};
 pub use recent::RECENT_BYTES;
 pub use record::{Change, WriteBatch};
-pub use store::{Opening, Store};
+pub use store::{Opening, Reading, Store};
 pub use types::{Committed, Event, Item, KeyValue, RevisionEvents};

@@ -23,6 +23,49 @@ pub struct Store<B> {
     is_poisoned: bool,
 }
 
+/// Reads values one after another. Those that were written together lie in one record, which is
+/// read once for all that follow each other.
+#[derive(Debug)]
+pub struct Reading<'s, B> {
+    store: &'s Store<B>,
+    last: Option<(Position, Bytes)>,
+}
+
+impl<B: Backing> Reading<'_, B> {
+    /// The value of `item`, read from the log and compared with its fingerprint. A small part of a
+    /// record is copied, so that who keeps it does not keep the whole record.
+    ///
+    /// # Errors
+    /// [`ReadError::Damaged`].
+    pub fn value(&mut self, item: &Item) -> Result<Bytes, ReadError> {
+        let version = &item.found.version;
+        let record = self.record_of(version.main)?;
+        let from = version.value_at as usize;
+        let range = from..from + version.value_len as usize;
+        let value = record.get(range.clone()).filter(|value| {
+            fingerprint(&item.key, value, version, item.found.create_revision) == version.digest
+        });
+        match value {
+            Some(value) if value.len() < record.len() / 2 => Ok(Bytes::copy_from_slice(value)),
+            Some(_) => Ok(record.slice(range)),
+            None => {
+                let what = "the value is not the one that was written";
+                Err(self.store.damaged(version.main, what))
+            }
+        }
+    }
+
+    fn record_of(&mut self, revision: i64) -> Result<Bytes, ReadError> {
+        let position = self.store.position_of(revision);
+        if let Some((_, record)) = self.last.as_ref().filter(|(at, _)| *at == position) {
+            return Ok(record.clone());
+        }
+        let record = self.store.record_of(revision)?;
+        self.last = Some((position, record.clone()));
+        Ok(record)
+    }
+}
+
 /// A store that is being rebuilt from its records, by whoever reads the log anyway.
 #[derive(Debug, Default)]
 pub struct Opening {
@@ -225,22 +268,17 @@ impl<B: Backing> Store<B> {
         }
     }
 
-    /// The value of `item`, read from the log and compared with its fingerprint.
+    /// For reading several values.
+    pub fn reading(&self) -> Reading<'_, B> {
+        Reading { store: self, last: None }
+    }
+
+    /// The value of `item`, as [`Reading::value`] reads it.
     ///
     /// # Errors
     /// [`ReadError::Damaged`].
     pub fn value(&self, item: &Item) -> Result<Bytes, ReadError> {
-        let version = &item.found.version;
-        let record = self.record_of(version.main)?;
-        let range =
-            version.value_at as usize..version.value_at as usize + version.value_len as usize;
-        let fits = record.get(range.clone()).is_some_and(|value| {
-            fingerprint(&item.key, value, version, item.found.create_revision) == version.digest
-        });
-        match fits {
-            true => Ok(record.slice(range)),
-            false => Err(self.damaged(version.main, "the value is not the one that was written")),
-        }
+        self.reading().value(item)
     }
 
     /// Starts reading `span` as it is at revision `at` (`None` = now).
@@ -324,9 +362,10 @@ impl<B: Backing> Store<B> {
     pub fn verify(&self) -> Result<(), ReadError> {
         let (mut keys, mut bytes, mut digest) = (0, 0, 0u64);
         let mut cursor = self.cursor(Span::all(), None)?;
+        let mut reading = self.reading();
         while !cursor.is_done() {
             for item in self.page(&mut cursor, PAGE_KEYS_MAX) {
-                let value = self.value(&item)?;
+                let value = reading.value(&item)?;
                 keys += 1;
                 bytes += (item.key.len() + value.len()) as u64;
                 digest = digest.wrapping_add(item.found.version.digest);
@@ -348,14 +387,20 @@ impl<B: Backing> Store<B> {
 
     /// The record that holds `revision`, which must exist.
     fn record_of(&self, revision: i64) -> Result<Bytes, ReadError> {
-        let place = self.book.revision_at(revision).expect("the index names revisions that exist");
-        match self.recent.get(place.position()) {
+        let position = self.position_of(revision);
+        match self.recent.get(position) {
             Some(record) => Ok(record.clone()),
             None => {
-                let read = self.backing.read(place.position());
+                let read = self.backing.read(position);
                 read.map_err(|error| self.damaged(revision, error.to_string()))
             }
         }
+    }
+
+    /// Where the record of `revision`, which must exist, lies.
+    fn position_of(&self, revision: i64) -> Position {
+        let place = self.book.revision_at(revision).expect("the index names revisions that exist");
+        place.position()
     }
 
     fn damaged(&self, revision: i64, detail: impl Into<String>) -> ReadError {

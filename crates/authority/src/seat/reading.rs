@@ -34,7 +34,8 @@ const RETRY_MS: u64 = 200;
 /// may be lost. Doubled each time, up to the maximum.
 const STALL_MS: u64 = 10_000;
 const STALL_MS_MAX: u64 = 300_000;
-/// Audits that may find the store ahead of its own watch before everything is read again.
+/// Audits that may find the store ahead of a watch that brings nothing before everything is read
+/// again.
 const LAGGING_AUDITS_MAX: u8 = 2;
 
 /// Where the authority stands with the store in one election.
@@ -75,7 +76,8 @@ pub(super) struct Reader {
     /// `position` when the audit under way was asked for; `None` when there is none.
     audited: Option<Audited>,
     audit_due_ms: u64,
-    lagging_audits: u8,
+    /// How many audits in a row found the store ahead while this many entries were held.
+    lagging_audits: (u8, u64),
     last_read_ms: u64,
     /// Height plus final size, and when it last changed, or everything was read again for that.
     progress: (u64, u64),
@@ -102,7 +104,7 @@ impl Reader {
             head: Head::default(),
             audited: None,
             audit_due_ms: 0,
-            lagging_audits: 0,
+            lagging_audits: (0, 0),
             last_read_ms: 0,
             progress: (0, 0),
             stall_ms: STALL_MS,
@@ -239,7 +241,14 @@ impl Seat {
         };
         let first = paging.revision.is_none();
         paging.revision.get_or_insert(page.header.revision);
-        let RangeResponse { kvs, more, .. } = page;
+        let RangeResponse { mut kvs, more, .. } = page;
+        // What is as the own copy has it is not kept twice.
+        for kv in &mut kvs {
+            let Some((_, Key::Entry(number))) = Key::parse(&kv.key) else { continue };
+            if let Some(own) = self.copy.entry(number).filter(|own| **own == kv.value) {
+                kv.value = own.clone();
+            }
+        }
         if let Some(last) = kvs.last().filter(|_| more) {
             if let Some(range) = paging.ranges.front_mut() {
                 range.key = [&last.key[..], &[0]].concat().into();
@@ -450,15 +459,18 @@ impl Seat {
         self.notice_lagging(head.entries(), desk);
     }
 
-    /// The watch may have lost something, or an entry is missing below the head.
+    /// The watch may have lost something, or an entry is missing below the head. One that brings
+    /// entries, however late, has lost nothing: what it brings must follow what is held.
     fn notice_lagging(&mut self, head: u64, desk: &mut Desk) {
-        if head <= self.copy.position() {
-            self.reader.lagging_audits = 0;
+        let position = self.copy.position();
+        let (audits, before) = self.reader.lagging_audits;
+        if head <= position || before < position {
+            self.reader.lagging_audits = (u8::from(head > position), position);
             return;
         }
-        self.reader.lagging_audits += 1;
-        if self.reader.lagging_audits > LAGGING_AUDITS_MAX {
-            self.reader.lagging_audits = 0;
+        self.reader.lagging_audits.0 = audits + 1;
+        if audits == LAGGING_AUDITS_MAX {
+            self.reader.lagging_audits.0 = 0;
             self.read_again(desk);
         }
     }

@@ -30,6 +30,8 @@ pub(crate) struct Node {
     pub(crate) stopped: bool,
     /// Whether its watches deliver nothing.
     deaf: bool,
+    /// Pages of the store that it has read.
+    pub(crate) pages: usize,
     /// The next writing call happens, but its outcome is reported as unknown.
     pub(crate) lose_reply: bool,
 }
@@ -260,6 +262,7 @@ impl Node {
             events: VecDeque::new(),
             stopped: false,
             deaf: false,
+            pages: 0,
             lose_reply: false,
         }
     }
@@ -296,6 +299,7 @@ impl Node {
     fn perform(&mut self, effect: Effect, store: &mut TestStore) {
         match effect {
             Effect::Call { call, request } => {
+                self.pages += usize::from(matches!(&request, Request::Range(_)));
                 let mut result = store.call(&request);
                 let appends = matches!(&request, Request::Txn(txn) if !txn.compare.is_empty());
                 if appends && core::mem::take(&mut self.lose_reply) {

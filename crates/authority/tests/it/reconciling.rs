@@ -157,6 +157,32 @@ fn final_entries_come_back_and_waiting_voters_send_the_others_again() {
 }
 
 #[test]
+fn a_watch_that_is_late_is_not_read_around_and_one_that_is_silent_is() {
+    let mut cluster = opened(21, 3, 0);
+    let audit_ms = cluster.nodes[0].config.audit_ms;
+    let pages = |cluster: &Cluster| cluster.nodes.iter().map(|node| node.pages).sum::<usize>();
+    let before = pages(&cluster);
+    for voter in 0..6 {
+        // Whenever the store is audited it is ahead, but the watch brings everything in the end.
+        cluster.deaf(true);
+        let ballot = cluster.election.cast(voter, &[choose(0), choose(1)]);
+        cluster.submit(voter % 3, &ballot);
+        cluster.pass(audit_ms);
+        cluster.deaf(false);
+        cluster.pass(20);
+    }
+    assert_eq!(pages(&cluster), before, "nobody read everything again");
+    cluster.deaf(true);
+    let ballot = cluster.election.cast(0, &[choose(1), choose(1)]);
+    cluster.submit(0, &ballot);
+    cluster.pass(5 * audit_ms);
+    assert!(pages(&cluster) > before, "what the watches left out was read");
+    cluster.deaf(false);
+    cluster.pass(1_000);
+    cluster.assert_settled(0..3);
+}
+
+#[test]
 fn a_store_that_forgot_the_election_is_told_of_it_again() {
     let mut cluster = opened(35, 4, 1);
     vote(&mut cluster, 0, 0);

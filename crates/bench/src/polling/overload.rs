@@ -16,16 +16,16 @@ use crate::figures::Figure;
 use crate::paths::Paths;
 
 /// Enough for the search and the overload.
-const VOTERS: usize = 60_000;
+const VOTERS: usize = 90_000;
 
 /// Voters a second in the first step of the search.
-const FIRST_RATE: f64 = 60.0;
+const FIRST_RATE: f64 = 100.0;
 
 /// Each step has so many times the voters of the one before.
-const STEP: f64 = 1.3;
+const STEP: f64 = 1.4;
 
-/// The search ends when so much less than the peak is done.
-const BEYOND: f64 = 0.9;
+/// The search ends after so many steps in which no more was done than before.
+const BEYOND: u32 = 2;
 
 /// More voters a second than any of these machines serves.
 const RATE_MAX: f64 = 5_000.0;
@@ -37,8 +37,7 @@ const OVERLOAD: f64 = 10.0;
 const PAGES: f64 = 0.25;
 
 const WARM_UP: Duration = Duration::from_secs(3);
-const STEP_TIME: Duration = Duration::from_secs(6);
-const OVERLOAD_TIME: Duration = Duration::from_secs(20);
+const MEASURED: Duration = Duration::from_secs(12);
 
 const PEAK: &str = "the peak, measured alike";
 
@@ -51,7 +50,7 @@ pub(crate) async fn measure(systems: &Systems, paths: &Paths) -> Result<Vec<Figu
     let mut hall = Hall { station: &station, queue: &mut queue, core: load_core, receipts: 0 };
     let peak = hall.peak().await?;
     let peak_mib = station.usage()?.peak_mib();
-    let over = hall.offer(peak.goodput() * OVERLOAD, OVERLOAD_TIME)?;
+    let over = hall.offer(peak.goodput() * OVERLOAD)?;
     let over_mib = station.usage()?.peak_mib();
     let receipts = hall.receipts;
     station.ballots_since(before, receipts).await?;
@@ -69,24 +68,24 @@ impl Hall<'_> {
     /// The step in which most ballots became final.
     async fn peak(&mut self) -> Result<Outcome, Failure> {
         let mut best = Outcome { seconds: 1.0, ..Outcome::default() };
-        let mut rate = FIRST_RATE;
-        while rate < RATE_MAX {
-            let outcome = self.offer(rate, STEP_TIME)?;
+        let (mut rate, mut beyond) = (FIRST_RATE, 0);
+        while rate < RATE_MAX && beyond < BEYOND {
+            let outcome = self.offer(rate)?;
             self.station.final_leaves().await?;
-            if outcome.goodput() < best.goodput() * BEYOND {
-                break;
-            }
             if outcome.goodput() > best.goodput() {
-                best = outcome;
+                (best, beyond) = (outcome, 0);
+            } else {
+                beyond += 1;
             }
             rate *= STEP;
         }
         Ok(best)
     }
 
-    fn offer(&mut self, rate: f64, measured: Duration) -> Result<Outcome, Failure> {
+    fn offer(&mut self, rate: f64) -> Result<Outcome, Failure> {
         let (ballots_per_second, pages_per_second) = (rate, rate * PAGES);
-        let offer = Offer { ballots_per_second, pages_per_second, warm_up: WARM_UP, measured };
+        let offer =
+            Offer { ballots_per_second, pages_per_second, warm_up: WARM_UP, measured: MEASURED };
         let outcome = come(self.station, offer, self.queue, Some(self.core))?;
         self.receipts += outcome.receipts;
         println!(

@@ -201,6 +201,57 @@ fn three_puts() -> Store<MemoryBacking> {
     store
 }
 
+/// Counts how often it is read.
+#[derive(Debug, Default)]
+struct Counting {
+    inner: MemoryBacking,
+    reads: core::cell::Cell<usize>,
+}
+
+impl Backing for Counting {
+    fn append(&mut self, record: &[u8]) -> Result<Position, BackingError> {
+        self.inner.append(record)
+    }
+
+    fn read(&self, position: Position) -> Result<Bytes, BackingError> {
+        self.reads.set(self.reads.get() + 1);
+        self.inner.read(position)
+    }
+
+    fn scan(&self, visit: &mut crate::Visit<'_>) -> Result<(), BackingError> {
+        self.inner.scan(visit)
+    }
+
+    fn sync(&mut self) -> Result<(), BackingError> {
+        self.inner.sync()
+    }
+
+    fn size_bytes(&self) -> u64 {
+        self.inner.size_bytes()
+    }
+}
+
+#[test]
+fn what_was_written_together_is_read_once_and_kept_apart() {
+    let mut store = Store::open(Counting::default(), &mut |_, _| ()).expect("empty");
+    let value = Bytes::from(vec![7; 1000]);
+    let key = |at: u32| Bytes::from(format!("key{at:03}"));
+    let change = |at| Change::Put { key: key(at), value: value.clone(), lease: 0 };
+    let groups = vec![(0..100).map(change).collect()];
+    store.commit(&WriteBatch { applied_index: 1, groups, aux: Bytes::new() }).expect("memory");
+    let store = Store::open(store.into_backing(), &mut |_, _| ()).expect("our own log");
+    let mut cursor = store.cursor(Span::all(), None).expect("now");
+    let items = store.page(&mut cursor, 100);
+    let mut reading = store.reading();
+    let values: Vec<Bytes> =
+        items.iter().map(|item| reading.value(item).expect("undamaged")).collect();
+    assert_eq!((values.len(), store.backing.reads.get()), (100, 1));
+    for kept in values {
+        assert_eq!(kept, value);
+        assert!(kept.is_unique(), "no value keeps the record of all");
+    }
+}
+
 #[test]
 fn the_digest_depends_on_the_live_keys_alone() {
     let mut one = three_puts();
