@@ -46,7 +46,7 @@ pub(crate) fn open(
     for folder in [&settings.data_dir, &folder] {
         create_folders(folder).map_err(|error| wrong(error.to_string()))?;
     }
-    let seed = key_seed(&folder.join("key"))?;
+    let seed = key_seed(&folder.join("key"), &settings.data_dir)?;
     let disk = RealDisk::open(&folder.join("journal")).map_err(|error| wrong(error.to_string()))?;
     let owner = Owner { cluster, member: settings.node_id, salt: random };
     let mut records: Vec<Bytes> = Vec::new();
@@ -96,9 +96,26 @@ pub(crate) fn read_key(data_dir: &Path) -> Result<[u8; 32], Failure> {
     parse_seed(&path, &text)
 }
 
+/// Whether the node of this folder has run before, or was restored.
+pub(crate) fn has_run(data_dir: &Path) -> bool {
+    data_dir.join("log").is_dir()
+}
+
 /// The key's seed, made at the first start.
-fn key_seed(path: &Path) -> Result<[u8; 32], Failure> {
-    let text = secret_file::read_or_make(path, || Ok(hex::encode(batch_seed()?)))?;
+fn key_seed(path: &Path, data_dir: &Path) -> Result<[u8; 32], Failure> {
+    let text = secret_file::read_or_make(path, || {
+        if has_run(data_dir) {
+            tracing::warn!(
+                target: "election",
+                path = %path.display(),
+                "this node has run before, but the key of its authority is gone: it signs with a \
+                 new one, which no election under way knows. If a copy of the folder exists, stop \
+                 the node and put it back; if not, replace the key in each of them with `quorate \
+                 election list` and `quorate authority replace-key`"
+            );
+        }
+        Ok(hex::encode(batch_seed()?))
+    })?;
     parse_seed(path, &text)
 }
 

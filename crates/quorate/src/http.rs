@@ -123,7 +123,7 @@ impl fmt::Display for ApiError {
             Self::Waits { approval } => write!(
                 f,
                 "this needs a second person and is not done yet: within a day somebody else who \
-                 may do it must agree to proposal {approval}, on the page Approvals"
+                 may do it must agree: `quorate election approve {approval}`, or the page Approvals"
             ),
             Self::Settings(reason) => f.write_str(reason),
         }

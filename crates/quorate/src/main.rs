@@ -1,6 +1,9 @@
 //! The one binary: parses, wires, renders. What it wires is described in ARCHITECTURE.md.
 #![forbid(unsafe_code)]
 
+#[macro_use]
+mod say;
+
 mod authority_folder;
 mod commands;
 mod config;

@@ -56,6 +56,7 @@ pub(crate) async fn create(
     J(body): J<CreateBody>,
 ) -> Result<(StatusCode, Json<Done>), Problem> {
     let draft = Draft::decode(body.draft()).map_err(|e| Problem::malformed(e.to_string()))?;
+    check_closing(draft.definition.closes, clock::seconds())?;
     Ok((StatusCode::CREATED, gateway.act(draft.id, body.into()).await?))
 }
 
@@ -96,7 +97,26 @@ pub(crate) async fn open(
     P(id): P<String>,
     J(body): J<SignedBody>,
 ) -> Result<Json<Done>, Problem> {
+    check_closing(gateway.look(&id, |view| view.fold().closes()).await?, clock::seconds())?;
     gateway.act(parse_id(&id)?, Act::Open { signature: body.signature }).await
+}
+
+/// An election that would be closed before it opens is a mistake in its times.
+fn check_closing(closes: Option<u32>, now_s: u64) -> Result<(), Problem> {
+    match closes.filter(|closes| u64::from(*closes) <= now_s / 60) {
+        None => Ok(()),
+        Some(closes) => {
+            let [closes, now] = [closes.into(), now_s / 60].map(base::show_utc);
+            Err(Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "closed-before-open",
+                format!(
+                    "The election would close at {closes}, and it is {now}: nobody could vote. \
+                     Announce it again with a later closing time."
+                ),
+            ))
+        }
+    }
 }
 
 /// Closes at once, or, before the announced time, once a second person approves (202).
@@ -156,4 +176,18 @@ pub(crate) async fn publish(
     J(body): J<ResultBody>,
 ) -> Result<Json<Done>, Problem> {
     gateway.act(parse_id(&id)?, body.into()).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_closing;
+
+    #[test]
+    fn a_closing_in_the_past_is_named() {
+        assert!(check_closing(None, 6000).is_ok());
+        assert!(check_closing(Some(101), 6000).is_ok());
+        let problem = check_closing(Some(100), 6059).expect_err("it is over");
+        assert_eq!(problem.code(), "closed-before-open");
+        assert!(String::from_utf8_lossy(&problem.to_json()).contains("1970-01-01 01:40 UTC"));
+    }
 }

@@ -1,11 +1,12 @@
 //! The receiving side: takes connections, checks the hello, hands messages to the replica.
 
 use super::frame::{self, FrameError, Hello};
+use super::repeats::Repeats;
 use bytes::BytesMut;
 use raft::MemberId;
 use replica::{Event, PeerMessage};
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -29,6 +30,7 @@ pub(crate) struct Acceptor {
 /// Takes connections until the task is dropped.
 pub(crate) async fn run(listener: TcpListener, acceptor: Acceptor) {
     let acceptor = Arc::new(acceptor);
+    let repeats = Arc::new(Mutex::new(Repeats::default()));
     let places = Arc::new(tokio::sync::Semaphore::new(CONNECTIONS_MAX));
     loop {
         let (stream, address) = match listener.accept().await {
@@ -43,11 +45,16 @@ pub(crate) async fn run(listener: TcpListener, acceptor: Acceptor) {
             tracing::warn!(%address, "too many peer connections; closed this one");
             continue;
         };
-        let acceptor = Arc::clone(&acceptor);
+        let (acceptor, repeats) = (Arc::clone(&acceptor), Arc::clone(&repeats));
         tokio::spawn(async move {
             match acceptor.serve(stream).await {
                 Ok(()) => tracing::debug!(%address, "peer closed its connection"),
-                Err(error) => tracing::info!(%address, error, "peer connection ended"),
+                Err(error) => {
+                    let mut repeats = repeats.lock().unwrap_or_else(PoisonError::into_inner);
+                    if repeats.is_new(&error, Instant::now()) {
+                        tracing::info!(%address, error, "peer connection ended");
+                    }
+                }
             }
             drop(place);
         });

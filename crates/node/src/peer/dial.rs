@@ -1,12 +1,13 @@
 //! The sending side: one task per peer that dials, says hello, and writes frames.
 
 use super::frame::{self, Hello};
+use super::repeats::Repeats;
 use crate::metrics::PeerMetrics;
 use base::Prng;
 use bytes::BytesMut;
 use replica::PeerMessage;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -20,6 +21,9 @@ const BURST_MAX: usize = 256;
 /// Pause before the first new attempt to connect; doubled up to [`PAUSE_MAX`], with jitter.
 const PAUSE_MIN: Duration = Duration::from_millis(20);
 const PAUSE_MAX: Duration = Duration::from_millis(500);
+
+/// A connection that lasted so long was a good one.
+const GOOD_AFTER: Duration = Duration::from_secs(1);
 
 /// How long one write may take before the connection counts as broken.
 const WRITE_TIME_MAX: Duration = Duration::from_secs(5);
@@ -37,21 +41,29 @@ impl Dialer {
     /// Sends until the queue closes.
     pub(crate) async fn run(mut self) {
         let mut pause = PAUSE_MIN;
+        let mut repeats = Repeats::default();
         while !self.queue.is_closed() {
+            let since = Instant::now();
             match TcpStream::connect(self.address).await {
                 Ok(stream) => {
                     tracing::debug!(peer = self.hello.to, "connected to peer");
-                    pause = PAUSE_MIN;
-                    if let Err(error) = self.send_on(stream).await {
+                    if let Err(error) = self.send_on(stream).await
+                        && repeats.is_new(&error.to_string(), Instant::now())
+                    {
                         tracing::info!(peer = self.hello.to, %error, "connection to peer lost");
                     }
                 }
                 Err(error) => {
                     tracing::trace!(peer = self.hello.to, %error, "peer cannot be reached");
-                    let jitter = self.random.below(pause.as_millis() as u64 / 2 + 1);
-                    tokio::time::sleep(pause + Duration::from_millis(jitter)).await;
-                    pause = (pause * 2).min(PAUSE_MAX);
                 }
+            }
+            // A connection that the peer has closed at once is as good as none.
+            if since.elapsed() > GOOD_AFTER {
+                pause = PAUSE_MIN;
+            } else {
+                let jitter = self.random.below(pause.as_millis() as u64 / 2 + 1);
+                tokio::time::sleep(pause + Duration::from_millis(jitter)).await;
+                pause = (pause * 2).min(PAUSE_MAX);
             }
             // What waited through the gap is stale; consensus has moved on.
             while self.queue.try_recv().is_ok() {

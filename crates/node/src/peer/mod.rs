@@ -9,6 +9,7 @@
 pub(crate) mod accept;
 pub(crate) mod dial;
 pub mod frame;
+mod repeats;
 
 use crate::metrics::Metrics;
 use base::Prng;

@@ -99,8 +99,11 @@ pub(crate) struct KeyArgs {
     #[arg(long, value_name = "ID")]
     election: ElectionId,
     /// The codes that `issuer codes` wrote
-    #[arg(long, value_name = "codes.csv")]
-    codes: PathBuf,
+    #[arg(long, value_name = "codes.csv", required_unless_present = "tokens")]
+    codes: Option<PathBuf>,
+    /// The tokens that `issuer tokens` wrote, for a voter who has enrolled
+    #[arg(long, value_name = "tokens.csv", conflicts_with = "codes")]
+    tokens: Option<PathBuf>,
     /// The voter, as the list calls it
     voter: String,
 }
@@ -147,6 +150,9 @@ impl Way<'_> {
         format!("{booth}#e={election}&t={code}&i={issuer}")
     }
 }
+
+/// Most sheets in one file: a browser prints some 10 MB at once without trouble.
+const SHEETS_MAX: usize = 1000;
 
 /// A voter with the code, or token, on its sheet.
 struct Issued {
@@ -219,12 +225,25 @@ fn sheets(args: &SheetsArgs) -> Result<(), Failure> {
 
 /// The public key of a voter's credential, 64 hex digits.
 fn key(args: &KeyArgs) -> Result<String, Failure> {
-    let issued = read_codes(&args.codes)?;
-    let one = issued.iter().find(|one| one.voter_id == args.voter).ok_or_else(|| {
-        let message = format!("{}: no voter '{}'", args.codes.display(), args.voter);
+    let wrong = |path: &Path, what: &str| {
+        let message = format!("{}: {what} '{}'", path.display(), args.voter);
         Failure::new(exit::BAD_DATA, message)
-    })?;
-    Ok(hex::encode(Credential::from_code(&one.code, &args.election.0).public().to_bytes()))
+    };
+    let key = match (&args.codes, &args.tokens) {
+        (Some(path), _) => {
+            let issued = read_codes(path)?;
+            let one = issued.iter().find(|one| one.voter_id == args.voter);
+            let one = one.ok_or_else(|| wrong(path, "no voter"))?;
+            Credential::from_code(&one.code, &args.election.0).public().to_bytes()
+        }
+        (None, Some(path)) => {
+            let desk = desk::Desk::open(args.election, path, tokens::read(path)?)?;
+            let known = desk.key_of(&args.voter).ok_or_else(|| wrong(path, "no voter"))?;
+            known.ok_or_else(|| wrong(path, "not enrolled yet:"))?
+        }
+        (None, None) => return Err(Failure::new(exit::BAD_DATA, "give --codes or --tokens")),
+    };
+    Ok(hex::encode(key))
 }
 
 /// The path of a new file of secrets; its folder is made.
@@ -242,10 +261,23 @@ fn fresh(folder: &Path, name: &str) -> Result<PathBuf, Failure> {
     Ok(path)
 }
 
+/// Writes the sheets to `path`; more than [`SHEETS_MAX`] to files with numbers (`sheets-001.html`).
 fn write_sheets(path: &Path, way: &Way<'_>, issued: &[Issued]) -> Result<(), Failure> {
-    let html = sheets::html(way, issued)
-        .map_err(Failure::because(exit::BAD_DATA, "cannot make the sheets"))?;
-    files::write_private(path, html.as_bytes())
+    let is_one = issued.len() <= SHEETS_MAX;
+    for (number, part) in (1..).zip(issued.chunks(SHEETS_MAX)) {
+        let html = sheets::html(way, part)
+            .map_err(Failure::because(exit::BAD_DATA, "cannot make the sheets"))?;
+        let path = if is_one { path.to_owned() } else { numbered(path, number) };
+        files::write_private(&path, html.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// `sheets.html` with a number: `sheets-001.html`.
+fn numbered(path: &Path, number: usize) -> PathBuf {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let ending = path.extension().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!("{stem}-{number:03}.{ending}"))
 }
 
 /// A code for each voter, and the roll of their credentials.
@@ -345,8 +377,8 @@ mod tests {
             assert_eq!(roll.voters()[at].weight, weight, "{}", one.voter_id);
         }
         let key_of = |voter: &str| {
-            let (codes, voter) = (out.join("codes.csv"), voter.to_owned());
-            key(&KeyArgs { election: id, codes, voter })
+            let (codes, voter) = (Some(out.join("codes.csv")), voter.to_owned());
+            key(&KeyArgs { election: id, codes, tokens: None, voter })
         };
         let first = Credential::from_code(&issued[0].code, &id.0).public().to_bytes();
         assert_eq!(key_of("v1").ok(), Some(hex::encode(first)));
@@ -362,6 +394,30 @@ mod tests {
 
     fn roll_text(out: &Path) -> Vec<u8> {
         files::read(&out.join("public-roll.csv")).expect("there")
+    }
+
+    #[test]
+    fn many_sheets_are_several_files() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let code: Code = Code::from_bytes([7; 15]);
+        let one = |at: usize| Issued {
+            voter_id: format!("v{at}"),
+            name: String::new(),
+            email: String::new(),
+            language: String::new(),
+            code: code.clone(),
+        };
+        let issued: Vec<Issued> = (0..=SHEETS_MAX).map(one).collect();
+        let way = Way { election: ElectionId([7; 16]), booth: "https://b.test/", enrol_at: None };
+        write_sheets(&folder.path().join("sheets.html"), &way, &issued).expect("written");
+        let mut names: Vec<_> = std::fs::read_dir(folder.path())
+            .expect("a folder")
+            .map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"))
+            .collect();
+        names.sort();
+        assert_eq!(names, ["sheets-001.html", "sheets-002.html"]);
+        let last = std::fs::read_to_string(folder.path().join("sheets-002.html")).expect("text");
+        assert!(last.contains(&format!("v{SHEETS_MAX}")) && !last.contains("v1<"));
     }
 
     #[test]

@@ -314,6 +314,9 @@ fn admin_token(settings: &NodeSettings) -> Result<AdminToken, Failure> {
                 let token = hex::encode(bytes);
                 println!("administrators' token (shown once, kept in admin-token): {token}");
                 println!("it makes the first account: quorate user add NAME --role administrator");
+                if authority_folder::has_run(&settings.data_dir) {
+                    println!("where accounts were restored it is void; log in as one of them");
+                }
                 Ok(token)
             })?;
             (Standing::OneTime, text)

@@ -60,6 +60,9 @@ pub(crate) struct ElectionView {
     /// Who has voted.
     #[serde(default)]
     pub(crate) turnout: TurnoutView,
+    /// Minute of the closing since 1970 UTC, as extended.
+    #[serde(default)]
+    pub(crate) closes: Option<u32>,
     /// Number that the administrator's next order must carry.
     #[serde(default)]
     pub(crate) next_order: u32,

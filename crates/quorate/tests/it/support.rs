@@ -8,6 +8,7 @@ use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -88,11 +89,14 @@ pub(crate) struct Addresses {
 }
 
 /// Free ports below those that outgoing connections get, so that none takes the place of a node
-/// while it is away.
+/// while it is away. No two calls get the same: tests run at the same time.
 pub(crate) fn free_addresses(count: usize) -> Vec<Addresses> {
-    let start = std::process::id() as u16 % 10_000;
-    let ports = (0..10_000).map(|step| 10_000 + (start + step) % 10_000);
-    let held: Vec<TcpListener> = ports
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let candidates = std::iter::from_fn(|| {
+        let step = std::process::id().wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        Some(10_000 + (step % 10_000) as u16)
+    });
+    let held: Vec<TcpListener> = candidates
         .filter_map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok())
         .take(count * 4)
         .collect();

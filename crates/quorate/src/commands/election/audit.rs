@@ -11,6 +11,9 @@ use serde_json::Value;
 use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+/// Kinds of entries.
+const KINDS: [&str; 6] = ["act", "login", "ledger", "alarm", "cluster", "finality"];
+
 #[derive(Args, Debug)]
 pub(super) struct AuditArgs {
     /// The election; without it the log of the whole cluster
@@ -20,7 +23,7 @@ pub(super) struct AuditArgs {
     actor: Option<String>,
     /// Only entries of this kind: act, login, ledger, alarm, cluster, or finality, which is shown
     /// only when asked for
-    #[arg(long, value_name = "KIND")]
+    #[arg(long, value_name = "KIND", value_parser = KINDS)]
     kind: Option<String>,
     /// Not before: a UTC time like "2027-03-01 08:00", or how long ago, like 90m, 12h, 7d
     #[arg(long, value_name = "TIME")]

@@ -27,11 +27,13 @@ pub(super) struct CastArgs {
     /// File with the voter's code, as `election enrol` writes it
     #[arg(long, value_name = "FILE", conflicts_with = "code")]
     code_file: Option<PathBuf>,
-    /// Chosen options of a contest, with commas between: texts, or numbers as #1; once for each
-    /// contest, in order or together with --contest
-    #[arg(long, value_name = "OPTIONS", required = true)]
+    /// The answer to a contest: options with commas between, as texts or numbers (#1); scores as
+    /// "Ann=5,Bob=3"; a list with its candidates as "Greens: Cyd"; "(blank)" for none. Once for
+    /// each contest that the voter's group answers, in order or together with --contest
+    #[arg(long, value_name = "ANSWER", required = true)]
     choose: Vec<String>,
-    /// Number of the contest, from 1, that the --choose at the same place answers
+    /// Number of the contest, as `election show` numbers them, that the --choose at the same place
+    /// answers
     #[arg(long, value_name = "K")]
     contest: Vec<usize>,
     /// Save the receipt here, and the encrypted ballot that it is for in FILE.ballot
@@ -59,9 +61,8 @@ pub(super) async fn run(api: &ApiClient, args: CastArgs) -> Result<(), Failure> 
     }
     let credential = Credential::from_code(&code, &args.id.0);
     let (group, place) = next_place(api, args.id, &credential).await?;
-    let asked: Vec<&Contest> =
-        booth.manifest().definition.contests.iter().filter(|one| one.asks(group)).collect();
-    let choices = read_choices(&asked, &args.choose, &args.contest).map_err(wrong)?;
+    let contests = &booth.manifest().definition.contests;
+    let choices = read_choices(contests, group, &args.choose, &args.contest).map_err(wrong)?;
     let ballot = booth
         .prepare(&credential, group, place, &choices, &mut random::system())
         .map_err(|error| wrong(error.to_string()))?;
@@ -104,9 +105,11 @@ async fn next_place(
     Ok((view.group, (seq, prev)))
 }
 
-/// One choice for each contest of the voter's group, in the contests' order.
+/// One choice for each contest of the voter's `group`, in the contests' order. Numbers count all
+/// contests, from 1.
 fn read_choices(
-    contests: &[&Contest],
+    contests: &[Contest],
+    group: u8,
     typed: &[String],
     numbers: &[usize],
 ) -> Result<Vec<Choice>, String> {
@@ -114,21 +117,39 @@ fn read_choices(
         let (chosen, named) = (typed.len(), numbers.len());
         return Err(format!("{chosen} --choose but {named} --contest; give one for each"));
     }
-    let mut answers: Vec<Option<&str>> = vec![None; contests.len()];
+    let asked: Vec<(usize, &Contest)> =
+        (1..).zip(contests).filter(|(_, contest)| contest.asks(group)).collect();
+    let mut answers: Vec<Option<&str>> = vec![None; asked.len()];
     for (place, text) in typed.iter().enumerate() {
-        let number = numbers.get(place).copied().unwrap_or(place + 1);
-        let answer = number.checked_sub(1).and_then(|at| answers.get_mut(at));
-        let answer = answer
-            .ok_or_else(|| format!("there is no contest {number}; there are {}", contests.len()))?;
-        if answer.replace(text).is_some() {
-            return Err(format!("contest {number} is answered twice"));
+        let at = match numbers.get(place) {
+            None if place < asked.len() => place,
+            None => {
+                let (given, asked) = (typed.len(), asked.len());
+                return Err(format!("{given} answers; this voter is asked {asked} contests"));
+            }
+            Some(number) => {
+                asked.iter().position(|(one, _)| one == number).ok_or_else(|| {
+                    match (1..=contests.len()).contains(number) {
+                        true => format!("contest {number} is not for this voter's group"),
+                        false => {
+                            format!("there is no contest {number}; there are {}", contests.len())
+                        }
+                    }
+                })?
+            }
+        };
+        if answers[at].replace(text).is_some() {
+            return Err(format!("contest {} is answered twice", asked[at].0));
         }
     }
-    let read = |(contest, answer): (&&Contest, Option<&str>)| match answer {
+    let read = |((number, contest), answer): (&(usize, &Contest), Option<&str>)| match answer {
         Some(text) => read_choice(contest, text),
-        None => Err(format!("no answer to '{}'; use --choose for each contest", contest.title)),
+        None => {
+            let title = &contest.title;
+            Err(format!("no answer to contest {number}, '{title}'; use --choose for each contest"))
+        }
     };
-    contests.iter().zip(answers).map(read).collect()
+    asked.iter().zip(answers).map(read).collect()
 }
 
 #[cfg(test)]
@@ -136,22 +157,36 @@ mod tests {
     use super::*;
     use election::testing::ElectionBuilder;
 
-    fn check(typed: &[&str], numbers: &[usize], expect: &str) {
-        let election = ElectionBuilder::new(1).voters(1).build();
+    fn check_all(contests: &[Contest], typed: &[&str], numbers: &[usize], expect: &str) {
         let typed: Vec<String> = typed.iter().map(|text| (*text).to_owned()).collect();
-        let asked: Vec<&Contest> = election.manifest.definition.contests.iter().collect();
-        let found = match read_choices(&asked, &typed, numbers) {
+        let found = match read_choices(contests, 1, &typed, numbers) {
             Ok(choices) => format!("{} choices", choices.len()),
             Err(sentence) => sentence,
         };
         assert_eq!(found, expect);
     }
 
+    fn check(typed: &[&str], numbers: &[usize], expect: &str) {
+        let election = ElectionBuilder::new(1).voters(1).build();
+        check_all(&election.manifest.definition.contests, typed, numbers, expect);
+    }
+
+    #[test]
+    fn contests_are_counted_as_the_election_shows_them() {
+        let election = ElectionBuilder::new(1).voters(1).build();
+        let mut contests = election.manifest.definition.contests;
+        contests[0].groups = vec![2];
+        check_all(&contests, &["Well,Shed"], &[], "1 choices");
+        check_all(&contests, &["Well,Shed"], &[2], "1 choices");
+        check_all(&contests, &["Ada"], &[1], "contest 1 is not for this voter's group");
+        check_all(&contests, &["Ada", "Well"], &[], "2 answers; this voter is asked 1 contests");
+    }
+
     #[test]
     fn every_contest_is_answered_once() {
         check(&["Ada", "Well,Shed"], &[], "2 choices");
         check(&["Well,Shed", "Ada"], &[2, 1], "2 choices");
-        check(&["Ada"], &[], "no answer to 'Projects'; use --choose for each contest");
+        check(&["Ada"], &[], "no answer to contest 2, 'Projects'; use --choose for each contest");
         check(&["Ada", "Ada"], &[1, 1], "contest 1 is answered twice");
         check(&["Ada"], &[3], "there is no contest 3; there are 2");
         check(&["Ada", "Well"], &[1], "2 --choose but 1 --contest; give one for each");

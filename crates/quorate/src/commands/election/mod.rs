@@ -1,6 +1,7 @@
 //! `quorate election …`: what administrators, trustees and voters do. Everything secret is made
 //! and used here; nodes get signatures, ciphertexts and proofs.
 
+mod approvals;
 mod audit;
 mod cast;
 mod ceremony;
@@ -74,6 +75,10 @@ enum Act {
     ChangeRoll(order::ChangeRollArgs),
     /// Mark that the holder of a credential votes on paper
     MarkPaper(order::MarkPaperArgs),
+    /// List acts that wait for a second person
+    Approvals,
+    /// Agree to an act that somebody else has proposed, which is then done, or decline it
+    Approve(approvals::ApproveArgs),
     /// Announce an election once more as a test with an id of its own
     Rehearse(rehearse::RehearseArgs),
     /// Close the election
@@ -123,6 +128,8 @@ pub(crate) fn run(command: ElectionCommand) -> Result<(), Failure> {
             Act::Reset(args) => order::run(&api, args, Order::Reset).await,
             Act::ChangeRoll(args) => order::change_roll(&api, args).await,
             Act::MarkPaper(args) => order::mark_paper(&api, args).await,
+            Act::Approvals => approvals::list(&api).await,
+            Act::Approve(args) => approvals::decide(&api, args).await,
             Act::Rehearse(args) => rehearse::run(&api, args).await,
             Act::Close(args) => close::run(&api, args).await,
             Act::Tally(args) => tally::run(&api, args).await,

@@ -19,11 +19,20 @@ pub(super) async fn show(api: &ApiClient, id: ElectionId) -> Result<(), Failure>
     println!("id         {id}");
     println!("title      {}", view.title.as_deref().unwrap_or("(no draft yet)"));
     println!("phase      {}", view.phase);
-    let turnout = view.turnout;
-    println!(
-        "turnout    {} of {} voters, {} ballots",
-        turnout.voters, turnout.roll_voters, turnout.ballots
-    );
+    let definition = match view.draft {
+        Some(_) => Some(draft_of(&view, id)?.definition),
+        None => None,
+    };
+    if let Some(definition) = &definition {
+        show_times(definition, view.closes);
+    }
+    let turnout = &view.turnout;
+    match turnout.roll_voters {
+        0 => println!("turnout    the roll is not sealed yet"),
+        roll => {
+            println!("turnout    {} of {roll} voters, {} ballots", turnout.voters, turnout.ballots)
+        }
+    }
     println!(
         "ledger     {} entries, {} leaves, {} of them final",
         view.entries, view.leaves, view.final_size
@@ -34,10 +43,20 @@ pub(super) async fn show(api: &ApiClient, id: ElectionId) -> Result<(), Failure>
     for trustee in &view.shares {
         println!("share      of trustee {trustee}");
     }
-    if view.draft.is_some() {
-        show_definition(&draft_of(&view, id)?.definition);
+    if let Some(definition) = &definition {
+        show_definition(definition);
     }
     Ok(())
+}
+
+/// When it opens and closes; `closes` holds extensions, too.
+fn show_times(definition: &Definition, closes: Option<u32>) {
+    let shown = |minutes: Option<u32>, otherwise: &str| {
+        minutes.map_or(otherwise.to_owned(), |minutes| base::show_utc(minutes.into()))
+    };
+    println!("opens      {}", shown(definition.opens, "when its administrator opens it"));
+    let closes = closes.or(definition.closes);
+    println!("closes     {}", shown(closes, "when its administrator closes it"));
 }
 
 fn show_definition(definition: &Definition) {

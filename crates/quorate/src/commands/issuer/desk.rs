@@ -25,7 +25,12 @@ pub(super) enum NotTaken {
     /// The request is wrong in itself, or nobody has such a token.
     Wrong(EnrolmentError),
     /// The token has enrolled another key.
-    Used,
+    Used {
+        /// Whose token it is; not for the one who asks.
+        voter_id: String,
+        /// The key that is enrolled.
+        key: [u8; 32],
+    },
     /// Another voter has enrolled this key.
     KeyOfAnother,
     /// The journal cannot be written: nothing was taken.
@@ -36,12 +41,26 @@ impl fmt::Display for NotTaken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Wrong(error) => write!(f, "{error}"),
-            Self::Used => f.write_str(
+            Self::Used { .. } => f.write_str(
                 "this token has enrolled another key already. If that was not you, tell the issuer \
                  at once",
             ),
             Self::KeyOfAnother => f.write_str("somebody else has enrolled this key already"),
             Self::Unwritten(reason) => write!(f, "the enrolment could not be written: {reason}"),
+        }
+    }
+}
+
+impl NotTaken {
+    /// The same for the issuer, who may know whose token it is.
+    pub(super) fn for_issuer(&self) -> String {
+        match self {
+            Self::Used { voter_id, key } => format!(
+                "voter '{voter_id}' has enrolled the key {} already, and somebody now asks for \
+                 another one with the same token. Ask the voter which of both is theirs",
+                hex::encode(key)
+            ),
+            other => other.to_string(),
         }
     }
 }
@@ -120,7 +139,10 @@ impl Desk {
         let key = request.check(&self.invited[place].token).map_err(NotTaken::Wrong)?.to_bytes();
         match self.enrolled.get(&place) {
             Some(known) if *known == key => return Ok(Taken::Before),
-            Some(_) => return Err(NotTaken::Used),
+            Some(known) => {
+                let voter_id = self.invited[place].voter_id.clone();
+                return Err(NotTaken::Used { voter_id, key: *known });
+            }
             None => {}
         }
         if self.keys.contains(&key) {
@@ -131,6 +153,12 @@ impl Desk {
         added.map_err(|error| NotTaken::Unwritten(error.to_string()))?;
         self.enrol(place, key);
         Ok(Taken::Now)
+    }
+
+    /// The key of an invited voter, once it is enrolled; `None` when there is no such voter.
+    pub(super) fn key_of(&self, voter_id: &str) -> Option<Option<[u8; 32]>> {
+        let place = self.invited.iter().position(|one| one.voter_id == voter_id)?;
+        Some(self.enrolled.get(&place).copied())
     }
 
     /// Those who have enrolled, as the roll has them.
@@ -181,7 +209,12 @@ mod tests {
         let mut first = desk(folder.path()).expect("new");
         assert_eq!(first.take(&request(1, 11)), Ok(Taken::Now));
         assert_eq!(first.take(&request(1, 11)), Ok(Taken::Before));
-        assert_eq!(first.take(&request(1, 12)), Err(NotTaken::Used));
+        let key = Credential::from_seed(&[11; 32]).public().to_bytes();
+        let used = NotTaken::Used { voter_id: "v1".to_owned(), key };
+        assert_eq!(first.take(&request(1, 12)), Err(used.clone()));
+        assert!(!used.to_string().contains("v1") && used.for_issuer().contains("'v1'"));
+        let keys = ["v1", "v2", "v9"].map(|voter| first.key_of(voter));
+        assert_eq!(keys, [Some(Some(key)), Some(None), None]);
         assert_eq!(first.take(&request(2, 11)), Err(NotTaken::KeyOfAnother));
         let stranger = Err(NotTaken::Wrong(EnrolmentError::Token));
         assert_eq!(first.take(&request(9, 13)), stranger);
@@ -190,7 +223,7 @@ mod tests {
         let mut file = OpenOptions::new().append(true).open(&path).expect("there");
         file.write_all(b"00ff").expect("cut off");
         let mut again = desk(folder.path()).expect("again");
-        assert_eq!(again.take(&request(1, 12)), Err(NotTaken::Used));
+        assert_eq!(again.take(&request(1, 12)), Err(used));
         assert_eq!(again.missing().collect::<Vec<_>>(), ["v2"]);
         assert_eq!(again.take(&request(2, 12)), Ok(Taken::Now));
         let weights: Vec<u32> = again.voters().map(|voter| voter.weight).collect();

@@ -13,6 +13,7 @@ use crate::commands::election::bad_file;
 use crate::http::block_on;
 use crate::{exit, files};
 use axum::Router;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -22,7 +23,6 @@ use clap::Args;
 use election::{ElectionId, Roll};
 use serde::Deserialize;
 use std::collections::BTreeSet;
-use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -57,7 +57,7 @@ pub(crate) struct RollArgs {
 }
 
 #[derive(Args, Debug)]
-struct TokensFile {
+pub(super) struct TokensFile {
     /// The election
     #[arg(long, value_name = "ID")]
     election: ElectionId,
@@ -90,6 +90,7 @@ pub(super) fn run(args: &EnrolArgs) -> Result<(), Failure> {
                 Ok(Taken::Now) => taken += 1,
                 Ok(Taken::Before) => before += 1,
                 Err(why) => {
+                    let why = why.for_issuer();
                     refused.push(format!("{}: enrolment {number}: {why}", path.display()));
                 }
             }
@@ -154,13 +155,19 @@ async fn listen(desk: Desk, address: SocketAddr) -> Result<(), Failure> {
 }
 
 /// `?r=`: the bytes of a request as hexadecimal digits.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Link {
+    #[serde(default)]
     r: String,
 }
 
 /// A link is opened by a person, who reads the answer. Opening it again does no harm.
-async fn from_link(State(desk): State<Shared>, Query(link): Query<Link>) -> Response {
+async fn from_link(
+    State(desk): State<Shared>,
+    link: Result<Query<Link>, QueryRejection>,
+) -> Response {
+    // Whatever else stands behind the question mark is no enrolment.
+    let link = link.map_or_else(|_| Link::default(), |Query(link)| link);
     let election = lock(&desk).election();
     let request = hex::decode(&link.r)
         .map_err(|_| EnrolmentError::Layout)
@@ -181,8 +188,7 @@ fn answer(desk: &Shared, request: Result<EnrolmentRequest, EnrolmentError>) -> R
         let mut desk = lock(desk);
         let taken = desk.take(&request)?;
         let (invited, enrolled) = desk.counts();
-        // An enrolment counts also when nobody reads this any more.
-        let _unread = writeln!(std::io::stdout(), "{enrolled} of {invited} have enrolled");
+        println!("{enrolled} of {invited} have enrolled");
         Ok(taken)
     });
     let (status, text) = match taken {
@@ -192,7 +198,8 @@ fn answer(desk: &Shared, request: Result<EnrolmentRequest, EnrolmentError>) -> R
             eprintln!("{why}");
             (StatusCode::INTERNAL_SERVER_ERROR, "Not enrolled; try again later.\n".to_owned())
         }
-        Err(why @ (NotTaken::Used | NotTaken::KeyOfAnother)) => {
+        Err(why @ (NotTaken::Used { .. } | NotTaken::KeyOfAnother)) => {
+            println!("not taken: {}", why.for_issuer());
             (StatusCode::CONFLICT, format!("Not enrolled: {why}.\n"))
         }
         Err(why) => (StatusCode::BAD_REQUEST, format!("Not enrolled: {why}.\n")),
