@@ -101,13 +101,13 @@ pub enum PolicyError {
 impl fmt::Display for PolicyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Count { authorities, faulty } if *authorities > 3 * faulty => {
+            Self::Count { authorities, faulty } if *authorities > faulty.saturating_mul(3) => {
                 write!(f, "{authorities} authorities: there must be 1 to {AUTHORITIES_MAX}")
             }
             Self::Count { authorities, faulty } => write!(
                 f,
                 "{authorities} authorities cannot stand {faulty} malicious: at least {} are needed",
-                3 * faulty + 1
+                faulty.saturating_mul(3).saturating_add(1)
             ),
             Self::Twice(name) => {
                 write!(f, "authority {name} appears twice, by its name or by its key")

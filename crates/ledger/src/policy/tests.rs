@@ -97,6 +97,17 @@ fn every_byte_of_a_trust_file_counts() {
 }
 
 #[test]
+fn a_number_of_malicious_ones_beyond_all_bounds_is_a_sentence() {
+    for faulty in [usize::MAX, usize::MAX / 3 + 1, 65] {
+        let text = format!("# quorate trust v1\n# origin a\n# faulty {faulty}\n");
+        let refused = Policy::parse(&text).unwrap_err().to_string();
+        assert!(refused.contains("authorities"), "{refused}");
+        let refused = PolicyError::Count { authorities: 4, faulty }.to_string();
+        assert!(refused.starts_with("4 authorities cannot stand"), "{refused}");
+    }
+}
+
+#[test]
 fn doubles_are_refused() {
     let mut keys: Vec<AuthorityKey> = signers(2).iter().map(|s| s.key().clone()).collect();
     keys.push(AuthorityKey::new("node-3.vote.example", keys[0].public()).unwrap());
