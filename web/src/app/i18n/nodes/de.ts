@@ -61,6 +61,8 @@ export default {
       'Ein anderes Fenster hat Ihre Sitzung im selben Augenblick erneuert. Bitte noch einmal.',
     forbidden: 'Ihr Konto darf das nicht.',
     'other-origin': 'Das wurde von einer anderen Seite aus verlangt und deshalb abgelehnt.',
+    'closed-before-open':
+      'Die Wahl wäre geschlossen, bevor sie öffnet: Niemand könnte abstimmen. Kündigen Sie sie noch einmal mit einem späteren Ende an.',
     'changed-meanwhile':
       'Jemand anders hat es inzwischen geändert. Sehen Sie es noch einmal an und entscheiden Sie dann.',
     'too-often': 'Das war zu oft. Bitte warten Sie ein wenig.',

@@ -55,6 +55,8 @@ export default {
     'refreshed-twice': 'Another window renewed your session at the same moment. Please try again.',
     forbidden: 'Your account may not do this.',
     'other-origin': 'This was asked from another site, so the node refused it.',
+    'closed-before-open':
+      'The election would be closed before it opens: nobody could vote. Announce it again with a later closing time.',
     'changed-meanwhile': 'Somebody else changed this meanwhile. Look at it again, then decide.',
     'too-often': 'That was too often. Please wait a little.',
     unavailable: 'The node cannot do this just now. Please try again.',

@@ -56,6 +56,8 @@ export default {
     'refreshed-twice': 'Otra ventana renovó su sesión en el mismo momento. Inténtelo de nuevo.',
     forbidden: 'Su cuenta no puede hacer esto.',
     'other-origin': 'Se pidió desde otro sitio, por eso el nodo lo rechazó.',
+    'closed-before-open':
+      'La elección estaría cerrada antes de abrirse: nadie podría votar. Anúnciela de nuevo con un cierre posterior.',
     'changed-meanwhile': 'Otra persona lo cambió entretanto. Mírelo de nuevo y decida.',
     'too-often': 'Demasiadas veces. Espere un poco.',
     unavailable: 'El nodo no puede hacerlo ahora. Inténtelo de nuevo.',

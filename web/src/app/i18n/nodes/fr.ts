@@ -57,6 +57,8 @@ export default {
     'refreshed-twice': 'Une autre fenêtre a renouvelé votre session au même moment. Réessayez.',
     forbidden: 'Votre compte ne peut pas faire cela.',
     'other-origin': 'La demande venait d’un autre site : le nœud l’a refusée.',
+    'closed-before-open':
+      'L’élection serait close avant d’ouvrir : personne ne pourrait voter. Annoncez-la de nouveau avec une clôture plus tardive.',
     'changed-meanwhile':
       'Quelqu’un d’autre l’a modifié entre-temps. Regardez de nouveau, puis décidez.',
     'too-often': 'C’était trop souvent. Veuillez attendre un peu.',
