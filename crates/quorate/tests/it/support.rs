@@ -92,9 +92,9 @@ pub(crate) struct Addresses {
 /// while it is away. No two calls get the same: tests run at the same time.
 pub(crate) fn free_addresses(count: usize) -> Vec<Addresses> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    let candidates = std::iter::from_fn(|| {
+    let candidates = (0..10_000).map(|_| {
         let step = std::process::id().wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
-        Some(10_000 + (step % 10_000) as u16)
+        10_000 + (step % 10_000) as u16
     });
     let held: Vec<TcpListener> = candidates
         .filter_map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok())

@@ -57,7 +57,7 @@ pub(crate) struct RollArgs {
 }
 
 #[derive(Args, Debug)]
-pub(super) struct TokensFile {
+struct TokensFile {
     /// The election
     #[arg(long, value_name = "ID")]
     election: ElectionId,
@@ -157,7 +157,6 @@ async fn listen(desk: Desk, address: SocketAddr) -> Result<(), Failure> {
 /// `?r=`: the bytes of a request as hexadecimal digits.
 #[derive(Default, Deserialize)]
 struct Link {
-    #[serde(default)]
     r: String,
 }
 
@@ -166,7 +165,7 @@ async fn from_link(
     State(desk): State<Shared>,
     link: Result<Query<Link>, QueryRejection>,
 ) -> Response {
-    // Whatever else stands behind the question mark is no enrolment.
+    // Without it, or with anything else behind the question mark, it is no enrolment.
     let link = link.map_or_else(|_| Link::default(), |Query(link)| link);
     let election = lock(&desk).election();
     let request = hex::decode(&link.r)
