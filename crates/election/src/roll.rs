@@ -154,8 +154,9 @@ impl Roll {
             return Err(RollError::Count(voters.len()));
         }
         let mut seen = BTreeMap::new();
+        let keys = KeyChecks::of(&voters);
         for (position, voter) in voters.iter().enumerate() {
-            check_voter(voter, position)?;
+            keys.check(voter, position)?;
             if let Some(earlier) = seen.insert(voter.credential, position) {
                 return Err(RollError::Twice { positions: (earlier, position) });
             }
@@ -263,13 +264,31 @@ pub fn decode_chunk(bytes: &[u8]) -> Result<(u16, Vec<Voter>), DecodeError> {
     Ok((number, voters))
 }
 
+/// Weight and key of one voter.
 pub(crate) fn check_voter(voter: &Voter, position: usize) -> Result<(), RollError> {
-    if voter.weight == 0 {
-        return Err(RollError::Weight { position });
+    KeyChecks { all_good: false }.check(voter, position)
+}
+
+/// What is known about the keys of many voters before each of them is looked at.
+struct KeyChecks {
+    /// Only if some are bad must each be asked, to tell which.
+    all_good: bool,
+}
+
+impl KeyChecks {
+    fn of(voters: &[Voter]) -> Self {
+        let keys: Vec<[u8; 32]> = voters.iter().map(|voter| voter.credential).collect();
+        Self { all_good: CredentialPublicKey::are_all_good(&keys) }
     }
-    match CredentialPublicKey::from_bytes(&voter.credential) {
-        Ok(_) => Ok(()),
-        Err(_) => Err(RollError::Key { position }),
+
+    fn check(&self, voter: &Voter, position: usize) -> Result<(), RollError> {
+        if voter.weight == 0 {
+            return Err(RollError::Weight { position });
+        }
+        if self.all_good || CredentialPublicKey::from_bytes(&voter.credential).is_ok() {
+            return Ok(());
+        }
+        Err(RollError::Key { position })
     }
 }
 
@@ -306,13 +325,14 @@ impl RollBuilder {
             let found = voters.len();
             return Err(ChunkError::Roll(RollError::ChunkLength { expected, found }));
         }
+        let keys = KeyChecks::of(&voters);
         let mut before = self.voters.last();
         for (at, voter) in voters.iter().enumerate() {
             let position = self.voters.len() + at;
             if before.is_some_and(|before| before.credential >= voter.credential) {
                 return Err(ChunkError::Roll(RollError::Order { position }));
             }
-            check_voter(voter, position).map_err(ChunkError::Roll)?;
+            keys.check(voter, position).map_err(ChunkError::Roll)?;
             before = Some(voter);
         }
         Ok(voters)
@@ -379,6 +399,21 @@ mod tests {
             assert_eq!(roll.position(&voter.credential), Some(at));
         }
         assert_eq!(roll.position(&[0; 32]), None);
+    }
+
+    #[test]
+    fn one_bad_key_among_many_is_named() {
+        for position in [0, 150, 299] {
+            let mut with_bad = voters(300);
+            with_bad[position].credential = [0; 32];
+            assert_eq!(Roll::new(with_bad), Err(RollError::Key { position }));
+        }
+        let mut sorted = Roll::new(voters(300)).unwrap();
+        sorted.voters[0].credential = [0; 32];
+        let chunk = sorted.chunks().swap_remove(0);
+        let checked = RollBuilder::default().check(&chunk, 300);
+        let error = RollError::Key { position: 0 };
+        assert!(matches!(checked, Err(ChunkError::Roll(found)) if found == error));
     }
 
     #[test]

@@ -125,6 +125,24 @@ fn keys_with_torsion_are_refused() {
 }
 
 #[test]
+fn many_keys_are_good_together_if_each_is() {
+    let good = |at: usize| EdwardsPoint::mul_base(&Scalar::from(at as u64 + 1)).compress().0;
+    for count in [0, 1, ENOUGH_KEYS - 1, ENOUGH_KEYS, ENOUGH_KEYS + 3] {
+        let keys: alloc::vec::Vec<[u8; 32]> = (0..count).map(good).collect();
+        assert!(PublicKey::are_all_good(&keys), "{count}");
+        let (mixed, _) = mixed_key(TAG, b"m");
+        let identity = EIGHT_TORSION[0].compress().0;
+        for bad in [mixed, identity, non_canonical_points()[0].1] {
+            for place in [0, count / 2, count.saturating_sub(1)] {
+                let mut keys = keys.clone();
+                keys.insert(place, bad);
+                assert!(!PublicKey::are_all_good(&keys), "{place} of {count}");
+            }
+        }
+    }
+}
+
+#[test]
 fn every_accepted_encoding_is_the_one_that_is_written() {
     // Points with y near p and near 0 in both signs: what decodes must encode to the same bytes.
     for low in 0..=255_u8 {
