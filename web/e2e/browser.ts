@@ -66,6 +66,13 @@ export class Complaints {
   }
 }
 
+/**
+ * What a browser says of a node that was killed: not reached any more, or gone in the middle of a
+ * connection.
+ */
+export const OF_A_KILLED_NODE =
+  /net::ERR_(CONNECTION_\w+|EMPTY_RESPONSE|SOCKET_NOT_CONNECTED|INCOMPLETE_CHUNKED_ENCODING)/;
+
 const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
 const TYPES: Record<string, string> = {
   css: 'text/css',
@@ -153,6 +160,15 @@ export async function axeFindings(page: Page): Promise<string[]> {
   return found.flatMap(({ id, nodes }) =>
     nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary ?? ''}`),
   );
+}
+
+/** Waits until the focus is on what has this text, or this id when it has none. */
+export async function focusIsOn(page: Page, what: string): Promise<void> {
+  const isThere = (expected: string) => {
+    const focused = document.activeElement;
+    return (focused?.textContent || focused?.id) === expected;
+  };
+  await page.waitForFunction(isThere, what);
 }
 
 /** Whether anything is wider than the window. */

@@ -30,10 +30,11 @@ function returnFromProvider(): void {
 
 /** Whoever logs in or out hears and sees with new rights from then on. */
 function followAccount(): void {
-  let before: string | undefined;
+  const present = ({ state }: typeof session) =>
+    state.kind === 'somebody' ? state.account.name : undefined;
+  let before = present(session);
   session.subscribe(() => {
-    const { state } = session;
-    const name = state.kind === 'somebody' ? state.account.name : undefined;
+    const name = present(session);
     if (name === before) return;
     before = name;
     feed.restart();

@@ -7,6 +7,7 @@ class FakeWire implements Wire {
   onclose: ((event: { code: number }) => void) | null = null;
   onerror: (() => void) | null = null;
   readonly sent: unknown[] = [];
+  readyState = 0;
   isClosed = false;
   send(text: string) {
     this.sent.push(JSON.parse(text));
@@ -15,6 +16,7 @@ class FakeWire implements Wire {
     this.isClosed = true;
   }
   async open() {
+    this.readyState = 1;
     this.onopen?.();
     await vi.advanceTimersByTimeAsync(0);
   }
@@ -116,6 +118,25 @@ describe('the feed', () => {
     await vi.advanceTimersByTimeAsync(500);
     expect(wires).toHaveLength(2);
     feed.stop();
+  });
+
+  it('closes no connection before it is open, and listens to none that is given up', async () => {
+    const { feed, wires, last } = started();
+    const heard: number[] = [];
+    feed.subscribe(TOPIC, { message: ({ seq }: FeedMessage) => heard.push(seq) });
+    const first = last();
+    feed.restart();
+    expect(wires).toHaveLength(2);
+    expect(first.isClosed).toBe(false);
+    await first.open();
+    expect(first.isClosed).toBe(true);
+    expect(first.sent).toEqual([]);
+    await last().open();
+    first.tell(message(1, 0));
+    last().tell(message(2, 0));
+    expect(heard).toEqual([2]);
+    feed.stop();
+    expect(last().isClosed).toBe(true);
   });
 
   it('shares one subscription and tells late listeners the last state', async () => {

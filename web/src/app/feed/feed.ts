@@ -5,6 +5,8 @@
 
 /** What of a WebSocket is used. */
 export interface Wire {
+  /** 0 until it is open. */
+  readonly readyState: number;
   onopen: (() => void) | null;
   onmessage: ((event: { data: unknown }) => void) | null;
   onclose: ((event: { code: number }) => void) | null;
@@ -231,7 +233,10 @@ export class Feed {
     const wire = this.#wire;
     this.#wire = undefined;
     this.#isOpen = false;
-    wire?.close();
+    if (wire === undefined) return;
+    // Browsers report it as a failure when one is closed that is not open yet.
+    if (wire.readyState === 0) wire.onopen = () => wire.close();
+    else wire.close();
   }
 
   #become(state: FeedState): void {
