@@ -15,6 +15,11 @@ pub(crate) struct Suite {
 pub(crate) const SUITES: &[Suite] = &[
     Suite { name: "formatting", needs: &["rustfmt"], command: "cargo fmt --all --check" },
     Suite {
+        name: "fuzzing, its lock file",
+        needs: &[],
+        command: "cargo fetch --locked --manifest-path fuzz/Cargo.toml",
+    },
+    Suite {
         name: "simulator, 2000 seeds",
         needs: &[],
         command: "cargo run --release -p sim --features mutants -- run --profile mixed \

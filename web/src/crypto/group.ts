@@ -2,11 +2,12 @@
  * ristretto255: points and scalars in their one byte form, and sums of many multiples.
  *
  * The curve itself is @noble/curves. Everything in this file works in time that depends on the
- * numbers, except `multiply`; secrets go through `multiply` alone.
+ * numbers, except `multiply` and what a point of the curve does to multiply itself; secrets go
+ * through these alone.
  */
 
 import { mulAddUnsafe } from '@noble/curves/abstract/curve.js';
-import { ristretto255 } from '@noble/curves/ed25519.js';
+import { ed25519, ristretto255 } from '@noble/curves/ed25519.js';
 import { type Bytes, integerOf } from './bytes.ts';
 
 export const Point = ristretto255.Point;
@@ -69,6 +70,61 @@ export function multiply(point: Point, scalar: bigint): Point {
 /** A multiple of public numbers; faster. */
 export function multiplyPublic(point: Point, scalar: bigint): Point {
   return point.multiplyUnsafe(modOrder(scalar));
+}
+
+/** Points of the curve of which the group is made; eight of them stand for one of the group. */
+export const CurvePoint = ed25519.Point;
+export type CurvePoint = InstanceType<typeof CurvePoint>;
+
+/** One of the points of the curve that stand for this point of the group. */
+export function representative(point: Point): CurvePoint {
+  return CurvePoint.fromAffine(point.toAffine());
+}
+
+const HALF = invert(2n);
+
+/** scalar/2 */
+export function half(scalar: bigint): bigint {
+  return modOrder(scalar * HALF);
+}
+
+const Fp = CurvePoint.Fp;
+const { d: CURVE_D } = CurvePoint.CURVE();
+/** √−1 as RFC 9496 section 4.1 fixes it. */
+const SQRT_MINUS_1 = BigInt(
+  '19681161376707505956807079304988542015446066515923890162744021073123829784752',
+);
+/** 1/√(a−d), there too. */
+const INVSQRT_A_MINUS_D = BigInt(
+  '54469307008909316920995813868745141605393597292927456921205312896311721017578',
+);
+
+/**
+ * The bytes of twice each point. Encoding a point takes a square root (RFC 9496 section 4.3.2); of
+ * a double the root is known, and the one division left is shared by all of them (Hamburg; also
+ * `double_and_compress_batch` of curve25519-dalek). Who can halve the scalars encodes so.
+ */
+export function encodeDoubles(points: readonly CurvePoint[]): Bytes[] {
+  const doubled = points.map(({ X, Y, Z, T }) => {
+    const [zz, dtt] = [Fp.sqr(Z), Fp.mul(CURVE_D, Fp.sqr(T))];
+    const e = Fp.mul(Fp.add(X, X), Y);
+    const f = Fp.add(zz, dtt);
+    const g = Fp.add(Fp.sqr(X), Fp.sqr(Y));
+    const h = Fp.sub(zz, dtt);
+    return { e, f, g, h, eg: Fp.mul(e, g), fh: Fp.mul(f, h) };
+  });
+  // The product is zero for the identity, whose bytes are zero whatever stands for 1/0.
+  const inverses = Fp.invertBatch(doubled.map(({ eg, fh }) => Fp.mul(eg, fh) || 1n));
+  return doubled.map(({ e, f, g, h, eg, fh }, at) => {
+    const [zInverse, tInverse] = [Fp.mul(eg, inverses[at]!), Fp.mul(fh, inverses[at]!)];
+    const turned = Fp.isOdd!(Fp.mul(eg, zInverse));
+    const [e1, g1] = turned ? [g, Fp.neg(e)] : [e, g];
+    const h1 = turned ? Fp.mul(f, SQRT_MINUS_1) : h;
+    const factor = turned ? SQRT_MINUS_1 : INVSQRT_A_MINUS_D;
+    const g2 = Fp.isOdd!(Fp.mul(Fp.mul(h1, e1), zInverse)) ? Fp.neg(g1) : g1;
+    const s = Fp.mul(Fp.mul(Fp.sub(h1, g2), factor), Fp.mul(g2, tInverse));
+    return Fp.toBytes(Fp.isOdd!(s) ? Fp.neg(s) : s);
+  });
 }
 
 /** The sum of a few public multiples, which share their doublings. */
