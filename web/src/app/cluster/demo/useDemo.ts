@@ -37,6 +37,8 @@ export function useDemo(): Demo {
   const session = useSession();
   const cache = useQueryClient();
   const [refused, setRefused] = useState<unknown>();
+  /** What was chosen and is not answered yet: it is shown as it will be. */
+  const [chosen, setChosen] = useState<Partial<DemoSettings>>({});
   const asked = useQuery({
     queryKey: KEY,
     queryFn: async () => viewOf(await take(api.GET('/api/v1/demo'))),
@@ -47,7 +49,10 @@ export function useDemo(): Demo {
   const keep = useCallback(
     async (answer: Promise<Schemas['Demo']>) => {
       try {
-        cache.setQueryData(KEY, viewOf(await answer));
+        const view = viewOf(await answer);
+        // What was asked before may be answered later, and would be older.
+        await cache.cancelQueries({ queryKey: KEY });
+        cache.setQueryData(KEY, view);
         setRefused(undefined);
       } catch (error) {
         setRefused(error);
@@ -57,8 +62,9 @@ export function useDemo(): Demo {
   );
   const grants = session.kind === 'somebody' ? session.account.grants : [];
   const canAct = grants.some(({ role, election }) => role === 'administrator' && !election);
+  const view = isNone(asked.error) ? undefined : asked.data;
   return {
-    view: isNone(asked.error) ? undefined : asked.data,
+    view: view && { ...view, settings: { ...view.settings, ...chosen } },
     canAct,
     refused,
     fault: (kind, node) => {
@@ -66,13 +72,11 @@ export function useDemo(): Demo {
       void keep(take(api.POST('/api/v1/demo/faults', { body })));
     },
     choose: (body) => {
-      // What was chosen is shown at once, not when the supervisor has heard of it.
-      void cache.cancelQueries({ queryKey: KEY });
-      cache.setQueryData<DemoView>(
-        KEY,
-        (view) => view && { ...view, settings: { ...view.settings, ...body } },
+      const own = { ...chosen, ...body };
+      setChosen(own);
+      void keep(take(api.PUT('/api/v1/demo/settings', { body }))).then(() =>
+        setChosen((present) => (present === own ? {} : present)),
       );
-      void keep(take(api.PUT('/api/v1/demo/settings', { body })));
     },
   };
 }
