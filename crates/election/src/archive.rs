@@ -14,12 +14,16 @@
 //! Hashes and checksum find accidents and tell where; they prove nothing. What proves is in the
 //! leaves' signatures, the ballots' proofs and the cosignatures, and is checked by `verifier`.
 
+mod stored;
+
 use core::fmt;
 
 use bytes::Bytes;
-use ledger::{Hash, NoteError, SignedCheckpoint, Tree, leaf_hash};
+use ledger::{NoteError, SignedCheckpoint, Tree, leaf_hash};
 
-use crate::wire::{DecodeError, Reader, sha256};
+pub use stored::{ArchiveBytes, StoredArchive};
+
+use crate::wire::{DecodeError, sha256};
 
 const MAGIC: &[u8; 16] = b"quorate archive\n";
 const VERSION: u8 = 1;
@@ -61,6 +65,10 @@ pub enum ArchiveError {
     },
     /// The checksum at the end differs although the leaves have their hashes.
     Checksum,
+    /// The bytes cannot be read, for this reason.
+    Read(String),
+    /// The bytes are others than when they were read before.
+    Changed,
 }
 
 impl fmt::Display for ArchiveError {
@@ -80,6 +88,11 @@ impl fmt::Display for ArchiveError {
             Self::Checksum => f.write_str(
                 "archive: the checksum at the end is wrong: something outside the leaves is \
                  damaged",
+            ),
+            Self::Read(reason) => write!(f, "archive: it cannot be read: {reason}"),
+            Self::Changed => f.write_str(
+                "archive: it was changed while it was read; copy it to where nobody writes, and \
+                 try again",
             ),
         }
     }
@@ -123,30 +136,9 @@ impl Archive {
     /// # Errors
     /// The first thing that is wrong, by offset, leaf or checkpoint.
     pub fn decode(bytes: &Bytes) -> Result<Self, ArchiveError> {
-        let mut reader = Reader::new("archive", bytes);
-        let not_ours = ArchiveError::Foreign("this file is not an archive of an election");
-        if reader.array("magic").ok().as_ref() != Some(MAGIC) {
-            return Err(not_ours);
-        }
-        if reader.u8("version").map_err(ArchiveError::Decode)? != VERSION {
-            return Err(ArchiveError::Foreign(
-                "this archive has a format version that this program does not know",
-            ));
-        }
-        let leaves = read_leaves(&mut reader, bytes).map_err(ArchiveError::Decode)?;
-        for (index, leaf) in (0u64..).zip(&leaves) {
-            let hash = Hash(reader.array("leaf's hash").map_err(ArchiveError::Decode)?);
-            if leaf_hash(leaf) != hash {
-                return Err(ArchiveError::Leaf { index });
-            }
-        }
-        let checkpoints = read_checkpoints(&mut reader)?;
-        let checksum: [u8; 32] = reader.array("checksum").map_err(ArchiveError::Decode)?;
-        reader.finish().map_err(ArchiveError::Decode)?;
-        if sha256(&[&bytes[..bytes.len() - checksum.len()]]) != checksum {
-            return Err(ArchiveError::Checksum);
-        }
-        Ok(Self { leaves, checkpoints })
+        let stored = StoredArchive::open(bytes)?;
+        let leaves = stored.leaves(0..stored.kinds().len())?;
+        Ok(Self { leaves, checkpoints: stored.checkpoints })
     }
 
     /// The tree over all leaves.
@@ -161,44 +153,6 @@ impl Archive {
     pub fn final_checkpoint(&self) -> &SignedCheckpoint {
         self.checkpoints.last().expect("an archive has a final checkpoint")
     }
-}
-
-fn read_leaves(reader: &mut Reader<'_>, bytes: &Bytes) -> Result<Vec<Bytes>, DecodeError> {
-    let count = reader.u32("number of leaves")?;
-    if count == 0 {
-        return Err(reader.wrong("number of leaves", "must be at least 1"));
-    }
-    let mut leaves = Vec::new();
-    for _ in 0..count {
-        let length = usize::from(reader.u16("leaf's length")?);
-        leaves.push(bytes.slice_ref(reader.take("leaf", length)?));
-    }
-    Ok(leaves)
-}
-
-fn read_checkpoints(reader: &mut Reader<'_>) -> Result<Vec<SignedCheckpoint>, ArchiveError> {
-    let count = reader.u32("number of checkpoints").map_err(ArchiveError::Decode)? as usize;
-    if count == 0 {
-        let wrong = reader.wrong("number of checkpoints", "must be at least 1");
-        return Err(ArchiveError::Decode(wrong));
-    }
-    let mut checkpoints: Vec<SignedCheckpoint> = Vec::new();
-    for number in 0..count {
-        let length = reader.u32("checkpoint's length").map_err(ArchiveError::Decode)? as usize;
-        if length > CHECKPOINT_BYTES_MAX {
-            let wrong = reader.wrong("checkpoint's length", "is more than 65536");
-            return Err(ArchiveError::Decode(wrong));
-        }
-        let text = reader.take("checkpoint", length).map_err(ArchiveError::Decode)?;
-        let note = SignedCheckpoint::parse(text)
-            .map_err(|error| ArchiveError::Checkpoint { number, error })?;
-        let before = checkpoints.last().map(|before| before.checkpoint.size);
-        if before.is_some_and(|before| before >= note.checkpoint.size) {
-            return Err(ArchiveError::Order { number });
-        }
-        checkpoints.push(note);
-    }
-    Ok(checkpoints)
 }
 
 #[cfg(test)]

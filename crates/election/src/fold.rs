@@ -176,7 +176,9 @@ enum Change {
 pub struct Fold {
     election: ElectionId,
     tree: Tree,
+    /// All of them, or none where they are not kept.
     leaves: Vec<Bytes>,
+    keeps_leaves: bool,
     /// The latest stamp of each appender.
     stamps: BTreeMap<u8, u32>,
     verdicts: Verdicts,
@@ -194,6 +196,7 @@ impl Fold {
             election,
             tree: Tree::new(),
             leaves: Vec::new(),
+            keeps_leaves: true,
             stamps: BTreeMap::new(),
             verdicts: Verdicts::default(),
             sums: None,
@@ -202,6 +205,15 @@ impl Fold {
             #[cfg(any(test, feature = "mutants"))]
             mutant: None,
         }
+    }
+
+    /// The same for who has the leaves elsewhere: [`leaves`](Self::leaves) stays empty, so nothing
+    /// that is told from leaves is told here, and the sums have to be [set](Self::set_sums) before
+    /// a secret election closes.
+    #[must_use]
+    pub fn without_leaves(mut self) -> Self {
+        self.keeps_leaves = false;
+        self
     }
 
     /// The same with a seeded bug.
@@ -237,7 +249,9 @@ impl Fold {
             change => change,
         };
         let leaf_index = self.tree.append(leaf_hash(bytes));
-        self.leaves.push(bytes.clone());
+        if self.keeps_leaves {
+            self.leaves.push(bytes.clone());
+        }
         let latest = self.stamps.entry(entry.appender).or_default();
         *latest = entry.stamp.max(*latest);
         if let Ok(change) = change {
@@ -556,7 +570,7 @@ impl Fold {
         self.stamps.get(&authority).copied().unwrap_or_default()
     }
 
-    /// The leaves, in order.
+    /// The leaves, in order; none if they are [not kept](Self::without_leaves).
     pub fn leaves(&self) -> &[Bytes] {
         &self.leaves
     }

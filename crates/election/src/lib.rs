@@ -31,7 +31,7 @@ pub mod succession;
 pub mod testing;
 mod wire;
 
-pub use archive::{Archive, ArchiveError};
+pub use archive::{Archive, ArchiveBytes, ArchiveError, StoredArchive};
 pub use contest::{Contest, Decision, Majority, Rule, Tie};
 pub use definition::{Definition, Issuer, Problem, Revote, Secrecy};
 pub use entry::{Appender, Body, Entry};

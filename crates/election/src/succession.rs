@@ -161,11 +161,11 @@ pub struct Successor {
 pub struct Successions(Vec<Successor>);
 
 impl Successions {
-    /// What the leaves say, without checking it: the fold does that.
-    pub fn scan(manifest: &Manifest, leaves: &[Bytes]) -> Self {
+    /// What leaves say, each with its index, without checking it: the fold does that.
+    pub fn scan(manifest: &Manifest, leaves: impl IntoIterator<Item = (u64, Bytes)>) -> Self {
         let mut all = Self::default();
-        for (leaf, bytes) in (0u64..).zip(leaves) {
-            let Ok(Entry { body: Body::AuthorityKey(body), .. }) = Entry::decode(bytes) else {
+        for (leaf, bytes) in leaves {
+            let Ok(Entry { body: Body::AuthorityKey(body), .. }) = Entry::decode(&bytes) else {
                 continue;
             };
             let read = SignedSuccession::decode(body).ok();
@@ -360,7 +360,8 @@ mod tests {
         assert_ne!(policy, election.policy());
         assert_eq!(policy.quorum(), election.policy().quorum());
         assert_eq!(fold.policy_at(leaf), Some(election.policy()));
-        let scanned = Successions::scan(&election.manifest, fold.leaves());
+        let leaves = (0u64..).zip(fold.leaves().iter().cloned());
+        let scanned = Successions::scan(&election.manifest, leaves);
         assert_eq!(&scanned, fold.successions());
         let close = Act::Close.sign(&election.manifest.fingerprint(), &election.admin);
         let close = election.appenders[1].seal(

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use election::{
-    Archive, Manifest, Phase, Refusal, Turnout, entry::Kind, refusal::code, succession::Successions,
+    ArchiveBytes, ArchiveError, Manifest, Phase, Refusal, StoredArchive, Turnout, entry::Kind,
+    refusal::code, succession::Successions,
 };
-use ledger::{AuthorityKey, Policy, Tree};
+use ledger::{AuthorityKey, Policy, SignedCheckpoint, Tree};
 
 use crate::{
-    entries::{Outcome, Refused, first_manifest},
+    entries::{Outcome, Refused},
     report::{Check, Facts, Finding, Report, Verdict},
 };
 
@@ -94,21 +95,33 @@ impl Title {
 
 /// A verification under way.
 pub(crate) struct Run<'a> {
-    archive: &'a Archive,
+    tree: &'a Tree,
+    /// Never empty.
+    checkpoints: &'a [SignedCheckpoint],
     trust: Option<&'a Policy>,
-    tree: Tree,
     /// What leaf 0 says, not checked yet.
     manifest: Option<Manifest>,
+    /// What the leaves say of changed keys, not checked yet.
+    successions: Successions,
     checks: Vec<Check>,
 }
 
 impl<'a> Run<'a> {
-    pub(crate) fn new(archive: &'a Archive, trust: Option<&'a Policy>) -> Self {
-        let (tree, manifest) = (archive.tree(), first_manifest(&archive.leaves));
-        let mut run = Self { archive, trust, tree, manifest, checks: Vec::new() };
-        let count = archive.leaves.len();
-        run.pass(Title::Archive, format!("{count} leaves have their hashes."));
-        run
+    pub(crate) fn new<S: ArchiveBytes>(
+        archive: &'a StoredArchive<S>,
+        trust: Option<&'a Policy>,
+    ) -> Result<Self, ArchiveError> {
+        let (tree, checkpoints) = (archive.tree(), archive.checkpoints());
+        let manifest = archive.manifest()?;
+        let successions = manifest.as_ref().map(|manifest| archive.successions(manifest));
+        let successions = successions.transpose()?.unwrap_or_default();
+        let mut run = Self { tree, checkpoints, trust, manifest, successions, checks: Vec::new() };
+        run.pass(Title::Archive, format!("{} leaves have their hashes.", tree.size()));
+        Ok(run)
+    }
+
+    fn final_checkpoint(&self) -> &'a SignedCheckpoint {
+        self.checkpoints.last().expect("an archive has a final checkpoint")
     }
 
     fn pass(&mut self, title: Title, detail: impl Into<String>) {
@@ -137,7 +150,7 @@ impl<'a> Run<'a> {
     }
 
     pub(crate) fn check_tree(&mut self) {
-        let named = &self.archive.final_checkpoint().checkpoint;
+        let named = &self.final_checkpoint().checkpoint;
         let (size, root) = (self.tree.size(), self.tree.root());
         let outcome = if named.size != size {
             Err(format!("The final checkpoint is about {} leaves; there are {size}.", named.size))
@@ -160,12 +173,8 @@ impl<'a> Run<'a> {
         let Some(policy) = self.trust.or(own.as_ref()) else {
             return Err("The manifest is not readable, so no authority is known.".to_owned());
         };
-        let successions = self
-            .manifest
-            .as_ref()
-            .map(|manifest| Successions::scan(manifest, &self.archive.leaves))
-            .unwrap_or_default();
-        for note in &self.archive.checkpoints {
+        let successions = &self.successions;
+        for note in self.checkpoints {
             let size = note.checkpoint.size;
             let policy = successions.policy_at(policy, size);
             let signers =
@@ -175,7 +184,7 @@ impl<'a> Run<'a> {
                 return Err(format!("At size {size}: somebody who is no authority has signed."));
             }
         }
-        let note = self.archive.final_checkpoint();
+        let note = self.final_checkpoint();
         let origin = self.manifest.as_ref().map(Manifest::origin);
         if origin.as_ref().is_some_and(|origin| *origin != note.checkpoint.origin) {
             return Err(format!("They signed another log, {}.", note.checkpoint.origin));
@@ -188,9 +197,9 @@ impl<'a> Run<'a> {
     }
 
     pub(crate) fn check_prefixes(&mut self) {
-        let last = self.archive.final_checkpoint();
-        let earlier = &self.archive.checkpoints[..self.archive.checkpoints.len() - 1];
-        let wrong = self.archive.checkpoints.iter().find(|note| {
+        let last = self.final_checkpoint();
+        let earlier = &self.checkpoints[..self.checkpoints.len() - 1];
+        let wrong = self.checkpoints.iter().find(|note| {
             let checkpoint = &note.checkpoint;
             self.tree.root_at(checkpoint.size) != Some(checkpoint.root)
                 || checkpoint.origin != last.checkpoint.origin

@@ -1,9 +1,10 @@
 //! Runs the fold over the leaves: each must be accepted, in order.
 
+use std::sync::{Mutex, PoisonError};
+
 use bytes::Bytes;
 use election::{
-    Archive, ElectionId, Entry, Fold, Manifest, Refusal,
-    entry::{Body, Kind},
+    ArchiveBytes, ArchiveError, ElectionId, Entry, Fold, Refusal, StoredArchive, entry::Kind,
 };
 
 use crate::{Progress, workers::Workers};
@@ -30,35 +31,55 @@ pub(crate) struct Refused {
 }
 
 /// Judges every leaf until one is refused.
-pub(crate) fn check(
-    archive: &Archive,
+///
+/// # Errors
+/// When leaves cannot be read, or are others than at the opening of the archive.
+pub(crate) fn check<S: ArchiveBytes + Sync>(
+    archive: &StoredArchive<S>,
     workers: &mut dyn Workers,
     progress: &mut dyn FnMut(Progress),
-) -> Outcome {
-    let total = archive.leaves.len() as u64;
+) -> Result<Outcome, ArchiveError> {
     // Without a readable manifest any id will do: the first leaf is then refused for its content.
-    let election = first_manifest(&archive.leaves).map_or(ElectionId([0; 16]), |first| first.id);
-    let mut fold = Fold::new(election);
+    let election = archive.manifest()?.map_or(ElectionId([0; 16]), |first| first.id);
+    let mut fold = Fold::new(election).without_leaves();
     let at_once = BATCH * BATCHES_EACH * workers.count();
-    for run in archive.leaves.chunk_by(|one, next| kind(one) == kind(next)) {
-        for leaves in run.chunks(at_once) {
-            if kind(&run[0]) == Some(Kind::Close as u8) {
-                let sums = workers.add_up(&fold);
-                fold.set_sums(sums);
+    let kinds = archive.kinds();
+    let mut end = 0;
+    for run in kinds.chunk_by(|one, next| one == next) {
+        for part in run.chunks(at_once) {
+            let leaves = archive.leaves(end..end + part.len())?;
+            end += part.len();
+            if run[0] == Kind::Close as u8 {
+                add_up(&mut fold, archive, workers)?;
             }
-            let refused = push(&mut fold, leaves, workers);
+            let refused = push(&mut fold, &leaves, workers);
             if refused.is_some() {
-                return Outcome { fold, refused };
+                return Ok(Outcome { fold, refused });
             }
-            progress(Progress { done: fold.tree().size(), total });
+            progress(Progress { done: fold.tree().size(), total: kinds.len() as u64 });
         }
     }
-    Outcome { fold, refused: None }
+    if fold.tree().root() != archive.tree().root() {
+        return Err(ArchiveError::Changed);
+    }
+    Ok(Outcome { fold, refused: None })
 }
 
-/// What an entry says it is; nothing about it is checked.
-fn kind(entry: &Bytes) -> Option<u8> {
-    entry.get(1).copied()
+/// Gives the fold the sums of the ballots that count, from their leaves in the archive.
+fn add_up<S: ArchiveBytes + Sync>(
+    fold: &mut Fold,
+    archive: &StoredArchive<S>,
+    workers: &mut dyn Workers,
+) -> Result<(), ArchiveError> {
+    let failure = Mutex::new(None);
+    let leaf = |index| {
+        let read = archive.leaf(index);
+        let noted = |error| *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        read.map_err(noted).ok().flatten()
+    };
+    let sums = workers.add_up(fold, &leaf);
+    fold.set_sums(sums);
+    failure.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
 }
 
 /// Judges leaves, and tells the first that is refused.
@@ -71,12 +92,4 @@ fn push(fold: &mut Fold, leaves: &[Bytes], workers: &mut dyn Workers) -> Option<
         verdicts.enumerate().find_map(|(at, verdict)| Some((at, verdict.err()?)))?;
     let kind = Entry::decode(&leaves[at]).ok().map(|entry| entry.body.kind());
     Some(Refused { index: first + at as u64, kind, refusal })
-}
-
-/// The manifest in the first leaf, as far as it can be read; nothing about it is checked.
-pub(crate) fn first_manifest(leaves: &[Bytes]) -> Option<Manifest> {
-    match Entry::decode(leaves.first()?).ok()?.body {
-        Body::Manifest { manifest, .. } => Manifest::decode(manifest).ok(),
-        _ => None,
-    }
 }

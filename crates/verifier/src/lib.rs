@@ -17,13 +17,13 @@ mod report;
 mod workers;
 
 use bytes::Bytes;
-use election::Archive;
+use election::{ArchiveBytes, ArchiveError, StoredArchive};
 use ledger::Policy;
 use rand_core::CryptoRng;
 
 pub use checks::Title;
 pub use report::{Check, Facts, Finding, Report, Verdict};
-pub use workers::Workers;
+pub use workers::{LeafOf, Workers};
 
 /// Verifies an archive. `rng` must be unpredictable for whoever made the archive: its numbers are
 /// the weights with which many proofs are checked at once.
@@ -54,23 +54,31 @@ pub fn verify_with_progress(
     verify_by(archive, trust, &mut workers::Alone(rng), progress)
 }
 
-/// [`verify_with_progress`], with workers that may be several threads.
+/// [`verify_with_progress`], with workers that may be several threads, of an archive that is read
+/// where it lies.
 pub fn verify_by(
-    archive: &Bytes,
+    archive: impl ArchiveBytes + Sync,
     trust: Option<&Policy>,
     workers: &mut dyn Workers,
     progress: &mut dyn FnMut(Progress),
 ) -> Report {
-    let archive = match Archive::decode(archive) {
-        Ok(archive) => archive,
-        Err(error) => return report::unreadable(&error),
-    };
-    let mut run = checks::Run::new(&archive, trust);
+    let report =
+        StoredArchive::open(archive).and_then(|archive| judge(&archive, trust, workers, progress));
+    report.unwrap_or_else(|error| report::unreadable(&error))
+}
+
+fn judge<S: ArchiveBytes + Sync>(
+    archive: &StoredArchive<S>,
+    trust: Option<&Policy>,
+    workers: &mut dyn Workers,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Report, ArchiveError> {
+    let mut run = checks::Run::new(archive, trust)?;
     run.check_trust();
     run.check_tree();
     run.check_cosignatures();
     run.check_prefixes();
-    let outcome = entries::check(&archive, workers, progress);
+    let outcome = entries::check(archive, workers, progress)?;
     run.check_entries(&outcome);
-    run.finish(&outcome)
+    Ok(run.finish(&outcome))
 }

@@ -138,15 +138,16 @@ impl fmt::Display for Report {
     }
 }
 
-/// The report about bytes that are no sound archive.
+/// The report about bytes that are no sound archive, or cannot be read.
 pub(crate) fn unreadable(error: &ArchiveError) -> Report {
-    let foreign = matches!(error, ArchiveError::Foreign(_));
-    let finding = if foreign { Finding::NotMade } else { Finding::Failed };
+    let is_unknown =
+        matches!(error, ArchiveError::Foreign(_) | ArchiveError::Read(_) | ArchiveError::Changed);
+    let finding = if is_unknown { Finding::NotMade } else { Finding::Failed };
     let sentence = format!("{error}.");
     let mut checks = vec![Title::Archive.check(finding, sentence.clone())];
     let not_made = |title: &Title| title.check(Finding::NotMade, "The archive is not readable.");
     checks.extend(Title::ALL[1..].iter().map(not_made));
-    let verdict = if foreign {
+    let verdict = if is_unknown {
         Verdict::CouldNotCheck { sentence }
     } else {
         let entry = match error {

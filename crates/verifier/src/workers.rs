@@ -13,9 +13,13 @@ pub trait Workers {
     /// unpredictable for whoever made the archive.
     fn verify(&mut self, fold: &Fold, batches: &[&[Bytes]]) -> Vec<Verified>;
 
-    /// [`Fold::add_up`] of all parts, in their order; as many parts as the caller likes, or none.
-    fn add_up(&mut self, fold: &Fold) -> Vec<PartialSums>;
+    /// [`Fold::add_up`] of all parts, in their order, with the leaves that `leaf` gives; as many
+    /// parts as the caller likes. Those that came to nothing are left out.
+    fn add_up(&mut self, fold: &Fold, leaf: &LeafOf<'_>) -> Vec<PartialSums>;
 }
+
+/// Gives the leaf with an index; nothing when it cannot be read.
+pub type LeafOf<'a> = dyn Fn(u64) -> Option<Bytes> + Sync + 'a;
 
 /// The caller's own thread, with the numbers of a generator.
 pub(crate) struct Alone<'a, R: ?Sized>(pub(crate) &'a mut R);
@@ -29,7 +33,7 @@ impl<R: CryptoRng + ?Sized> Workers for Alone<'_, R> {
         batches.iter().map(|batch| fold.verify(batch, self.0)).collect()
     }
 
-    fn add_up(&mut self, _: &Fold) -> Vec<PartialSums> {
-        Vec::new()
+    fn add_up(&mut self, fold: &Fold, leaf: &LeafOf<'_>) -> Vec<PartialSums> {
+        fold.add_up(0, 1, leaf).into_iter().collect()
     }
 }

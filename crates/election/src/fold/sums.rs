@@ -2,6 +2,7 @@
 //! parts, by several threads if the caller has them; whoever does not pays at the close.
 
 use ballot::EncryptedTally;
+use bytes::Bytes;
 
 use super::{Fold, Stage};
 use crate::mutant::Mutant;
@@ -23,16 +24,26 @@ pub(super) struct Sums {
 
 impl Fold {
     /// Adds up one of `parts` shares of the ballots that count now. Changes nothing, so all parts
-    /// may be added up at once; together they are given to [`set_sums`](Self::set_sums).
+    /// may be added up at once; together they are given to [`set_sums`](Self::set_sums). `leaf`
+    /// gives the leaf with an index; those of a part are asked for in their order.
     ///
-    /// `None` unless the election takes ballots and they are secret, or when there is no such part.
-    pub fn add_up(&self, part: usize, parts: usize) -> Option<PartialSums> {
+    /// `None` unless the election takes ballots and they are secret, when there is no such part,
+    /// or when a leaf is not given.
+    pub fn add_up(
+        &self,
+        part: usize,
+        parts: usize,
+        leaf: impl Fn(u64) -> Option<Bytes>,
+    ) -> Option<PartialSums> {
         let Stage::Open(voting) = &self.stage else { return None };
         if part >= parts || self.has(Mutant::RevoteCountedTwice) {
             return None;
         }
-        let own = voting.counted().skip(part).step_by(parts);
-        let tally = voting.add_up(&self.leaves, own)?;
+        let mut counted: Vec<(u64, u32)> = voting.counted().collect();
+        counted.sort_unstable();
+        let of_parts = |number| counted.len() * number / parts;
+        let own = &counted[of_parts(part)..of_parts(part + 1)];
+        let tally = voting.add_up(leaf, own.iter().copied())?;
         Some(PartialSums { part, parts, leaves: self.tree.size(), tally })
     }
 
@@ -59,12 +70,13 @@ impl Fold {
     /// open poll.
     pub(super) fn sums_at_close(&mut self, voting: &super::Voting) -> Option<EncryptedTally> {
         let before = self.tree.size() - 1;
+        let leaf = |index: u64| Some(self.leaves[index as usize].clone());
         match self.sums.take() {
             Some(sums) if sums.leaves == before => Some(sums.tally),
             _ if self.has(Mutant::RevoteCountedTwice) => {
-                voting.add_up(&self.leaves, voting.accepted().into_iter())
+                voting.add_up(leaf, voting.accepted().into_iter())
             }
-            _ => voting.add_up(&self.leaves, voting.counted()),
+            _ => voting.add_up(leaf, voting.counted()),
         }
     }
 }

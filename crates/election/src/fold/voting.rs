@@ -384,18 +384,21 @@ impl Voting {
         last.filter_map(|(last, voter)| Some(((*last)?.leaf_index, voter.weight)))
     }
 
-    /// The weighted sums of ballots that are leaves; `None` in an open poll.
+    /// The weighted sums of ballots that are leaves; `None` in an open poll, or when a leaf is not
+    /// given.
     pub(crate) fn add_up(
         &self,
-        leaves: &[Bytes],
+        leaf: impl Fn(u64) -> Option<Bytes>,
         ballots: impl Iterator<Item = (u64, u32)>,
     ) -> Option<EncryptedTally> {
         let context = self.charter.context.as_ref()?;
         let mut tally = EncryptedTally::new(context);
-        for (leaf, weight) in ballots {
-            let entry = Entry::decode(&leaves[leaf as usize]).expect("a leaf was decoded before");
+        for (index, weight) in ballots {
+            let bytes = leaf(index)?;
+            let entry = Entry::decode(&bytes).expect("a leaf was decoded before");
             let Body::Ballot(ballot) = entry.body else {
-                panic!("leaf {leaf} was recorded as a ballot but is a {}", entry.body.kind().name())
+                let kind = entry.body.kind().name();
+                panic!("leaf {index} was recorded as a ballot but is a {kind}")
             };
             let added = tally.add_verified(ballot, context, weight.into());
             added.expect("an accepted ballot was parsed before");

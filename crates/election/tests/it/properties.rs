@@ -255,9 +255,11 @@ fn sums_made_in_parts_are_those_of_the_close_and_stale_or_missing_parts_are_left
         }
         fold
     };
-    let all = |fold: &Fold| (0..3).map(|part| fold.add_up(part, 3).unwrap()).collect();
-    let missing = |fold: &Fold| (0..2).map(|part| fold.add_up(part, 3).unwrap()).collect();
-    let twice = |fold: &Fold| (0..3).map(|part| fold.add_up(part % 2, 3).unwrap()).collect();
+    let leaf = |fold: &Fold, index: u64| fold.leaves().get(index as usize).cloned();
+    let part = |fold: &Fold, part: usize| fold.add_up(part, 3, |index| leaf(fold, index));
+    let all = |fold: &Fold| (0..3).map(|number| part(fold, number).unwrap()).collect();
+    let missing = |fold: &Fold| (0..2).map(|number| part(fold, number).unwrap()).collect();
+    let twice = |fold: &Fold| (0..3).map(|number| part(fold, number % 2).unwrap()).collect();
     let mut folds = [
         again(&all, false),
         again(&all, true),
@@ -265,10 +267,33 @@ fn sums_made_in_parts_are_those_of_the_close_and_stale_or_missing_parts_are_left
         again(&twice, false),
         again(&|_| Vec::new(), false),
     ];
-    assert!(folds[0].add_up(3, 3).is_none());
+    assert!(part(&folds[0], 3).is_none() && folds[0].add_up(0, 1, |_| None).is_none());
     let expected = close(&mut run.fold, &mut election);
     for fold in &mut folds {
         assert_eq!(close(fold, &mut election), expected);
-        assert!(fold.add_up(0, 1).is_none());
+        assert!(part(fold, 0).is_none());
     }
+}
+
+#[test]
+fn a_fold_that_keeps_no_leaves_comes_to_the_same() {
+    let mut election = ElectionBuilder::new(12).voters(5).build();
+    let mut run = election.open();
+    for voter in [0, 1, 2, 3, 1] {
+        election.vote(&mut run, voter, &[choose((voter % 3) as u16), choose_all(&[0])]);
+    }
+    let finished = election.finish(run);
+    let kept = &finished.fold;
+    let mut fold = Fold::new(election.id()).without_leaves();
+    for leaf in kept.leaves() {
+        let parts = (0..2)
+            .map(|part| fold.add_up(part, 2, |index| kept.leaves().get(index as usize).cloned()));
+        let sums = parts.collect::<Option<Vec<_>>>();
+        fold.set_sums(sums.unwrap_or_default());
+        fold.push(leaf).unwrap();
+    }
+    assert!(fold.leaves().is_empty());
+    assert_eq!(fold.tree().root(), kept.tree().root());
+    assert_eq!(fold.tally_statement(), kept.tally_statement());
+    assert_eq!((fold.turnout(), fold.result()), (kept.turnout(), kept.result()));
 }

@@ -1,12 +1,14 @@
 //! Good archives, wrong trust files, damage, and signatures on checkpoints.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use bytes::Bytes;
 use election::{
-    Archive, Fold, PartialSums, Verified,
+    Archive, ArchiveBytes, Fold, PartialSums, Verified,
     testing::{ElectionBuilder, TestRng, choose},
 };
 use ledger::{AuthoritySigner, OriginRule, Policy, SignedCheckpoint};
-use verifier::{Finding, Progress, Verdict, Workers, verify_by, verify_with_progress};
+use verifier::{Finding, LeafOf, Progress, Verdict, Workers, verify_by, verify_with_progress};
 
 use super::{blamed, encode, sample, verify};
 
@@ -149,8 +151,8 @@ impl Workers for Noting {
         verified
     }
 
-    fn add_up(&mut self, fold: &Fold) -> Vec<PartialSums> {
-        let sums: Vec<_> = (0..4).filter_map(|part| fold.add_up(part, 4)).collect();
+    fn add_up(&mut self, fold: &Fold, leaf: &LeafOf<'_>) -> Vec<PartialSums> {
+        let sums: Vec<_> = (0..4).filter_map(|part| fold.add_up(part, 4, leaf)).collect();
         self.sums += sums.len();
         sums
     }
@@ -192,6 +194,58 @@ fn progress_reaches_the_end() {
     let mut rng = TestRng::new(1, "weights");
     verify_with_progress(&finished.archive, trust, &mut rng, &mut |step| told.push(step));
     assert_eq!(told.last(), Some(&Progress { done: 20, total: 20 }));
+}
+
+/// An archive of which the reads after some are changed by somebody, or fail.
+struct Restless {
+    bytes: Bytes,
+    reads: AtomicUsize,
+    /// How many reads are answered as they must be.
+    good: usize,
+    fails: bool,
+}
+
+impl ArchiveBytes for Restless {
+    fn length(&self) -> u64 {
+        self.bytes.length()
+    }
+
+    fn read(&self, offset: u64, count: usize) -> Result<Bytes, String> {
+        let read = self.bytes.read(offset, count)?;
+        if self.reads.fetch_add(1, Ordering::Relaxed) < self.good {
+            return Ok(read);
+        }
+        if self.fails {
+            return Err("a bad sector".to_owned());
+        }
+        // The last byte of a leaf belongs to its appender's signature.
+        let mut other = read.to_vec();
+        *other.last_mut().expect("no empty reads") ^= 1;
+        Ok(other.into())
+    }
+}
+
+#[test]
+fn an_archive_that_changes_or_fails_under_the_verifier_is_never_verified() {
+    let (_, finished) = sample(9);
+    let trust = Some(&finished.trust);
+    let run = |good, fails| {
+        let (bytes, reads) = (finished.archive.clone(), AtomicUsize::new(0));
+        let archive = Restless { bytes, reads, good, fails };
+        let report = verify_by(&archive, trust, &mut Noting::default(), &mut |_| ());
+        (report, archive.reads.into_inner())
+    };
+    let (report, reads) = run(usize::MAX, false);
+    assert_eq!(report.verdict, Verdict::Verified, "{report}");
+    for good in 0..reads {
+        let (report, _) = run(good, true);
+        assert_eq!(
+            report.verdict.to_string(),
+            "could not check: archive: it cannot be read: a bad sector."
+        );
+        let (report, _) = run(good, false);
+        assert_ne!(report.verdict.exit_status(), 0, "after {good} reads: {report}");
+    }
 }
 
 /// Changes the checkpoints of a good archive; gives the number of the failed check.

@@ -4,13 +4,14 @@
 //! verified, 3 could not check or not anchored. Receipts ([`receipts`]) come on top: each must
 //! stand in the archive as the ballot it was given for.
 
+mod file;
 mod receipts;
 mod threads;
 
 use super::{Failure, progress};
 use crate::exit;
-use bytes::Bytes;
 use clap::Args;
+use file::ArchiveFile;
 use ledger::Policy;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -47,7 +48,7 @@ const NOT_CHECKED: u8 = 3;
 
 /// `quorate verify …`.
 pub(crate) fn run(command: &VerifyCommand) -> Result<(), Failure> {
-    let archive = read(&command.archive)?;
+    let archive = open(&command.archive)?;
     let trust = command.trust.as_deref().map(read_trust).transpose()?;
     let report = report(&archive, trust.as_ref(), Threads::new(command.threads));
     if command.json {
@@ -89,9 +90,9 @@ fn summary(verdict: &Verdict) -> String {
     }
 }
 
-fn read(path: &Path) -> Result<Bytes, Failure> {
+fn open(path: &Path) -> Result<ArchiveFile, Failure> {
     let what = format!("cannot read {}", path.display());
-    std::fs::read(path).map(Bytes::from).map_err(Failure::because(NOT_CHECKED, &what))
+    ArchiveFile::open(path).map_err(Failure::because(NOT_CHECKED, &what))
 }
 
 fn read_trust(path: &Path) -> Result<Policy, Failure> {
@@ -102,7 +103,7 @@ fn read_trust(path: &Path) -> Result<Policy, Failure> {
 }
 
 /// Verifies with weights from the system's randomness, a bar on the terminal meanwhile.
-fn report(archive: &Bytes, trust: Option<&Policy>, mut threads: Threads) -> Report {
+fn report(archive: &ArchiveFile, trust: Option<&Policy>, mut threads: Threads) -> Report {
     let bar = progress::bar_on_stdout("checking leaves");
     let report = verifier::verify_by(archive, trust, &mut threads, &mut |progress| {
         bar.set_length(progress.total);

@@ -1,11 +1,11 @@
 //! Receipts against an archive: was every ballot that a client was told is final really kept?
 
 use super::NOT_CHECKED;
+use super::file::ArchiveFile;
 use crate::commands::Failure;
 use ballot::Tracker;
-use bytes::Bytes;
 use election::succession::Successions;
-use election::{Archive, Body, Entry, Manifest};
+use election::{ArchiveError, Body, Entry, StoredArchive};
 use ledger::{Policy, Receipt, leaf_hash, verify_inclusion};
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -39,12 +39,15 @@ impl fmt::Display for Count {
 /// Checks every `*.receipt` file in `folder`.
 pub(super) fn count(
     folder: &Path,
-    archive: &Bytes,
+    archive: &ArchiveFile,
     trust: Option<&Policy>,
 ) -> Result<Count, Failure> {
     let mut count = Count::default();
-    let Ok(archive) = Archive::decode(archive) else { return Ok(count) };
-    let keys = changes_of_keys(&archive);
+    let Ok(archive) = StoredArchive::open(archive) else { return Ok(count) };
+    let unreadable = |error: ArchiveError| Failure::new(NOT_CHECKED, error.to_string());
+    let manifest = archive.manifest().map_err(unreadable)?;
+    let keys = manifest.map(|manifest| archive.successions(&manifest)).transpose();
+    let keys = keys.map_err(unreadable)?.unwrap_or_default();
     let files = files(folder)?;
     if files.is_empty() {
         let what = format!("{} holds no file named *.receipt", folder.display());
@@ -60,16 +63,6 @@ pub(super) fn count(
         }
     }
     Ok(count)
-}
-
-/// The changes of authorities' keys in an archive.
-fn changes_of_keys(archive: &Archive) -> Successions {
-    let first = archive.leaves.first().and_then(|leaf| Entry::decode(leaf).ok());
-    let manifest = first.and_then(|entry| match entry.body {
-        Body::Manifest { manifest, .. } => Manifest::decode(manifest).ok(),
-        _ => None,
-    });
-    manifest.map(|manifest| Successions::scan(&manifest, &archive.leaves)).unwrap_or_default()
 }
 
 fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
@@ -91,28 +84,28 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
 fn check(
     text: &str,
     path: &Path,
-    archive: &Archive,
+    archive: &StoredArchive<&ArchiveFile>,
     (trust, keys): (Option<&Policy>, &Successions),
 ) -> Result<(), String> {
     let receipt = Receipt::parse(text).map_err(|error| error.to_string())?;
-    let leaf = usize::try_from(receipt.index).ok().and_then(|index| archive.leaves.get(index));
+    let leaf = archive.leaf(receipt.index).map_err(|error| error.to_string())?;
     let leaf = leaf.ok_or_else(|| {
-        format!("it says leaf {}; the archive ends at {}", receipt.index, archive.leaves.len())
+        format!("it says leaf {}; the archive ends at {}", receipt.index, archive.tree().size())
     })?;
     match trust {
         Some(policy) => {
             let policy = keys.policy_at(policy, receipt.checkpoint.checkpoint.size);
-            receipt.verify(&policy, leaf_hash(leaf)).map(|_| ())
+            receipt.verify(&policy, leaf_hash(&leaf)).map(|_| ())
         }
         None => {
             let signed = &receipt.checkpoint.checkpoint;
             let (index, path) = (receipt.index, &receipt.path);
-            verify_inclusion(leaf_hash(leaf), index, signed.size, path, signed.root)
+            verify_inclusion(leaf_hash(&leaf), index, signed.size, path, signed.root)
                 .map_err(ledger::ReceiptError::Path)
         }
     }
     .map_err(|error| error.to_string())?;
-    let found = tracker_of(leaf).ok_or_else(|| format!("leaf {} is no ballot", receipt.index))?;
+    let found = tracker_of(&leaf).ok_or_else(|| format!("leaf {} is no ballot", receipt.index))?;
     match named_by(path) {
         Some(named) if named != found => Err(format!("leaf {} is ballot {found}", receipt.index)),
         _ => Ok(()),

@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use election::{Fold, PartialSums, Verified};
-use verifier::Workers;
+use verifier::{LeafOf, Workers};
 
 /// That many threads, the caller's among them, started for each piece of work.
 pub(super) struct Threads(NonZeroUsize);
@@ -51,9 +51,9 @@ impl Workers for Threads {
         self.each(batches.len(), |at| fold.verify(batches[at], &mut crate::random::system()))
     }
 
-    fn add_up(&mut self, fold: &Fold) -> Vec<PartialSums> {
+    fn add_up(&mut self, fold: &Fold, leaf: &LeafOf<'_>) -> Vec<PartialSums> {
         let parts = self.count();
-        self.each(parts, |part| fold.add_up(part, parts)).into_iter().flatten().collect()
+        self.each(parts, |part| fold.add_up(part, parts, leaf)).into_iter().flatten().collect()
     }
 }
 
