@@ -77,6 +77,11 @@ impl SecretFile {
         cost: Cost,
         rng: &mut (impl CryptoRng + ?Sized),
     ) -> Result<Vec<u8>, SealError> {
+        seal::seal(&self.encode(), passphrase, cost, rng)
+    }
+
+    /// What is sealed.
+    pub fn encode(&self) -> Zeroizing<Vec<u8>> {
         let mut content = Zeroizing::new(Vec::with_capacity(FIXED_BYTES + 2 * 33));
         content.push(VERSION);
         content.extend_from_slice(self.secret.as_bytes());
@@ -87,7 +92,15 @@ impl SecretFile {
             content.push(u8::from(hash.is_some()));
             content.extend_from_slice(hash.as_ref().map_or(&[], |hash| &hash[..]));
         }
-        seal::seal(&content, passphrase, cost, rng)
+        content
+    }
+
+    /// What was sealed; the one form that [`encode`](Self::encode) gives.
+    ///
+    /// # Errors
+    /// When it is no secret file of a known version.
+    pub fn decode(content: &[u8]) -> Result<Self, SecretFileError> {
+        read(content).ok_or(SecretFileError::Content)
     }
 
     /// Opens the bytes of a file.
@@ -96,7 +109,7 @@ impl SecretFile {
     /// When the passphrase does not open them, or they are no secret file.
     pub fn open(sealed: &[u8], passphrase: &str) -> Result<Self, SecretFileError> {
         let content = seal::open(sealed, passphrase).map_err(SecretFileError::Seal)?;
-        read(&content).ok_or(SecretFileError::Content)
+        Self::decode(&content)
     }
 }
 
