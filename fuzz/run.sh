@@ -2,7 +2,7 @@
 # Runs one fuzz target, or all, and prints a table; ends with 1 if one crashed.
 # TARGET=all RUNS=10000000 SECONDS_MAX=0 (no limit) fuzz/run.sh
 # COMPARES=0 does not trace comparisons: for what reads tables, since the reader of csv compares
-# so much while it is made that nine tenths of the time go there.
+# so much while it is made that most of the time goes there.
 set -eu
 cd "$(dirname "$0")"
 TARGET=${TARGET:-all} RUNS=${RUNS:-10000000} SECONDS_MAX=${SECONDS_MAX:-0}
