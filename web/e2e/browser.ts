@@ -66,12 +66,8 @@ export class Complaints {
   }
 }
 
-/**
- * What a browser says of a node that was killed: not reached any more, or gone in the middle of a
- * connection.
- */
-export const OF_A_KILLED_NODE =
-  /net::ERR_(CONNECTION_\w+|EMPTY_RESPONSE|SOCKET_NOT_CONNECTED|INCOMPLETE_CHUNKED_ENCODING)/;
+/** What a browser says of a node that was killed. */
+export const OF_A_KILLED_NODE = /ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE/;
 
 const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
 const TYPES: Record<string, string> = {

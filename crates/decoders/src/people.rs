@@ -11,8 +11,8 @@ use trustee::SecretFile;
 
 pub(crate) const TARGETS: &[Target] = &[
     Target::new("definition_toml", definition_toml, definitions).up_to(2048),
-    Target::new("voter_list", voter_list, voter_lists).up_to(256),
-    Target::new("public_roll", public_roll, public_rolls).up_to(512),
+    Target::new("voter_list", voter_list, voter_lists).up_to(1024),
+    Target::new("public_roll", public_roll, public_rolls).up_to(1024),
     Target::new("pabulib", pabulib, pabulibs).up_to(2048),
     Target::new("trustee_file", trustee_file, trustee_files).up_to(256),
 ];

@@ -6,7 +6,7 @@ use election::{
     ArchiveBytes, ArchiveError, Manifest, Phase, Refusal, StoredArchive, Turnout, entry::Kind,
     refusal::code, succession::Successions,
 };
-use ledger::{AuthorityKey, Policy, SignedCheckpoint, Tree};
+use ledger::{AuthorityKey, Policy};
 
 use crate::{
     entries::{Outcome, Refused},
@@ -94,10 +94,8 @@ impl Title {
 }
 
 /// A verification under way.
-pub(crate) struct Run<'a> {
-    tree: &'a Tree,
-    /// Never empty.
-    checkpoints: &'a [SignedCheckpoint],
+pub(crate) struct Run<'a, S> {
+    archive: &'a StoredArchive<S>,
     trust: Option<&'a Policy>,
     /// What leaf 0 says, not checked yet.
     manifest: Option<Manifest>,
@@ -106,22 +104,16 @@ pub(crate) struct Run<'a> {
     checks: Vec<Check>,
 }
 
-impl<'a> Run<'a> {
-    pub(crate) fn new<S: ArchiveBytes>(
+impl<'a, S: ArchiveBytes> Run<'a, S> {
+    pub(crate) fn new(
         archive: &'a StoredArchive<S>,
         trust: Option<&'a Policy>,
     ) -> Result<Self, ArchiveError> {
-        let (tree, checkpoints) = (archive.tree(), archive.checkpoints());
         let manifest = archive.manifest()?;
-        let successions = manifest.as_ref().map(|manifest| archive.successions(manifest));
-        let successions = successions.transpose()?.unwrap_or_default();
-        let mut run = Self { tree, checkpoints, trust, manifest, successions, checks: Vec::new() };
-        run.pass(Title::Archive, format!("{} leaves have their hashes.", tree.size()));
+        let successions = archive.successions(manifest.as_ref())?;
+        let mut run = Self { archive, trust, manifest, successions, checks: Vec::new() };
+        run.pass(Title::Archive, format!("{} leaves have their hashes.", archive.tree().size()));
         Ok(run)
-    }
-
-    fn final_checkpoint(&self) -> &'a SignedCheckpoint {
-        self.checkpoints.last().expect("an archive has a final checkpoint")
     }
 
     fn pass(&mut self, title: Title, detail: impl Into<String>) {
@@ -150,8 +142,8 @@ impl<'a> Run<'a> {
     }
 
     pub(crate) fn check_tree(&mut self) {
-        let named = &self.final_checkpoint().checkpoint;
-        let (size, root) = (self.tree.size(), self.tree.root());
+        let named = &self.archive.final_checkpoint().checkpoint;
+        let (size, root) = (self.archive.tree().size(), self.archive.tree().root());
         let outcome = if named.size != size {
             Err(format!("The final checkpoint is about {} leaves; there are {size}.", named.size))
         } else if named.root != root {
@@ -174,7 +166,7 @@ impl<'a> Run<'a> {
             return Err("The manifest is not readable, so no authority is known.".to_owned());
         };
         let successions = &self.successions;
-        for note in self.checkpoints {
+        for note in self.archive.checkpoints() {
             let size = note.checkpoint.size;
             let policy = successions.policy_at(policy, size);
             let signers =
@@ -184,7 +176,7 @@ impl<'a> Run<'a> {
                 return Err(format!("At size {size}: somebody who is no authority has signed."));
             }
         }
-        let note = self.final_checkpoint();
+        let note = self.archive.final_checkpoint();
         let origin = self.manifest.as_ref().map(Manifest::origin);
         if origin.as_ref().is_some_and(|origin| *origin != note.checkpoint.origin) {
             return Err(format!("They signed another log, {}.", note.checkpoint.origin));
@@ -197,11 +189,12 @@ impl<'a> Run<'a> {
     }
 
     pub(crate) fn check_prefixes(&mut self) {
-        let last = self.final_checkpoint();
-        let earlier = &self.checkpoints[..self.checkpoints.len() - 1];
-        let wrong = self.checkpoints.iter().find(|note| {
+        let last = self.archive.final_checkpoint();
+        let checkpoints = self.archive.checkpoints();
+        let earlier = &checkpoints[..checkpoints.len() - 1];
+        let wrong = checkpoints.iter().find(|note| {
             let checkpoint = &note.checkpoint;
-            self.tree.root_at(checkpoint.size) != Some(checkpoint.root)
+            self.archive.tree().root_at(checkpoint.size) != Some(checkpoint.root)
                 || checkpoint.origin != last.checkpoint.origin
         });
         let outcome = match wrong {
@@ -253,8 +246,8 @@ impl<'a> Run<'a> {
             election: manifest.id,
             origin: manifest.origin(),
             fingerprint: manifest.fingerprint().0,
-            size: self.tree.size(),
-            root: self.tree.root(),
+            size: self.archive.tree().size(),
+            root: self.archive.tree().root(),
             turnout: fold.turnout(),
             result: fold.result().cloned(),
             manifest,

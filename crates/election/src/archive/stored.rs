@@ -184,11 +184,13 @@ impl<S: ArchiveBytes> StoredArchive<S> {
         })
     }
 
-    /// What the leaves say of changed keys of authorities; nothing about it is checked.
+    /// What the leaves say of changed keys of authorities, by the manifest if it can be read;
+    /// nothing about it is checked.
     ///
     /// # Errors
     /// When a leaf cannot be read.
-    pub fn successions(&self, manifest: &Manifest) -> Result<Successions, ArchiveError> {
+    pub fn successions(&self, manifest: Option<&Manifest>) -> Result<Successions, ArchiveError> {
+        let Some(manifest) = manifest else { return Ok(Successions::default()) };
         let kinds = (0u64..).zip(&self.kinds);
         let changes = kinds.filter(|(_, kind)| **kind == Kind::AuthorityKey as u8);
         let leaves = changes.map(|(index, _)| Ok((index, self.leaf(index)?.unwrap_or_default())));

@@ -66,7 +66,7 @@ fn leaves_are_those_that_a_decoded_archive_has() {
     assert_eq!(stored.leaf(count as u64), Ok(None));
     assert_eq!(stored.leaf(u64::MAX), Ok(None));
     let manifest = stored.manifest().unwrap().expect("the first leaf is the manifest");
-    assert_eq!(stored.successions(&manifest), Ok(Successions::default()));
+    assert_eq!(stored.successions(Some(&manifest)), Ok(Successions::default()));
 }
 
 #[test]

@@ -46,8 +46,7 @@ pub(super) fn count(
     let Ok(archive) = StoredArchive::open(archive) else { return Ok(count) };
     let unreadable = |error: ArchiveError| Failure::new(NOT_CHECKED, error.to_string());
     let manifest = archive.manifest().map_err(unreadable)?;
-    let keys = manifest.map(|manifest| archive.successions(&manifest)).transpose();
-    let keys = keys.map_err(unreadable)?.unwrap_or_default();
+    let keys = archive.successions(manifest.as_ref()).map_err(unreadable)?;
     let files = files(folder)?;
     if files.is_empty() {
         let what = format!("{} holds no file named *.receipt", folder.display());
